@@ -1,0 +1,152 @@
+# spanbench: everything is built into build/MODE (MODE=release|debug|asan|tsan).
+# `make help` lists the targets.
+
+MODE ?= release
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PREFIX ?= /usr/local
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR ?= $(PREFIX)/lib
+VERSION := 0.1.0
+PYTHON := /usr/bin/python3
+
+B := build/$(MODE)
+O := $(B)/obj
+
+MODE_release := -O2 -g -DNDEBUG
+MODE_debug   := -O0 -g3
+MODE_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODE_tsan    := -O1 -g -fsanitize=thread
+ifeq ($(MODE_$(MODE)),)
+$(error MODE=$(MODE) is not one of release debug asan tsan)
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-prototypes
+CPPFLAGS_OWN := -D_GNU_SOURCE -I. -DSPANBENCH_VERSION='"$(VERSION)"'
+# The calls are what is measured: the compiler must not fold, pair or remove them.
+NO_BUILTIN := $(addprefix -fno-builtin-,malloc calloc realloc free aligned_alloc memalign \
+	posix_memalign valloc pvalloc malloc_usable_size reallocarray)
+CFLAGS_OWN := -std=c11 $(WARN) -fPIC -fvisibility=hidden $(NO_BUILTIN) $(MODE_$(MODE))
+# V=1 shows the commands.
+ifneq ($(V),1)
+.SILENT:
+SAY = @echo "  $(1) $@"
+endif
+
+COMPILE = $(CC) $(CPPFLAGS_OWN) $(CFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
+
+ALLOCATOR := os span heap check misuse libspan
+objects = $(patsubst %,$(O)/$(1)/%.o,$(2))
+
+ALLOCATOR_O := $(call objects,allocator,$(ALLOCATOR))
+PRELOAD_O := $(call objects,allocator,preload)
+
+LIBRARIES := $(B)/libspan.a $(B)/libspan.so
+
+TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+MISUSES := $(patsubst tests/misuse/%.c,$(B)/tests/misuse/%,$(wildcard tests/misuse/*.c))
+
+## all: the libraries and programs, into build/MODE (this is the default)
+.PHONY: all
+all: $(LIBRARIES)
+	@:
+
+# A change of compiler or flags rebuilds everything.
+FLAGS_NOW := $(COMPILE) $(LDFLAGS)
+$(shell mkdir -p $(B); echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $(B)/flags \
+	|| echo '$(subst ','\'',$(FLAGS_NOW))' > $(B)/flags)
+
+$(O)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC  )
+	$(COMPILE) -c $< -o $@
+
+$(B)/libspan.a: $(ALLOCATOR_O)
+	@rm -f $@
+	$(call SAY,AR  )
+	$(AR) rcs $@ $^
+
+$(B)/libspan.so: $(ALLOCATOR_O) $(PRELOAD_O)
+	$(call SAY,LINK)
+	$(LINK) -shared -Wl,-soname,libspan.so -Wl,-z,defs -Wl,--build-id -pthread $^ -o $@
+
+# The tests bring an os.o of their own, which can be told to fail.
+TEST_PARTS_O := $(filter-out $(O)/allocator/os.o,$(ALLOCATOR_O)) \
+	$(call objects,tests,fake_os shadow)
+
+$(B)/tests/test_%: $(O)/tests/test_%.o $(TEST_PARTS_O)
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK) -pie $^ -lcmocka -pthread -o $@
+
+$(B)/tests/misuse/%: $(O)/tests/misuse/%.o
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK) -pie $^ -pthread -o $@
+
+.PHONY: test-programs
+test-programs: all $(TESTS) $(MISUSES)
+
+## test: every test (installs the packages that the tests need, if it may)
+.PHONY: test
+test: deps-test
+	$(MAKE) --no-print-directory test-c test-python
+
+# Each program of tests prints one line, and all it has to say if it fails.
+.PHONY: test-c
+test-c: $(TESTS)
+	for test in $(TESTS); do \
+		$$test > $$test.log 2>&1 || { cat $$test.log; echo "$$test failed"; exit 1; }; \
+		echo "$$test $$(grep -h PASSED $$test.log)"; \
+	done
+
+.PHONY: test-python
+test-python: test-programs
+	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -rs -p no:cacheprovider --durations=5 tests
+
+## lint: formatting, includes, Python
+C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] workloads/*.[ch] tests/*.[ch] tests/*/*.[ch])
+PY_FILES = tests
+.PHONY: lint
+lint: deps-lint
+	clang-format --dry-run -Werror $(C_FILES)
+	$(PYTHON) tests/lint_house.py
+	black --check -l 100 $(PY_FILES)
+	flake8 $(PY_FILES)
+
+## deps: installs the Debian packages that are missing, if it may; else says how
+.PHONY: deps deps-bench deps-test deps-lint
+deps:
+	scripts/deps bench test lint
+deps-bench:
+	scripts/deps bench
+deps-test:
+	scripts/deps bench test
+deps-lint:
+	scripts/deps lint
+
+## install: libspan, its header and pkg-config file, under DESTDIR and PREFIX
+.PHONY: install
+install: $(B)/libspan.a $(B)/libspan.so
+	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
+	install -m 644 $(B)/libspan.a '$(DESTDIR)$(LIBDIR)/'
+	install -m 755 $(B)/libspan.so '$(DESTDIR)$(LIBDIR)/'
+	install -m 644 allocator/libspan.h '$(DESTDIR)$(INCLUDEDIR)/'
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' allocator/libspan.pc.in \
+		> '$(DESTDIR)$(LIBDIR)/pkgconfig/libspan.pc'
+
+## clean: removes build/
+.PHONY: clean
+clean:
+	rm -rf build
+
+## help: this list
+.PHONY: help
+help:
+	sed -n 's/^## //p' Makefile
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+.SECONDARY:

@@ -1,0 +1,21 @@
+/*
+ * Walks a whole heap and recounts everything: for tests, and for a debugger's prompt. Slow.
+ */
+#ifndef ALLOCATOR_CHECK_H
+#define ALLOCATOR_CHECK_H
+
+#include "heap.h"
+
+enum { CHECK_REPORT_MAX = 256 };
+
+/*
+ * Verifies that spans are linked both ways and disjoint; that blocks tile each span exactly, with
+ * true owners, magics and flags; that footers agree with tags; that no two free blocks touch; that
+ * every free block is in exactly one bin, the right one; that bitmaps, block counts, byte counts
+ * and the filing of spans are true; that at most one span is empty, and it is the cached one.
+ * Returns the number of faults; the first one in words is in `report` (may be NULL), which is
+ * empty if there is none.
+ */
+unsigned heap_check(const struct heap *heap, char report[CHECK_REPORT_MAX]);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * libspan: a general purpose allocator on top of mmap(2). The only public header.
+ *
+ * The functions are those of C11, POSIX and glibc under a prefix, and behave as those do: 16-byte
+ * alignment, NULL and errno ENOMEM where there is no memory or the size overflows, errno kept by
+ * free. All of them may be called from any thread. libspan.so exports them under their standard
+ * names as well and can be preloaded into any program.
+ *
+ * A program that breaks the heap (a double free, a pointer that is not ours, an overwritten
+ * header) is ended by abort with one line on standard error.
+ */
+#ifndef LIBSPAN_H
+#define LIBSPAN_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SPAN_API __attribute__((visibility("default")))
+
+/* `size` bytes. A size of 0 gives a pointer of its own that must be freed like any other. */
+SPAN_API void *span_malloc(size_t size);
+/* Frees; NULL is allowed. */
+SPAN_API void span_free(void *p);
+/* count * size zeroed bytes. */
+SPAN_API void *span_calloc(size_t count, size_t size);
+/* As malloc where p is NULL; frees and returns NULL where size is 0 and p is not. */
+SPAN_API void *span_realloc(void *p, size_t size);
+SPAN_API void *span_reallocarray(void *p, size_t count, size_t size);
+
+/* EINVAL (returned, errno untouched) unless alignment is a power of two and a multiple of
+   sizeof(void *); ENOMEM; 0 and *memptr set. */
+SPAN_API int span_posix_memalign(void **memptr, size_t alignment, size_t size);
+/* NULL and EINVAL unless alignment is a power of two. Size need not be a multiple of it. */
+SPAN_API void *span_aligned_alloc(size_t alignment, size_t size);
+/* An alignment that is no power of two is rounded up to one. */
+SPAN_API void *span_memalign(size_t alignment, size_t size);
+/* Page-aligned; pvalloc rounds the size up to whole pages, too. */
+SPAN_API void *span_valloc(size_t size);
+SPAN_API void *span_pvalloc(size_t size);
+
+/* Bytes that the caller may use at p, at least what was requested; 0 for NULL. */
+SPAN_API size_t span_malloc_usable_size(void *p);
+
+/* Verifies the whole heap, slowly. Returns the number of faults and prints the first one to
+   standard error. */
+SPAN_API unsigned span_check(void);
+
+/* "span VERSION". */
+SPAN_API const char *span_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

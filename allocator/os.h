@@ -1,0 +1,31 @@
+/*
+ * The operating system, as the allocator sees it: pages come and pages go. The only file that
+ * calls mmap, mremap and munmap, and so the seam at which tests make them fail.
+ */
+#ifndef ALLOCATOR_OS_H
+#define ALLOCATOR_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of a page; a power of two. */
+size_t os_page_size(void);
+
+/* Maps `bytes` (a multiple of the page) of zeroed, private memory. NULL and ENOMEM on failure. */
+void *os_map(size_t bytes);
+
+/*
+ * Changes the size of a mapping made by os_map from `bytes` to `new_bytes` (whole pages), moving
+ * its pages elsewhere if they must; nothing is copied, and what is new is zero. The new start, or
+ * NULL and ENOMEM, with the mapping as it was.
+ */
+void *os_remap(void *start, size_t bytes, size_t new_bytes);
+
+/*
+ * Returns the pages [start, start + bytes) to the system; they may be part of a mapping. errno is
+ * kept. false: the system refused (it must split a mapping and has no room to note that), and the
+ * pages are still there.
+ */
+bool os_unmap(void *start, size_t bytes);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * An operating system that the tests hold in their hands: allocator/os.h, with a count of every
+ * mapping, a list of what is mapped, and failures on demand.
+ */
+#ifndef TESTS_FAKE_OS_H
+#define TESTS_FAKE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { FAKE_OS_NEVER = -1 };
+
+struct fake_os {
+    long maps;         /* successful calls of os_map */
+    long unmaps;       /* successful calls of os_unmap */
+    long remaps;       /* successful calls of os_remap */
+    long map_fails_in; /* os_map or os_remap fails once after so many successes; FAKE_OS_NEVER */
+    bool maps_fail;    /* every os_map and os_remap fails */
+    bool unmaps_fail;  /* every os_unmap fails */
+    size_t mapped;     /* bytes mapped now */
+    size_t last_bytes; /* of the last os_map */
+};
+
+extern struct fake_os fake_os;
+
+/* Counts to zero, no failures. What is still mapped stays mapped and is forgotten. */
+void fake_os_reset(void);
+/* Whether all of [p, p + bytes) was mapped by os_map and not unmapped since. */
+bool fake_os_holds(const void *p, size_t bytes);
+
+#endif

@@ -1,0 +1,85 @@
+#!/usr/bin/python3
+"""Checks the layout of the project: who includes whom, that headers compile alone, and that file
+names are unique. Prints each fault as FILE:LINE and exits 1 if there is any."""
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+C_FOLDERS = ("allocator", "workloads", "bench", "tests")
+# Between folders only these headers may be included; tests may include everything.
+ALLOWED = {
+    "allocator": [],
+    "workloads": [],
+    "bench": ["workloads/*", "allocator/libspan.h"],
+    "tests": ["*"],
+}
+# Names that may occur in several folders.
+COMMON_NAMES = {"README.md", "__init__.py"}
+INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
+
+
+def c_files():
+    """All C sources and headers, by folder."""
+    for folder in C_FOLDERS:
+        for path in sorted((REPO / folder).rglob("*.[ch]")):
+            yield folder, path
+
+
+def include_fault(folder, path, name):
+    """What is wrong with `#include "name"` in path, or None."""
+    if (path.parent / name).exists():
+        return None if "/" not in name else "an include of the same folder is bare"
+    if not (REPO / name).exists():
+        return "no such header in the project"
+    if not name.endswith(".h"):
+        return "only headers are included"
+    if any(Path(name).match(pattern) for pattern in ALLOWED[folder]):
+        return None
+    return f"{folder}/ may not include this"
+
+
+def include_faults():
+    for folder, path in c_files():
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            fault = match and include_fault(folder, path, match.group(1))
+            if fault:
+                yield f"{path.relative_to(REPO)}:{number}: {match.group(1)}: {fault}"
+
+
+def header_faults():
+    """Headers that do not compile by themselves."""
+    for _, path in c_files():
+        if path.suffix != ".h" or path.name == "cmocka_all.h":
+            continue
+        command = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-I.", "-fsyntax-only", "-x", "c", path]
+        run = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+        if run.returncode:
+            yield f"{path.relative_to(REPO)}:1: does not compile alone: {run.stderr.strip()[:300]}"
+
+
+def name_faults():
+    """File names that stand in more than one folder."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPO, capture_output=True, text=True)
+    places = defaultdict(list)
+    for name in tracked.stdout.split("\n"):
+        if name and not name.startswith("results/"):
+            places[Path(name).name].append(name)
+    for name, paths in places.items():
+        if len(paths) > 1 and name not in COMMON_NAMES:
+            yield f"{paths[1]}:1: the name is also {paths[0]}'s"
+
+
+def main():
+    faults = [*include_faults(), *header_faults(), *name_faults()]
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

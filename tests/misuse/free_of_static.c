@@ -1,0 +1,11 @@
+/* span: free(0xADDRESS): not a block of ours, or its header was overwritten */
+#include <stdlib.h>
+
+static _Alignas(16) char memory[128];
+
+int main(void)
+{
+    char *volatile p = memory + 64;
+    free(p);
+    return 0;
+}

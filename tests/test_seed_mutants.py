@@ -1,0 +1,235 @@
+"""Breaks each sentence of the allocator's design once, in a copy, and sees its test fail.
+
+A row: the test of tests/test_seed.c, the file, the text that is replaced, and by what. The text
+must occur in the file exactly once, so that a row cannot go stale unseen.
+"""
+
+import shutil
+import subprocess
+
+import pytest
+
+from places import REPO
+
+MUTANTS = [
+    (
+        "memory_comes_from_mmap",
+        "span.c",
+        "struct span *span = os_map(size);",
+        "struct span *span = aligned_alloc(4096, size);\n    if (span) memset(span, 0, size);",
+    ),
+    (
+        "supports_the_four_functions",
+        "heap.c",
+        "return fresh ? block_payload(block) : memset(block_payload(block), 0, request);",
+        "return block_payload(block);",
+    ),
+    (
+        "payloads_are_16_aligned",
+        "block.h",
+        "BLOCK_HEADER + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1)",
+        "BLOCK_HEADER + 7) & ~(size_t)7",
+    ),
+    ("spans_are_whole_pages", "span.c", "size_t mask = os_page_size() - 1;", "size_t mask = 255;"),
+    ("spans_are_doubly_linked", "span.c", "span->next->prev = span;", "span->next->prev = NULL;"),
+    (
+        "requests_are_blocks_of_spans",
+        "heap.c",
+        "    *fresh = false;\n    struct block *block = heap_find(heap, gross);",
+        "    return heap_map_dedicated(heap, gross);\n    struct block *block = NULL;",
+    ),
+    (
+        "each_span_has_its_free_list",
+        "heap.c",
+        "    tell_next(span, block, false);\n}\n\n/* The last block",
+        "    tell_next(span, block, false);\n"
+        "    memset(&span->bins, 0, sizeof span->bins);\n}\n\n/* The last block",
+    ),
+    (
+        "served_from_the_end",
+        "heap.c",
+        "struct block *carved = block_at(block, rest);",
+        (
+            "struct block *carved = block;\n"
+            "    if (rest) {\n"
+            "        bins_take(&span->bins, block);\n"
+            "        block_make_free(block_at(block, gross), span, rest, true);\n"
+            "        bins_put(&span->bins, block_at(block, gross));\n"
+            "        block_make_used(carved, span, gross, true);\n"
+            "        span_count_block(heap, span);\n"
+            "        heap_file(heap, span);\n"
+            "        return carved;\n"
+            "    }"
+        ),
+    ),
+    (
+        "coalesced_with_the_next",
+        "heap.c",
+        "    if (next != span_end(span) && block_is_free(next)) {\n"
+        "        bins_take(&span->bins, next);\n        size += block_size(next);\n    }\n"
+        "    if (prev_used) {",
+        "    if (prev_used) {",
+    ),
+    (
+        "coalesced_with_the_previous",
+        "heap.c",
+        "    if (prev_used) {\n        block_make_free(block, span, size, true);",
+        "    if (true) {\n        block_make_free(block, span, size, prev_used);",
+    ),
+    (
+        "freed_payload_is_poisoned",
+        "heap.c",
+        "    memset(p, BLOCK_POISON, block_payload_size(block));\n",
+        "",
+    ),
+    ("free_blocks_carry_a_footer", "block.h", "*block_footer(block) = gross;", ""),
+    (
+        "footer_leads_to_the_previous",
+        "block.h",
+        "return (struct block *)((char *)block - block_size_before(block));",
+        "return block;",
+    ),
+    (
+        "headers_are_padded",
+        "span.h",
+        "(sizeof(struct span) + ALIGNMENT - 1) & ~(ALIGNMENT - 1)",
+        "sizeof(struct span) + 4",
+    ),
+    (
+        "requests_are_padded",
+        "block.h",
+        "(request + BLOCK_HEADER + ALIGNMENT - 1)",
+        "(request + BLOCK_HEADER + 2 * ALIGNMENT)",
+    ),
+    ("least_span_is_64_kib", "span.h", "SPAN_MIN = 64 * 1024,", "SPAN_MIN = 32 * 1024,"),
+    (
+        "least_block_is_64_bytes",
+        "block.h",
+        "return gross < BLOCK_MIN ? BLOCK_MIN : gross;",
+        "return gross < 80 ? 80 : gross;",
+    ),
+    (
+        "small_rests_are_taken",
+        "heap.c",
+        "    if (rest < BLOCK_MIN) {\n        bins_take(&span->bins, block);",
+        "    if (rest < 2 * BLOCK_MIN) {\n        bins_take(&span->bins, block);",
+    ),
+    (
+        "one_empty_span_is_kept",
+        "span.c",
+        "return !spans->cached || spans->cached->size < span->size;",
+        "return false;",
+    ),
+    (
+        "other_empty_spans_are_returned",
+        "span.c",
+        "    if (!os_unmap(span, size)) {",
+        "    if (true) {",
+    ),
+    (
+        "span_header_fields",
+        "span.c",
+        "    span->size = size;\n    span->filed_bin",
+        "    span->size = size - 16;\n    span->filed_bin",
+    ),
+    (
+        "full_span_has_an_empty_free_list",
+        "bins.h",
+        "    bins->first[bin] = block->next;\n",
+        "    bins->first[bin] = block->next ? block->next : block;\n",
+    ),
+    (
+        "blkcount_counts_used_blocks",
+        "heap.c",
+        "    span->blkcount--;\n",
+        "    span->blkcount -= span->blkcount > 5;\n",
+    ),
+    (
+        "tag_says_free_or_used",
+        "block.h",
+        "    block->tag = gross | (prev_used ? BLOCK_PREV_USED : 0);",
+        "    block->tag = gross | BLOCK_USED | (prev_used ? BLOCK_PREV_USED : 0);",
+    ),
+    (
+        "tag_says_what_the_previous_is",
+        "heap.c",
+        "        block_set_prev_used(next, used);",
+        "        block_set_prev_used(next, true);",
+    ),
+    (
+        "list_pointers_are_payload_while_used",
+        "block.h",
+        "(request + BLOCK_HEADER + ALIGNMENT - 1)",
+        "(request + 2 * BLOCK_HEADER + ALIGNMENT - 1)",
+    ),
+    (
+        "blocks_have_a_magic",
+        "block.h",
+        "    block_set_owner(block, span, BLOCK_MAGIC_FREE);",
+        "    block_set_owner(block, span, BLOCK_MAGIC_USED);",
+    ),
+    (
+        "blocks_know_their_span",
+        "block.h",
+        "(uint64_t)(uintptr_t)span | ",
+        "((uint64_t)(uintptr_t)span + 16) | ",
+    ),
+]
+
+
+def test_every_sentence_has_a_mutant():
+    source = (REPO / "tests" / "test_seed.c").read_text()
+    listed = {
+        line.split("(")[1].rstrip("),")
+        for line in source.splitlines()
+        if "SEED_TEST(" in line and "define" not in line
+    }
+    assert listed == {name for name, *_ in MUTANTS}
+
+
+def build(folder):
+    """Builds test_seed from the copy in folder, without assertions: the test must tell."""
+    sources = [p for p in (folder / "allocator").glob("*.c") if p.stem not in ("os", "preload")]
+    sources += [folder / "tests" / "test_seed.c", folder / "tests" / "fake_os.c"]
+    defines = ["-D_GNU_SOURCE", '-DSPANBENCH_VERSION="0"', "-DNDEBUG", "-include", "stdlib.h"]
+    command = ["gcc", "-std=c11", "-w", *defines, "-I.", *sources, "-lcmocka", "-o", "seed"]
+    subprocess.run(command, cwd=folder, check=True)
+
+
+def run_alone(name, folder):
+    """Exit status of one test of the suite."""
+    run = subprocess.run(["./seed", name], cwd=folder, capture_output=True, text=True, timeout=30)
+    assert f"RUN      ] {name}" in run.stdout + run.stderr
+    return run.returncode
+
+
+def test_each_test_passes_alone(tmp_path):
+    copy_sources(tmp_path)
+    build(tmp_path)
+    for name, *_ in MUTANTS:
+        assert run_alone(name, tmp_path) == 0
+
+
+def copy_sources(folder):
+    for part in ("allocator", "tests"):
+        shutil.copytree(REPO / part, folder / part, ignore=shutil.ignore_patterns("*.py"))
+
+
+def judge_by_the_body_alone(test):
+    """Switches off the recount of the heap after each test: the sentence's own test must tell."""
+    recount = "return faults ? -1 : 0;"
+    text = test.read_text()
+    assert text.count(recount) == 1
+    test.write_text(text.replace(recount, "return 0;"))
+
+
+@pytest.mark.parametrize("name,file,old,new", MUTANTS, ids=[row[0] for row in MUTANTS])
+def test_breaking_the_sentence_fails_its_test(name, file, old, new, tmp_path):
+    copy_sources(tmp_path)
+    judge_by_the_body_alone(tmp_path / "tests" / "test_seed.c")
+    path = tmp_path / "allocator" / file
+    text = path.read_text()
+    assert text.count(old) == 1, f"{file}: the text to break occurs {text.count(old)} times"
+    path.write_text(text.replace(old, new))
+    build(tmp_path)
+    assert run_alone(name, tmp_path) != 0
