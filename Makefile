@@ -38,19 +38,27 @@ COMPILE = $(CC) $(CPPFLAGS_OWN) $(CFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 
 ALLOCATOR := os span heap check misuse libspan
+TRACE_READ := trace pages slots trace_format trace_reader
+TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
+RECORDER := recorder recorder_access recorder_image recorder_window recorder_file recorder_text
 objects = $(patsubst %,$(O)/$(1)/%.o,$(2))
 
 ALLOCATOR_O := $(call objects,allocator,$(ALLOCATOR))
 PRELOAD_O := $(call objects,allocator,preload)
+TRACE_READ_O := $(call objects,workloads,$(TRACE_READ))
+TRACE_ALL_O := $(call objects,workloads,$(TRACE_ALL))
+RECORDER_O := $(call objects,workloads,$(RECORDER))
 
-LIBRARIES := $(B)/libspan.a $(B)/libspan.so
+LIBRARIES := $(B)/libspan.a $(B)/libspan.so $(B)/librecord.so
+PROGRAMS := $(B)/trace
 
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 MISUSES := $(patsubst tests/misuse/%.c,$(B)/tests/misuse/%,$(wildcard tests/misuse/*.c))
+SUBJECTS := $(patsubst tests/subjects/%.c,$(B)/tests/subjects/%,$(wildcard tests/subjects/*.c))
 
 ## all: the libraries and programs, into build/MODE (this is the default)
 .PHONY: all
-all: $(LIBRARIES)
+all: $(LIBRARIES) $(PROGRAMS)
 	@:
 
 # A change of compiler or flags rebuilds everything.
@@ -72,22 +80,36 @@ $(B)/libspan.so: $(ALLOCATOR_O) $(PRELOAD_O)
 	$(call SAY,LINK)
 	$(LINK) -shared -Wl,-soname,libspan.so -Wl,-z,defs -Wl,--build-id -pthread $^ -o $@
 
+$(B)/librecord.so: $(RECORDER_O)
+	$(call SAY,LINK)
+	$(LINK) -shared -Wl,-soname,librecord.so -Wl,--build-id -pthread $^ -o $@
+
+$(B)/trace: $(O)/workloads/trace_main.o $(TRACE_ALL_O)
+	$(call SAY,LINK)
+	$(LINK) -pie $^ -lzstd -lxxhash -lzip -o $@
+
 # The tests bring an os.o of their own, which can be told to fail.
-TEST_PARTS_O := $(filter-out $(O)/allocator/os.o,$(ALLOCATOR_O)) \
+TEST_PARTS_O := $(filter-out $(O)/allocator/os.o,$(ALLOCATOR_O)) $(TRACE_ALL_O) \
 	$(call objects,tests,fake_os shadow)
 
 $(B)/tests/test_%: $(O)/tests/test_%.o $(TEST_PARTS_O)
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
-	$(LINK) -pie $^ -lcmocka -pthread -o $@
+	$(LINK) -pie $^ -lcmocka -lzstd -lxxhash -lzip -pthread -o $@
 
 $(B)/tests/misuse/%: $(O)/tests/misuse/%.o
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK) -pie $^ -pthread -o $@
 
+# Small programs that the tests record or run under an allocator.
+$(B)/tests/subjects/%: $(O)/tests/subjects/%.o
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK) -pie $^ -pthread -o $@
+
 .PHONY: test-programs
-test-programs: all $(TESTS) $(MISUSES)
+test-programs: all $(TESTS) $(MISUSES) $(SUBJECTS)
 
 ## test: every test (installs the packages that the tests need, if it may)
 .PHONY: test

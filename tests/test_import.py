@@ -1,0 +1,295 @@
+"""trace import: Android's memory_replay text and .zip, what such files really contain, and what
+is said of those that are damaged."""
+
+import json
+import os
+import random
+import subprocess
+import zipfile
+
+import pytest
+
+from places import BUILD
+
+SAMPLE = b"""# made by hand
+100: malloc 0x1000 32
+100: calloc 0x2000 4 8
+
+101: realloc 0x3000 0x1000 64
+101: memalign 0x4000 48 100
+100: free 0x2000
+101: free 0x0
+101: free 0x9999
+102: malloc 0x0 123456
+101: thread_done 0x0
+100: realloc 0x0 0x3000 0
+"""
+
+MALFORMED = {
+    b"nonsense\n": "want",
+    b"1 malloc 0x10 5\n": "want a thread's number and a colon",
+    b": malloc 0x10 5\n": "want a thread's number and a colon",
+    b"-1: malloc 0x10 5\n": "want a thread's number and a colon",
+    b"1: mallox 0x10 5\n": "unknown operation",
+    b"1: malloc 0x10\n": "too few arguments",
+    b"1: malloc 0x10 5 6\n": "too many arguments",
+    b"1: malloc 0x10 5 6 7 8\n": "too many arguments",
+    b"1: malloc 0x10 5 1 2 3 4 5 6 7 8 9\n": "too many arguments",
+    b"1: malloc 16 5\n": "pointer is no hexadecimal number",
+    b"1: malloc 0x 5\n": "pointer is no hexadecimal number",
+    b"1: malloc 0x10g 5\n": "pointer is no hexadecimal number",
+    b"1: malloc 0x11112222333344445 5\n": "pointer is no hexadecimal number",
+    b"1: malloc 0x10 -5\n": "argument is no number",
+    b"1: malloc 0x10 0x5\n": "argument is no number",
+    b"1: malloc 0x10 99999999999999999999\n": "argument is no number",
+    b"1: malloc 0x10 9223372036854775808\n": "more bytes than there can be",
+    b"1: calloc 0x10 4294967296 4294967296\n": "more bytes than can be counted",
+    b"1: realloc 0x10 20 5\n": "old pointer is no hexadecimal number",
+    b"1: malloc 0x10 5 1 x\n": "time stamp is no number",
+    b"1: malloc 0x10 5\0 6\n": "holds a zero byte",
+    b"1: malloc 0x10 " + b"5" * 5000 + b"\n": "line is too long",
+}
+
+
+def run_trace(*arguments, data=None):
+    """Runs build/.../trace."""
+    command = [BUILD / "trace", *arguments]
+    return subprocess.run(command, input=data, capture_output=True, check=False)
+
+
+@pytest.fixture(name="work")
+def work_fixture(tmp_path):
+    """A folder to import in; afterwards no half-written trace may be left there."""
+    yield tmp_path
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def import_bytes(work, data, *options):
+    """Imports `data` from a file; the finished process."""
+    (work / "in.txt").write_bytes(data)
+    return run_trace("import", *options, work / "in.txt", "-o", work / "out.trace")
+
+
+def info_of(work):
+    """What the trace just imported holds."""
+    done = run_trace("info", work / "out.trace")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def assert_sample(info):
+    """The trace is that of SAMPLE."""
+    kinds = {"malloc": 2, "calloc": 1, "realloc": 2, "memalign": 1, "free": 2}
+    kinds |= {"thread_start": 3, "thread_end": 1}
+    assert {name: n for name, n in info["by_kind"].items() if n} == kinds
+    assert info["threads"] == 3
+    assert info["failed"] == 1
+    assert info["null_frees"] == 1
+    assert info["handoffs"] == 2
+    assert (info["final_live"], info["final_slots"]) == (100, 1)
+    assert info["losses"]["unknown_frees"] == 1
+
+
+def test_sample(work):
+    done = import_bytes(work, SAMPLE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b""
+    info = info_of(work)
+    assert_sample(info)
+    assert info["origin"]["source"] == "imported"
+    assert info["origin"]["format"] == "memory_replay"
+    assert info["origin"]["input"] == str(work / "in.txt")
+    assert "lost_time" in info["losses"]
+
+
+def test_closing_line(work):
+    line = import_bytes(work, SAMPLE).stderr.decode()
+    assert line.count("\n") == 1
+    assert line.startswith(f"{work}/in.txt: 12 ops, 3 threads, 1 unknown frees")
+    assert "appears as memalign" in line and "has no times" in line
+
+
+def test_crlf_and_no_last_newline(work):
+    done = import_bytes(work, SAMPLE.replace(b"\n", b"\r\n").rstrip())
+    assert done.returncode == 0, done.stderr
+    assert_sample(info_of(work))
+
+
+def test_standard_input(work):
+    done = run_trace("import", "-", "-o", work / "out.trace", data=SAMPLE)
+    assert done.returncode == 0, done.stderr
+    assert_sample(info_of(work))
+
+
+def test_standard_output(work):
+    done = run_trace("import", "-", "-o", "-", data=SAMPLE)
+    assert done.returncode == 0, done.stderr
+    (work / "out.trace").write_bytes(done.stdout)
+    assert_sample(info_of(work))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("piped", [False, True])
+def test_zip(work, method, piped):
+    with zipfile.ZipFile(work / "in.zip", "w", method) as archive:
+        archive.writestr("sample.txt", SAMPLE)
+    data = (work / "in.zip").read_bytes() if piped else None
+    path = "-" if piped else work / "in.zip"
+    done = run_trace("import", path, "-o", work / "out.trace", data=data)
+    assert done.returncode == 0, done.stderr
+    assert_sample(info_of(work))
+
+
+def test_zip_of_two(work):
+    with zipfile.ZipFile(work / "in.zip", "w") as archive:
+        archive.writestr("a.txt", SAMPLE)
+        archive.writestr("b.txt", SAMPLE)
+    done = run_trace("import", work / "in.zip", "-o", work / "out.trace")
+    assert done.returncode == 2
+    assert b"exactly one member" in done.stderr
+    assert not (work / "out.trace").exists()
+
+
+def zip_of_many_lines(work):
+    """The bytes of a .zip that has more in it than is read ahead."""
+    text = "".join(f"1: malloc {hex(16 + 16 * i)} {i}\n" for i in range(20000))
+    with zipfile.ZipFile(work / "in.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", text)
+    return bytearray((work / "in.zip").read_bytes())
+
+
+def test_damaged_zip(work):
+    data = zip_of_many_lines(work)
+    data[len(data) // 2] ^= 0x55
+    (work / "in.zip").write_bytes(data)
+    done = run_trace("import", work / "in.zip", "-o", work / "out.trace")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{work}/in.zip: ".encode())
+    assert not (work / "out.trace").exists()
+
+
+def test_cut_zip(work):
+    data = zip_of_many_lines(work)
+    (work / "in.zip").write_bytes(data[: len(data) // 2])
+    done = run_trace("import", work / "in.zip", "-o", work / "out.trace")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{work}/in.zip: ".encode())
+
+
+def test_stamps_give_time(work):
+    done = import_bytes(
+        work,
+        b"1: malloc 0x10 5 7000000 7000100\n"
+        b"2: free 0x10 12000000 12000100\n"
+        b"2: thread_done 0x0 30000000\n",
+    )
+    assert done.returncode == 0, done.stderr
+    info = info_of(work)
+    assert info["duration_ns"] == 23000000
+    assert "lost_time" not in info["losses"]
+
+
+def test_alignment_is_rounded_up(work):
+    assert import_bytes(work, b"1: memalign 0x10 48 5\n1: memalign 0x20 0 5\n").returncode == 0
+    assert info_of(work)["by_kind"]["memalign"] == 2
+
+
+def test_address_given_twice(work):
+    assert import_bytes(work, b"1: malloc 0x10 5\n1: malloc 0x10 6\n").returncode == 0
+    info = info_of(work)
+    assert info["losses"]["repaired_inversions"] == 1
+    assert info["final_live"] == 6
+
+
+def test_hundreds_of_threads(work):
+    dice = random.Random(1)
+    lines = []
+    for i in range(30000):
+        lines.append(f"{dice.randrange(1000, 1300)}: malloc {hex(16 * i + 16)} {i % 500}\n")
+        if i >= 50:
+            old = hex(16 * (i - 50) + 16)
+            lines.append(f"{dice.randrange(1000, 1300)}: free {old}\n")
+    done = import_bytes(work, "".join(lines).encode())
+    assert done.returncode == 0, done.stderr
+    info = info_of(work)
+    assert info["threads"] == 300
+    assert info["final_slots"] == 50
+    assert info["slots"] == 51
+    assert info["by_kind"]["free"] == 29950
+    assert info["handoffs"] > 29000
+
+
+@pytest.mark.parametrize("line", MALFORMED)
+def test_malformed_line(work, line):
+    done = import_bytes(work, b"1: malloc 0x100 5\n# two\n" + line + b"1: free 0x100\n")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{work}/in.txt: line 3: ".encode())
+    assert MALFORMED[line].encode() in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert not (work / "out.trace").exists()
+
+
+def test_unknown_format(work):
+    done = import_bytes(work, b"root:x:0:0:root:/root:/bin/bash\n")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{work}/in.txt: of no known format".encode())
+    assert b"memory_replay" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_from_names_the_format(work):
+    assert import_bytes(work, b"", "--from", "memory_replay").returncode == 0
+    assert info_of(work)["ops"] == 0
+    done = import_bytes(work, b"", "--from", "none")
+    assert done.returncode == 2
+    assert b"none: no such format" in done.stderr
+
+
+def test_missing_input(work):
+    done = run_trace("import", work / "none.txt", "-o", work / "out.trace")
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"{work}/none.txt: No such file or directory\n"
+
+
+def test_directory_as_input(work):
+    done = run_trace("import", work, "-o", work / "out.trace")
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"{work}: Is a directory\n"
+
+
+def test_unwritable_output(work):
+    (work / "in.txt").write_bytes(SAMPLE)
+    done = run_trace("import", work / "in.txt", "-o", work / "none" / "out.trace")
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"{work}/none/out.trace: No such file or directory\n"
+
+
+def test_full_disk(work):
+    (work / "in.txt").write_bytes(SAMPLE)
+    done = run_trace("import", work / "in.txt", "-o", "/dev/full")
+    assert done.returncode in (1, 2)
+    assert done.stderr.decode() == "/dev/full: No space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["x"], ["-o", "x"], ["a", "b", "-o", "x"], ["--bad"]])
+def test_usage(arguments):
+    done = run_trace("import", *arguments)
+    assert done.returncode == 2
+    assert b"usage: trace import" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["none"]])
+def test_usage_of_trace(arguments):
+    done = run_trace(*arguments)
+    assert done.returncode == 2
+    assert b"usage: trace" in done.stderr
+    assert run_trace("--help").returncode == 0
+
+
+def test_name_with_newline_and_bytes(work):
+    name = os.fsencode(work) + b'/a\nb\xff"\\.txt'
+    with open(name, "wb") as out:
+        out.write(SAMPLE)
+    done = run_trace("import", name, "-o", work / "out.trace")
+    assert done.returncode == 0, done.stderr
+    assert info_of(work)["origin"]["input"] == f'{work}/a b\ufffd"\\.txt'

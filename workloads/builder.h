@@ -1,0 +1,52 @@
+/*
+ * Turns calls that name blocks by address (or by any other 64-bit key) into a trace: gives slots,
+ * counts what cannot be known (frees of blocks never seen), numbers threads, repairs what a
+ * recording may have inverted. Recordings and importers both end here.
+ */
+#ifndef WORKLOADS_BUILDER_H
+#define WORKLOADS_BUILDER_H
+
+#include "trace.h"
+
+/* One call, as a recorder or another tool's file tells it. */
+struct call {
+    uint64_t time_ns;
+    uint64_t result;      /* address (key) returned; 0: NULL */
+    uint64_t old;         /* free, realloc: address passed; 0: NULL */
+    uint64_t size;        /* as in struct trace_op */
+    uint64_t count;       /* as in struct trace_op */
+    uint64_t thread;      /* any number that names the thread; made dense by the builder */
+    enum trace_kind kind; /* THREAD_START and THREAD_END may be given, starts are added if not */
+};
+
+struct builder;
+
+/* As trace_writer_open. */
+struct builder *builder_open(const char *path, const char *origin, char error[TRACE_ERROR_MAX]);
+/*
+ * Appends a call. A free of an unknown address is counted and dropped, a realloc of an unknown
+ * address becomes an allocation and is counted. An allocation at an address still live means
+ * that a free was not seen: it is inserted before, and counted as repaired. A failed call (result 0
+ * where that means failure; never for free, realloc(p, 0)) is kept with TRACE_FAILED.
+ * false: builder_error tells.
+ */
+bool builder_add(struct builder *builder, const struct call *call);
+/*
+ * Ends the trace. `losses`: further "key=value" lines, may be empty; the builder adds its own
+ * counts (unknown_frees, unknown_reallocs, repaired_inversions).
+ */
+bool builder_finish(struct builder *builder, const char *losses, char error[TRACE_ERROR_MAX]);
+void builder_abandon(struct builder *builder);
+const char *builder_error(const struct builder *builder);
+
+/* Counts so far, for closing messages. */
+struct builder_counts {
+    uint64_t ops;
+    uint64_t threads;
+    uint64_t unknown_frees;
+    uint64_t unknown_reallocs;
+    uint64_t repaired_inversions;
+};
+struct builder_counts builder_counts(const struct builder *builder);
+
+#endif

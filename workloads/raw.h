@@ -1,0 +1,122 @@
+/*
+ * The raw recording: what librecord.so writes while a program runs and what the compiler
+ * (workloads/compile.h) reads afterwards. Private to these two; it never leaves the machine and
+ * carries no version promise beyond the number below.
+ *
+ *   DIR/PID-N.raw    one file for each process image; N counts the images (execs) of a pid
+ *
+ *   +--------+----------+----------+-----
+ *   | header | window 0 | window 1 | ...      windows of different threads, in order of claiming
+ *   +--------+----------+----------+-----
+ *
+ * A window is a piece of the file that one thread has mapped MAP_SHARED and fills with records.
+ * A record is complete once its first word is not zero (that word is written last), so a file
+ * is readable at any moment, whatever became of the process. What a thread leaves of its window
+ * when it ends may be handed on to another thread, which begins with a THREAD_START record.
+ */
+#ifndef WORKLOADS_RAW_H
+#define WORKLOADS_RAW_H
+
+#include <stdint.h>
+#include <time.h>
+
+enum {
+    RAW_VERSION = 1,
+    RAW_PAGE = 4096,             /* windows begin and end at multiples of this */
+    RAW_TEXT_MAX = 3072,         /* bytes of the header's text */
+    RAW_WINDOW_FIRST = 16 << 10, /* bytes of a thread's first window; doubles up to the last */
+    RAW_WINDOW_LAST = 1 << 20,
+};
+
+#define RAW_MAGIC        UINT64_C(0x31574152424e5053) /* "SPNBRAW1", little endian */
+#define RAW_WINDOW_MAGIC UINT64_C(0x574f444e49574152) /* "RAWINDOW" */
+
+/* The first page of the file; stays mapped for the life of the image. */
+struct raw_header {
+    uint64_t magic; /* RAW_MAGIC, written last */
+    uint32_t version;
+    uint32_t pid;
+    uint32_t image;       /* N of the file's name */
+    uint32_t parent;      /* pid of the parent when the recording began; 0: the root process */
+    uint64_t start_stamp; /* stamp counter when the recording began ... */
+    uint64_t start_ns;    /* ... and CLOCK_MONOTONIC_RAW at the same moment */
+    uint64_t last_stamp;  /* the same pair, renewed whenever a window is claimed and at exit: */
+    uint64_t last_ns;     /* from both pairs follows the counter's frequency */
+    uint64_t end;         /* file offset where the next window goes */
+    uint64_t threads;     /* number of the next thread */
+    uint64_t lost_ops;    /* atomic: calls that could not be recorded ... */
+    uint32_t lost_errno;  /* ... and why (0: a signal handler came in the middle of a record) */
+    uint32_t text_bytes;
+    char text[RAW_TEXT_MAX]; /* "key=value" lines as in trace.h; no control characters in values,
+                                but any other bytes */
+};
+
+/* At the start of each window. Records follow at once. */
+struct raw_window {
+    uint64_t magic;     /* RAW_WINDOW_MAGIC, written last */
+    uint64_t bytes;     /* of the window, this header included */
+    uint32_t thread;    /* that claimed it; from 0, in order of first call */
+    uint32_t sequence;  /* from 0: pieces of a thread's stream in order */
+    uint64_t handed_on; /* 1: THREAD_START records give parts of it to other threads */
+};
+
+/*
+ * Records are made of 8-byte words. Word 0: enum trace_kind plus one in the low 5 bits (so that it
+ * is never 0), flags in the next 3, the low 56 bits of the stamp above. What follows:
+ *
+ *   MALLOC           word 1: address, size      VALLOC, PVALLOC likewise
+ *   CALLOC           word 1: address, size      word 2: elements
+ *   aligned family   word 1: address, size      word 2: alignment
+ *   FREE             word 1: address
+ *   REALLOC          word 1: address, size      word 2: old address
+ *                    word 3: stamp taken before the call (full 64 bits); word 0 has the one after
+ *   THREAD_START     word 1: thread             word 2: sequence (as in struct raw_window)
+ *   THREAD_END       word 1: 0                  more may follow: only a thread's last one counts
+ *
+ * "address, size": the address in the low 48 bits, the size in the high 16; a size of 65535 or
+ * more is 0xffff there, and is carried whole by one more word at the end (RAW_LONG is set).
+ * A failed call has address 0. free(NULL) is recorded with address 0.
+ *
+ * A record never straddles windows: what does not fit goes to the next one, the rest stays 0.
+ */
+enum { RAW_KIND_BITS = 5, RAW_LONG = 1 << 5, RAW_STAMP_SHIFT = 8, RAW_WORDS_MAX = 5 };
+#define RAW_ADDRESS_MASK UINT64_C(0x0000ffffffffffff)
+#define RAW_SIZE_SHIFT   48
+#define RAW_SIZE_LONG    UINT64_C(0xffff)
+
+/* CLOCK_MONOTONIC_RAW: the clock against which the stamp counter is measured. */
+static inline uint64_t raw_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* The stamp counter: the same on all cores, never goes back, of constant frequency. */
+static inline uint64_t raw_stamp(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t stamp;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(stamp));
+    return stamp;
+#else
+    return raw_clock_ns();
+#endif
+}
+
+/*
+ * Waits for the instructions before: else a processor may read its counter some 100 ns too early,
+ * while it still fetches, from another core, the very address that is to be stamped.
+ */
+static inline void raw_stamp_fence(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_lfence();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+#endif

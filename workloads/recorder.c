@@ -1,0 +1,320 @@
+/*
+ * librecord.so: stands in front of malloc and its family and records each call (workloads/raw.h).
+ * It never changes what the program gets: every call goes on to the next allocator.
+ *
+ * A free is stamped before the real free, an allocation after the real malloc has returned, a
+ * realloc both times: so an address is never seen live twice, and no lock is needed for order.
+ * A call made inside another call of the same thread passes through unrecorded: it is the
+ * allocator's own, or our own, or that of a signal handler.
+ */
+#include "recorder_image.h"
+#include "recorder_window.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/single_threaded.h>
+
+#define EXPORT      __attribute__((visibility("default")))
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Records that share a stamp in a program of one thread. After a pause, fewer than these carry the
+   time from before it. */
+enum { STAMP_USES = 8 };
+
+/* The functions that the program would have called. `malloc` is set last. */
+static struct {
+    void *(*malloc)(size_t);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void (*free)(void *);
+    void *(*aligned_alloc)(size_t, size_t);
+    void *(*memalign)(size_t, size_t);
+    int (*posix_memalign)(void **, size_t, size_t);
+    void *(*valloc)(size_t);
+    void *(*pvalloc)(size_t);
+    void *(*reallocarray)(void *, size_t, size_t);
+} real;
+
+static void real_find(void)
+{
+    real.calloc = dlsym(RTLD_NEXT, "calloc");
+    real.realloc = dlsym(RTLD_NEXT, "realloc");
+    real.free = dlsym(RTLD_NEXT, "free");
+    real.aligned_alloc = dlsym(RTLD_NEXT, "aligned_alloc");
+    real.memalign = dlsym(RTLD_NEXT, "memalign");
+    real.posix_memalign = dlsym(RTLD_NEXT, "posix_memalign");
+    real.valloc = dlsym(RTLD_NEXT, "valloc");
+    real.pvalloc = dlsym(RTLD_NEXT, "pvalloc");
+    real.reallocarray = dlsym(RTLD_NEXT, "reallocarray");
+    void *next = dlsym(RTLD_NEXT, "malloc");
+    __atomic_store_n((void **)&real.malloc, next, __ATOMIC_RELEASE);
+}
+
+/* Serves what dlsym itself asks for while it looks for the real functions. Never freed. */
+enum { ARENA_BYTES = 16 << 10, ARENA_ALIGNMENT = 16 };
+static _Alignas(ARENA_ALIGNMENT) char arena[ARENA_BYTES];
+static size_t arena_used;
+
+static void *arena_take(size_t size)
+{
+    size_t bytes = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    size_t at = arena_used;
+    if (size > ARENA_BYTES || bytes > ARENA_BYTES - at) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    arena_used = at + bytes;
+    return arena + at;
+}
+
+static inline bool arena_owns(const void *p)
+{
+    return UNLIKELY((uintptr_t)p - (uintptr_t)arena < ARENA_BYTES);
+}
+
+/* The block's size is not known; what follows it in the arena is harmless to copy. */
+static void *arena_move(const char *p, size_t size)
+{
+    void *moved = real.malloc != NULL ? real.malloc(size) : arena_take(size);
+    size_t most = (size_t)(arena + ARENA_BYTES - p);
+    if (moved != NULL)
+        memmove(moved, p, size < most ? size : most);
+    return moved;
+}
+
+/* Where the calling thread may not be recorded yet, or not now. */
+static __attribute__((noinline)) bool enter_slowly(struct stream *self)
+{
+    if (self->busy != STREAM_IDLE) {
+        if (self->busy == STREAM_WRITING)
+            image_lose(0);
+        return false;
+    }
+    int error = errno;
+    self->busy = STREAM_INSIDE;
+    if (real.malloc == NULL)
+        real_find();
+    bool recorded = image_attend();
+    if (!recorded)
+        self->busy = STREAM_IDLE;
+    errno = error;
+    return recorded;
+}
+
+/* Whether this call is to be recorded; if so, it must end with leave(). */
+static inline bool enter(struct stream *self)
+{
+    if (UNLIKELY(self->busy != STREAM_IDLE || !*image_live))
+        return enter_slowly(self);
+    self->busy = STREAM_INSIDE;
+    return true;
+}
+
+static inline void leave(struct stream *self)
+{
+    if (UNLIKELY(self->over) && self->window != NULL)
+        window_release(self);
+    self->busy = STREAM_IDLE;
+}
+
+/*
+ * The order of stamps matters between threads only. So a fence, which costs some 5 ns, is for
+ * programs that have several; and where there is one, a stamp (10 ns) serves a few records, unless
+ * another thread has come and gone since it was taken.
+ */
+static inline uint64_t stamp_now(struct stream *self)
+{
+    if (UNLIKELY(!__libc_single_threaded)) {
+        self->stamp_uses = 0;
+        raw_stamp_fence();
+        return raw_stamp();
+    }
+    uint32_t streams = __atomic_load_n(&streams_begun, __ATOMIC_RELAXED);
+    if (self->stamp_uses == 0 || self->stamp_streams != streams) {
+        self->stamp = raw_stamp();
+        self->stamp_uses = STAMP_USES;
+        self->stamp_streams = streams;
+    }
+    self->stamp_uses--;
+    return self->stamp;
+}
+
+/* A record of an address and a size, stamped now. */
+static inline void put_sized(struct stream *self, enum trace_kind kind, const void *p, size_t size)
+{
+    stream_put(self, kind, stamp_now(self), p, size, NULL, 0);
+}
+
+/* The same with a number of elements or an alignment. */
+static inline void put_counted(struct stream *self, enum trace_kind kind, const void *p,
+                               size_t size, size_t count)
+{
+    const uint64_t more[] = {count};
+    stream_put(self, kind, stamp_now(self), p, size, more, 1);
+}
+
+static inline void put_realloc(struct stream *self, const void *p, size_t size, uintptr_t old,
+                               uint64_t before)
+{
+    const uint64_t more[] = {old & RAW_ADDRESS_MASK, before};
+    stream_put(self, TRACE_REALLOC, stamp_now(self), p, size, more, 2);
+}
+
+EXPORT void *malloc(size_t size)
+{
+    struct stream *self = &stream_own;
+    if (UNLIKELY(!enter(self)))
+        return real.malloc != NULL ? real.malloc(size) : arena_take(size);
+    void *p = real.malloc(size);
+    put_sized(self, TRACE_MALLOC, p, size);
+    leave(self);
+    return p;
+}
+
+static void *calloc_unrecorded(size_t count, size_t size)
+{
+    size_t bytes;
+    if (real.malloc != NULL)
+        return real.calloc(count, size);
+    return __builtin_mul_overflow(count, size, &bytes) ? NULL : arena_take(bytes);
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    struct stream *self = &stream_own;
+    if (UNLIKELY(!enter(self)))
+        return calloc_unrecorded(count, size);
+    void *p = real.calloc(count, size);
+    put_counted(self, TRACE_CALLOC, p, size, count);
+    leave(self);
+    return p;
+}
+
+EXPORT void free(void *p)
+{
+    struct stream *self = &stream_own;
+    if (arena_owns(p))
+        return;
+    if (UNLIKELY(!enter(self))) {
+        if (real.malloc != NULL)
+            real.free(p);
+        return;
+    }
+    put_sized(self, TRACE_FREE, p, 0);
+    real.free(p);
+    leave(self);
+}
+
+static void *realloc_unrecorded(void *p, size_t size)
+{
+    return real.malloc != NULL ? real.realloc(p, size) : arena_take(size);
+}
+
+EXPORT void *realloc(void *p, size_t size)
+{
+    struct stream *self = &stream_own;
+    if (arena_owns(p))
+        return arena_move(p, size);
+    if (UNLIKELY(!enter(self)))
+        return realloc_unrecorded(p, size);
+    uintptr_t old = (uintptr_t)p;
+    uint64_t before = stamp_now(self);
+    void *moved = real.realloc(p, size);
+    put_realloc(self, moved, size, old, before);
+    leave(self);
+    return moved;
+}
+
+/* Recorded as a realloc of the product; one that overflows as a realloc that failed. */
+EXPORT void *reallocarray(void *p, size_t count, size_t size)
+{
+    struct stream *self = &stream_own;
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        bytes = SIZE_MAX;
+    if (arena_owns(p))
+        return arena_move(p, bytes);
+    if (UNLIKELY(!enter(self)))
+        return real.malloc != NULL ? real.reallocarray(p, count, size) : arena_take(bytes);
+    uintptr_t old = (uintptr_t)p;
+    uint64_t before = stamp_now(self);
+    void *moved = real.reallocarray(p, count, size);
+    put_realloc(self, moved, bytes, old, before);
+    leave(self);
+    return moved;
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+    struct stream *self = &stream_own;
+    if (UNLIKELY(!enter(self)))
+        return real.malloc != NULL ? real.aligned_alloc(alignment, size) : NULL;
+    void *p = real.aligned_alloc(alignment, size);
+    put_counted(self, TRACE_ALIGNED_ALLOC, p, size, alignment);
+    leave(self);
+    return p;
+}
+
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+    struct stream *self = &stream_own;
+    if (UNLIKELY(!enter(self)))
+        return real.malloc != NULL ? real.memalign(alignment, size) : NULL;
+    void *p = real.memalign(alignment, size);
+    put_counted(self, TRACE_MEMALIGN, p, size, alignment);
+    leave(self);
+    return p;
+}
+
+EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
+{
+    struct stream *self = &stream_own;
+    if (UNLIKELY(!enter(self)))
+        return real.malloc != NULL ? real.posix_memalign(out, alignment, size) : ENOMEM;
+    int error = real.posix_memalign(out, alignment, size);
+    put_counted(self, TRACE_POSIX_MEMALIGN, error == 0 ? *out : NULL, size, alignment);
+    leave(self);
+    return error;
+}
+
+EXPORT void *valloc(size_t size)
+{
+    struct stream *self = &stream_own;
+    if (UNLIKELY(!enter(self)))
+        return real.malloc != NULL ? real.valloc(size) : NULL;
+    void *p = real.valloc(size);
+    put_sized(self, TRACE_VALLOC, p, size);
+    leave(self);
+    return p;
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+    struct stream *self = &stream_own;
+    if (UNLIKELY(!enter(self)))
+        return real.malloc != NULL ? real.pvalloc(size) : NULL;
+    void *p = real.pvalloc(size);
+    put_sized(self, TRACE_PVALLOC, p, size);
+    leave(self);
+    return p;
+}
+
+/* The first call may come before this or never: what matters is that the root process is known. */
+__attribute__((constructor)) static void recorder_begins(void)
+{
+    struct stream *self = &stream_own;
+    if (!enter(self))
+        return;
+    pthread_atfork(NULL, NULL, image_forked);
+    leave(self);
+}
+
+__attribute__((destructor)) static void recorder_ends(void)
+{
+    if (*image_live)
+        image_renew_clock();
+}

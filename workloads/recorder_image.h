@@ -1,0 +1,53 @@
+/*
+ * This process image as the recorder sees it: whether it is recorded, its raw file's header, and
+ * what happens to both when the process forks. Windows and records: recorder_window.h.
+ */
+#ifndef WORKLOADS_RECORDER_IMAGE_H
+#define WORKLOADS_RECORDER_IMAGE_H
+
+#include "raw.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+/*
+ * Points to a word that is 1 while this process is known to be recorded. It is 0 before the first
+ * call, where nothing is recorded, and (the kernel wipes it) in a child just forked.
+ */
+extern const volatile uint64_t *image_live;
+
+/*
+ * To be called when *image_live is 0. Finds out why, and sets up what is missing. Returns whether
+ * the calling process is recorded.
+ */
+bool image_attend(void);
+
+/* The header of the raw file, which is created at the first call. NULL and errno on failure.
+   The lock must be held. */
+struct raw_header *image_header(void);
+
+/* Counts one call that was not recorded; errno says why, 0 for a signal handler's. */
+void image_lose(int error);
+
+/* Renews the header's second pair of stamp and time, if there is a header. */
+void image_renew_clock(void);
+
+/* In a child that libc forked, for kernels that do not wipe the word. */
+void image_forked(void);
+
+/* Before and after the process changes its root or user: it must still reach its file. */
+void image_keep_files(void);
+void image_drop_files(void);
+
+/*
+ * Around everything slow: no signal handler runs meanwhile (it might fork or call malloc), errno
+ * is kept, and other threads wait.
+ */
+struct image_pause {
+    sigset_t signals;
+    int error;
+};
+struct image_pause image_lock(void);
+void image_unlock(const struct image_pause *pause);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * Text for the recorder, see recorder_text.h. Dates are computed here, since gmtime_r may read
+ * time zones and keep memory of the program's malloc.
+ */
+#include "recorder_text.h"
+
+#include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Bytes kept for the lines after the command, which is the only long one. */
+enum { TEXT_AFTER_COMMAND = 512 };
+
+struct text text_open(char *start, size_t capacity)
+{
+    start[0] = '\0';
+    return (struct text){.start = start, .capacity = capacity};
+}
+
+/* A control character would end the line or spoil a terminal. */
+static void text_put_byte(struct text *text, char byte)
+{
+    if (text->length + 1 >= text->capacity)
+        return;
+    bool control = (unsigned char)byte < ' ' || byte == 0x7f;
+    text->start[text->length++] = control ? ' ' : byte;
+    text->start[text->length] = '\0';
+}
+
+void text_put(struct text *text, const char *string)
+{
+    for (; *string != '\0'; string++)
+        text_put_byte(text, *string);
+}
+
+void text_put_number(struct text *text, uint64_t number)
+{
+    char digits[21];
+    char *at = digits + sizeof digits;
+    *--at = '\0';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    text_put(text, at);
+}
+
+static void text_end_line(struct text *text)
+{
+    if (text->length + 1 >= text->capacity)
+        return;
+    text->start[text->length++] = '\n';
+    text->start[text->length] = '\0';
+}
+
+static void text_put_line(struct text *text, const char *key, const char *value)
+{
+    text_put(text, key);
+    text_put(text, value);
+    text_end_line(text);
+}
+
+static void text_put_number_line(struct text *text, const char *key, uint64_t value)
+{
+    text_put(text, key);
+    text_put_number(text, value);
+    text_end_line(text);
+}
+
+/* `number` in two digits, after `before`. */
+static void text_put_two(struct text *text, const char *before, unsigned number)
+{
+    text_put(text, before);
+    text_put_byte(text, (char)('0' + number / 10 % 10));
+    text_put_byte(text, (char)('0' + number % 10));
+}
+
+static void text_put_program(struct text *text)
+{
+    char path[PATH_MAX];
+    ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (bytes <= 0)
+        return;
+    path[bytes] = '\0';
+    const char *slash = strrchr(path, '/');
+    text_put_line(text, "program=", slash != NULL ? slash + 1 : path);
+}
+
+/* Arguments stand in /proc with a NUL after each. */
+static void text_put_arguments(struct text *text, const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        text_put_byte(text, bytes[i]);
+}
+
+/* Through syscall(), since open and read are points where a thread may be cancelled. */
+static void text_put_command(struct text *text)
+{
+    char bytes[2048]; /* longer commands are cut; arbitrary */
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t count = syscall(SYS_read, fd, bytes, sizeof bytes);
+    syscall(SYS_close, fd);
+    if (count <= 0)
+        return;
+    struct text part = *text;
+    if (part.capacity > part.length + TEXT_AFTER_COMMAND)
+        part.capacity -= TEXT_AFTER_COMMAND;
+    text_put(&part, "command=");
+    text_put_arguments(&part, bytes, (size_t)count - (bytes[count - 1] == '\0'));
+    text->length = part.length;
+    text_end_line(text);
+}
+
+struct date {
+    unsigned year, month, day;
+};
+
+/* Howard Hinnant's civil_from_days, for days since 1970-01-01 that are not negative. */
+static struct date date_from_days(uint64_t days)
+{
+    days += 719468; /* from 0000-03-01 to 1970-01-01 */
+    uint64_t era = days / 146097;
+    unsigned of_era = (unsigned)(days % 146097);
+    unsigned year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned shifted = (5 * of_year + 2) / 153; /* months since March */
+    unsigned month = shifted < 10 ? shifted + 3 : shifted - 9;
+    return (struct date){
+        .year = (unsigned)(year_of_era + era * 400) + (month <= 2),
+        .month = month,
+        .day = of_year - (153 * shifted + 2) / 5 + 1,
+    };
+}
+
+static void text_put_date(struct text *text)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || now.tv_sec < 0)
+        return;
+    struct date date = date_from_days((uint64_t)now.tv_sec / 86400);
+    unsigned second = (unsigned)(now.tv_sec % 86400);
+    text_put(text, "date=");
+    text_put_number(text, date.year);
+    text_put_two(text, "-", date.month);
+    text_put_two(text, "-", date.day);
+    text_put_two(text, "T", second / 3600);
+    text_put_two(text, ":", second / 60 % 60);
+    text_put_two(text, ":", second % 60);
+    text_put(text, "Z");
+    text_end_line(text);
+}
+
+void text_describe_image(struct text *text, uint32_t pid, uint32_t image)
+{
+    struct utsname system;
+    text_put_program(text);
+    text_put_command(text);
+    text_put_number_line(text, "pid=", pid);
+    text_put_number_line(text, "image=", image);
+    text_put_date(text);
+    if (uname(&system) == 0)
+        text_put_line(text, "kernel=", system.release);
+    text_put_line(text, "libc=glibc ", gnu_get_libc_version());
+}

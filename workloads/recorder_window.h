@@ -1,0 +1,87 @@
+/*
+ * Records and the windows they go to. Each thread has a stream: a place in a window of its own,
+ * reached through initial-exec TLS, so that a record costs a few stores and no shared write. What
+ * to record is the business of recorder.c.
+ */
+#ifndef WORKLOADS_RECORDER_WINDOW_H
+#define WORKLOADS_RECORDER_WINDOW_H
+
+#include "raw.h"
+#include "trace.h"
+
+#include <stdatomic.h>
+
+/* What a thread is doing. A call that finds it not idle is nested and passes through. */
+enum stream_busy {
+    STREAM_IDLE,
+    STREAM_INSIDE,  /* in the real function, or in our slow code */
+    STREAM_WRITING, /* a record is half written: a nested call is a signal handler's */
+};
+
+/* Where a thread's records go. All zero in a new thread. */
+struct stream {
+    uint64_t *cursor; /* next record */
+    uint64_t *limit;  /* from here on a record might not fit; NULL: no window */
+    volatile uint32_t busy;
+    bool over;                 /* the thread has ended: keep no window between calls */
+    bool numbered;             /* `thread` is valid */
+    struct raw_window *window; /* NULL: none */
+    uint32_t thread;
+    uint32_t sequence;   /* pieces begun so far */
+    uint32_t rounds;     /* of thread-specific destructors seen */
+    uint32_t skip;       /* calls to lose before the next try for a window */
+    int skip_errno;      /* why the last try failed */
+    uint64_t next_bytes; /* of the next window; 0: none claimed yet */
+    uint64_t stamp;      /* shared by the next `stamp_uses` records ... */
+    uint32_t stamp_uses;
+    uint32_t stamp_streams; /* ... while streams_begun is this */
+};
+
+extern _Thread_local struct stream stream_own __attribute__((tls_model("initial-exec")));
+
+/* Streams that have been numbered in this process. Changes only while there are several threads,
+   except for the first. */
+extern uint32_t streams_begun;
+
+/* Once in a process, before any record. */
+void window_prepare(void);
+/* In a child after fork: all windows are the parent's. */
+void window_forget(struct stream *stream);
+
+/* Finds the stream a place to go on; false: there is none, and the call was counted as lost. */
+bool window_claim(struct stream *stream);
+/* Ends the stream with a THREAD_END record and hands on what is left of its window. */
+void window_release(struct stream *stream);
+
+/*
+ * Appends a record: `count` words of `more` follow word 1. `bytes` is the size that shares word 1
+ * with the address. Whatever a signal handler does, it finds either all or nothing of the record.
+ */
+static inline __attribute__((always_inline)) void stream_put(struct stream *stream,
+                                                             enum trace_kind kind, uint64_t stamp,
+                                                             const void *address, uint64_t bytes,
+                                                             const uint64_t *more, unsigned count)
+{
+    stream->busy = STREAM_WRITING;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (__builtin_expect(stream->cursor >= stream->limit, 0) && !window_claim(stream))
+        return;
+    uint64_t *at = stream->cursor;
+    uint64_t *next = at + 2 + count;
+    uint64_t word0 = (stamp << RAW_STAMP_SHIFT) | (uint64_t)(kind + 1);
+    uint64_t packed = bytes;
+    if (__builtin_expect(bytes >= RAW_SIZE_LONG, 0)) {
+        *next++ = bytes;
+        packed = RAW_SIZE_LONG;
+        word0 |= RAW_LONG;
+    }
+    at[1] = ((uintptr_t)address & RAW_ADDRESS_MASK) | packed << RAW_SIZE_SHIFT;
+    for (unsigned i = 0; i < count; i++)
+        at[2 + i] = more[i];
+    __atomic_store_n(at, word0, __ATOMIC_RELEASE);
+    stream->cursor = next;
+    atomic_signal_fence(memory_order_seq_cst);
+    stream->busy = STREAM_INSIDE;
+}
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * The trace: what a program asked of its allocator, one operation a call, in the order in which
+ * the calls took effect. This header is the contract of the file format's writer and reader; the
+ * bytes are described in docs/trace-format.md. Where traces come from (the recorder, importers)
+ * and what is done with them is not the business of this file.
+ *
+ * A block is named by its slot: a small integer that is the block's own from the operation that
+ * made it until the one that freed it, and may then be given to another block. A realloc keeps the
+ * slot. Slots in a file are not stored: the writer may use any (dense) numbering; the reader
+ * hands out the lowest free slot each time, so that a table of slots stays in the cache.
+ *
+ * Nothing in here calls malloc: the reader runs inside the programs that measure malloc. All
+ * state lies in mappings of its own (workloads/pages.h).
+ */
+#ifndef WORKLOADS_TRACE_H
+#define WORKLOADS_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum trace_kind {
+    TRACE_MALLOC,
+    TRACE_CALLOC,
+    TRACE_REALLOC,
+    TRACE_FREE,
+    TRACE_ALIGNED_ALLOC,
+    TRACE_MEMALIGN,
+    TRACE_POSIX_MEMALIGN,
+    TRACE_VALLOC,
+    TRACE_PVALLOC,
+    TRACE_THREAD_START, /* the first sign of a thread; comes before its first call */
+    TRACE_THREAD_END,   /* the thread is gone; no later operation carries its number */
+    TRACE_KINDS,
+};
+
+enum trace_flag {
+    TRACE_FAILED = 1,  /* the call returned NULL; `slot` is TRACE_NO_SLOT, or of a realloc the
+                          block that was kept */
+    TRACE_NULL = 2,    /* free(NULL), realloc(NULL, size) */
+    TRACE_HANDOFF = 4, /* frees or resizes a block that another thread made or last resized, and
+                          did not fail; computed by the writer, verified by the reader */
+};
+
+enum {
+    TRACE_NO_SLOT = UINT32_MAX,
+    TRACE_BLOCK_OPS = 65536,    /* most operations in one block of a file */
+    TRACE_THREADS_MAX = 1 << 20 /* most threads of a trace */
+};
+
+/* One operation. */
+struct trace_op {
+    uint64_t size;    /* bytes requested; of a calloc, of one element; 0 for frees */
+    uint64_t count;   /* calloc: elements; aligned family: alignment in bytes; else 0 */
+    uint64_t time_ns; /* since the recording began, coarse: never decreases, steps of >= 1 ms */
+    uint32_t slot;    /* the block made, resized or freed; TRACE_NO_SLOT if there is none */
+    uint32_t thread;  /* dense from 0, in order of appearance */
+    uint8_t kind;     /* enum trace_kind */
+    uint8_t flags;    /* enum trace_flag, or-ed */
+};
+
+/* What an operation does to its slot. realloc(p, 0) and free end a block's life. */
+bool trace_op_makes(const struct trace_op *op); /* a block begins in op->slot */
+bool trace_op_frees(const struct trace_op *op); /* the block in op->slot ends */
+/* Bytes that the block has after an op that makes or resizes it: size, or count * size. */
+uint64_t trace_op_bytes(const struct trace_op *op);
+const char *trace_kind_name(enum trace_kind kind); /* "malloc", "posix_memalign", ... */
+
+/* What is known of a whole trace. Sizes in bytes. */
+struct trace_totals {
+    uint64_t ops; /* all kinds, thread starts and ends included */
+    uint64_t by_kind[TRACE_KINDS];
+    uint64_t failed;     /* operations with TRACE_FAILED */
+    uint64_t null_frees; /* free(NULL) */
+    uint64_t handoffs;   /* operations with TRACE_HANDOFF */
+    uint64_t threads;
+    uint64_t slots;       /* most blocks live at once: size of a table of slots */
+    uint64_t peak_live;   /* most bytes live at once */
+    uint64_t final_live;  /* bytes never freed */
+    uint64_t final_slots; /* blocks never freed */
+    uint64_t duration_ns;
+    uint64_t bytes_requested; /* sum over all operations that make or resize a block */
+};
+
+/*
+ * Where the trace came from and what was lost on the way: "key=value" lines, UTF-8, no newline in
+ * a value, keys [a-z_]. Written at the start (origin) and at the end (losses) of a file.
+ * Origin keys in use: source (recorded, imported), program, command (argv joined by spaces),
+ * pid, image, date (ISO 8601), host, kernel, libc, cpu, tool (name and version), format (of an
+ * import), input. Loss keys in use: unknown_frees, unknown_reallocs, repaired_inversions,
+ * lost_ops, lost_why, lost_threads, lost_alignment, lost_calloc, lost_realloc, lost_time.
+ */
+enum { TRACE_TEXT_MAX = 64 * 1024 };
+
+enum { TRACE_ERROR_MAX = 512 };
+
+struct trace_writer;
+
+/*
+ * Starts a trace at `path` ("-": standard output) with the origin text. The file appears under
+ * its name only when trace_writer_finish succeeds (it is written beside it and renamed).
+ * NULL on failure, with "PATH: what" in error.
+ */
+struct trace_writer *trace_writer_open(const char *path, const char *origin,
+                                       char error[TRACE_ERROR_MAX]);
+/*
+ * Appends op; HANDOFF is computed here, so the flag need not be set. The order of calls is the
+ * order of the trace. false on an I/O error or an operation that makes no sense (a free of a slot
+ * that is not live, a make into a slot that is): see trace_writer_error.
+ */
+bool trace_writer_add(struct trace_writer *writer, const struct trace_op *op);
+/* Writes what is left, the losses and the totals; renames; frees the writer in any case. */
+bool trace_writer_finish(struct trace_writer *writer, const char *losses,
+                         char error[TRACE_ERROR_MAX]);
+/* Gives up: removes what was written and frees the writer. */
+void trace_writer_abandon(struct trace_writer *writer);
+const char *trace_writer_error(const struct trace_writer *writer); /* "PATH: what" */
+
+struct trace_reader;
+
+/*
+ * Opens a trace and verifies its header and trailer. NULL on failure, with "PATH: what" or
+ * "PATH: block N: what" in error. Damaged, cut and hostile files are told as such; memory is
+ * bounded by a few blocks plus 48 bytes for each block live at once.
+ */
+struct trace_reader *trace_reader_open(const char *path, char error[TRACE_ERROR_MAX]);
+void trace_reader_close(struct trace_reader *reader);
+const struct trace_totals *trace_reader_totals(const struct trace_reader *reader);
+const char *trace_reader_origin(const struct trace_reader *reader);
+const char *trace_reader_losses(const struct trace_reader *reader);
+/*
+ * Decodes the next block into ops[TRACE_BLOCK_OPS], slots assigned, and sets *n; *n = 0 at the
+ * end, when the totals have been compared with what was read. false: trace_reader_error tells.
+ */
+bool trace_reader_next(struct trace_reader *reader, struct trace_op *ops, size_t *n);
+const char *trace_reader_error(const struct trace_reader *reader); /* "PATH: block N: what" */
+/* Bytes that the reader has mapped (for harness memory accounting). */
+size_t trace_reader_mapped(const struct trace_reader *reader);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * The program `trace`: a table of what can be done to traces, each in a file of its own.
+ */
+#include "compile.h"
+#include "import.h"
+#include "info.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*main)(int argc, char **argv);
+    const char *usage;
+} commands[] = {
+    {"compile", compile_main, "[--json] [--origin KEY=VALUE]... RAW -o FILE"},
+    {"import", import_main, "[--from FORMAT] IN -o FILE"},
+    {"info", info_main, "FILE"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int usage_print(FILE *out, int status)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "%s trace %s %s\n", i ? "      " : "usage:", commands[i].name,
+                commands[i].usage);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return usage_print(stderr, 2);
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+        return usage_print(stdout, 0);
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].main(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "trace: no command %s\n", argv[1]);
+    return usage_print(stderr, 2);
+}
