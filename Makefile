@@ -41,6 +41,7 @@ ALLOCATOR := os span heap check misuse libspan
 TRACE_READ := trace pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
 RECORDER := recorder recorder_access recorder_image recorder_window recorder_file recorder_text
+REPLAY := replay steps replayer memory_curve footprint own_memory process_memory identity json_text
 objects = $(patsubst %,$(O)/$(1)/%.o,$(2))
 
 ALLOCATOR_O := $(call objects,allocator,$(ALLOCATOR))
@@ -48,9 +49,10 @@ PRELOAD_O := $(call objects,allocator,preload)
 TRACE_READ_O := $(call objects,workloads,$(TRACE_READ))
 TRACE_ALL_O := $(call objects,workloads,$(TRACE_ALL))
 RECORDER_O := $(call objects,workloads,$(RECORDER))
+REPLAY_O := $(call objects,bench,$(REPLAY))
 
-LIBRARIES := $(B)/libspan.a $(B)/libspan.so $(B)/librecord.so
-PROGRAMS := $(B)/trace
+LIBRARIES := $(B)/libspan.a $(B)/libspan.so $(B)/librecord.so $(B)/libnull.so $(B)/libprobe.so
+PROGRAMS := $(B)/trace $(B)/launch $(B)/replay-span $(B)/replay-glibc $(B)/replay-jemalloc
 
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
 MISUSES := $(patsubst tests/misuse/%.c,$(B)/tests/misuse/%,$(wildcard tests/misuse/*.c))
@@ -84,13 +86,38 @@ $(B)/librecord.so: $(RECORDER_O)
 	$(call SAY,LINK)
 	$(LINK) -shared -Wl,-soname,librecord.so -Wl,--build-id -pthread $^ -o $@
 
+$(B)/libnull.so: $(O)/bench/null.o
+	$(call SAY,LINK)
+	$(LINK) -shared -Wl,-soname,libnull.so -Wl,--build-id $^ -o $@
+
+$(B)/libprobe.so: $(call objects,bench,probe identity json_text)
+	$(call SAY,LINK)
+	$(LINK) -shared -Wl,-soname,libprobe.so -Wl,--build-id $^ -o $@
+
 $(B)/trace: $(O)/workloads/trace_main.o $(TRACE_ALL_O)
 	$(call SAY,LINK)
 	$(LINK) -pie $^ -lzstd -lxxhash -lzip -o $@
 
+$(B)/launch: $(call objects,bench,launch json_text)
+	$(call SAY,LINK)
+	$(LINK) -pie $^ -o $@
+
+# The replayers: the same objects, each linked against its allocator's shared library, so that
+# every allocator pays the same call through the PLT.
+$(B)/replay-%: LINK_REPLAY = $(LINK) -pie $(REPLAY_O) $(TRACE_READ_O) -lzstd -lxxhash
+$(B)/replay-span: $(REPLAY_O) $(TRACE_READ_O) $(B)/libspan.so
+	$(call SAY,LINK)
+	$(LINK_REPLAY) -Wl,-rpath,'$$ORIGIN' $(B)/libspan.so -o $@
+$(B)/replay-glibc: $(REPLAY_O) $(TRACE_READ_O)
+	$(call SAY,LINK)
+	$(LINK_REPLAY) -o $@
+$(B)/replay-jemalloc: $(REPLAY_O) $(TRACE_READ_O)
+	$(call SAY,LINK)
+	$(LINK_REPLAY) -Wl,-rpath,'$$ORIGIN' -l:libjemalloc.so.2 -o $@
+
 # The tests bring an os.o of their own, which can be told to fail.
 TEST_PARTS_O := $(filter-out $(O)/allocator/os.o,$(ALLOCATOR_O)) $(TRACE_ALL_O) \
-	$(call objects,tests,fake_os shadow)
+	$(filter-out $(O)/bench/replay.o,$(REPLAY_O)) $(call objects,tests,fake_os shadow)
 
 $(B)/tests/test_%: $(O)/tests/test_%.o $(TEST_PARTS_O)
 	@mkdir -p $(@D)

@@ -1,0 +1,70 @@
+/*
+ * What to subtract is measured, not computed: whatever was resident just before a part of the
+ * replay, and was not the allocator's, is the harness's. The allocator's share at the start is
+ * what lies in anonymous mappings before the harness has made any: an allocator that takes memory
+ * when it is loaded is charged for it like one that takes it at the first call.
+ */
+#include "footprint.h"
+
+#include "process_memory.h"
+
+#include <link.h>
+#include <stddef.h>
+
+enum { PAGE = 4096 };
+
+bool footprint_open(struct footprint *footprint, const char **path)
+{
+    *footprint = (struct footprint){.initial = process_memory_anonymous()};
+    footprint->peak = (int64_t)footprint->initial;
+    return process_memory_open(path);
+}
+
+void footprint_close(void)
+{
+    process_memory_close();
+}
+
+static int object_load_text(struct dl_phdr_info *object, size_t bytes, void *data)
+{
+    (void)bytes;
+    (void)data;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type != PT_LOAD || (header->p_flags & PF_W) || !(header->p_flags & PF_R))
+            continue;
+        uintptr_t start = object->dlpi_addr + header->p_vaddr;
+        uintptr_t end = start + header->p_memsz;
+        for (uintptr_t page = start & ~(uintptr_t)(PAGE - 1); page < end; page += PAGE)
+            (void)*(const volatile char *)page;
+    }
+    return 0;
+}
+
+void footprint_load_text(void)
+{
+    dl_iterate_phdr(object_load_text, NULL);
+}
+
+bool footprint_begin_part(struct footprint *footprint, int64_t net)
+{
+    footprint->baseline = (uint64_t)((int64_t)process_memory_rss_exact() - net);
+    return process_memory_reset_peak();
+}
+
+void footprint_end_part(struct footprint *footprint)
+{
+    int64_t peak = (int64_t)(process_memory_peak() - footprint->baseline);
+    if (peak > footprint->peak)
+        footprint->peak = peak;
+}
+
+int64_t footprint_net(const struct footprint *footprint)
+{
+    return (int64_t)(process_memory_rss() - footprint->baseline);
+}
+
+int64_t footprint_net_exact(const struct footprint *footprint)
+{
+    return (int64_t)(process_memory_rss_exact() - footprint->baseline);
+}

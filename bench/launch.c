@@ -1,0 +1,256 @@
+/*
+ * launch: runs one command and reports what it used. It is small on purpose: the peak memory of a
+ * child that the system reports is never less than that of the process that started it.
+ */
+#include "json_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* As those of timeout(1) and the shell. */
+enum {
+    EXIT_TIMED_OUT = 124,
+    EXIT_USAGE = 125,
+    EXIT_NOT_EXECUTABLE = 126,
+    EXIT_NOT_FOUND = 127,
+    EXIT_SIGNALLED = 128
+};
+
+static const uint64_t second_ns = 1000000000;
+
+static const char help[] = "usage: launch [--timeout SECONDS] --report FILE [--] CMD [ARG...]\n"
+                           "Runs CMD and writes what it used to FILE as one JSON object.\n";
+
+extern char **environ;
+
+struct options {
+    const char *report;
+    uint64_t timeout_ns; /* 0: none */
+    char **command;
+};
+
+/* The command while and after it runs. */
+struct child {
+    pid_t pid;
+    bool leads_group; /* its process group is its own */
+    bool timed_out;
+    uint64_t start_ns;
+    uint64_t wall_ns;
+    int status; /* as from wait4 */
+    struct rusage usage;
+};
+
+__attribute__((format(printf, 2, 3))) static int fail(int status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vdprintf(STDERR_FILENO, format, arguments);
+    va_end(arguments);
+    dprintf(STDERR_FILENO, "\n");
+    return status;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * second_ns + (uint64_t)time.tv_nsec;
+}
+
+static bool parse_timeout(const char *text, uint64_t *ns)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    /* A billion seconds, or NaN: nobody means that. */
+    if (end == text || *end != '\0' || !(seconds > 0 && seconds <= 1e9))
+        return false;
+    *ns = (uint64_t)(seconds * 1e9) + 1;
+    return true;
+}
+
+static int options_parse(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {
+        {"timeout", required_argument, NULL, 't'},
+        {"report", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    *options = (struct options){0};
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "+h", names, NULL)) != -1;) {
+        if (option == 'h')
+            exit(dprintf(STDOUT_FILENO, "%s", help) < 0);
+        if (option == 'r')
+            options->report = optarg;
+        else if (option != 't')
+            return fail(EXIT_USAGE, "unknown option or missing value; --help tells more");
+        else if (!parse_timeout(optarg, &options->timeout_ns))
+            return fail(EXIT_USAGE, "--timeout %s: a number of seconds is needed", optarg);
+    }
+    options->command = argv + optind;
+    if (options->report == NULL || options->command[0] == NULL)
+        return fail(EXIT_USAGE, "--report FILE and a command are needed; --help tells more");
+    return 0;
+}
+
+/* The signals that are waited for, and so blocked. */
+static sigset_t signals_awaited(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+/*
+ * The command gets a process group of its own, so that a time-out ends all of it; but not where
+ * standard input is a terminal: a group in the background is stopped when it reads from one.
+ */
+static int child_start(struct child *child, char **command, const sigset_t *mask)
+{
+    posix_spawnattr_t attributes;
+    short flags = POSIX_SPAWN_SETSIGMASK;
+    child->leads_group = !isatty(STDIN_FILENO);
+    if (child->leads_group)
+        flags |= POSIX_SPAWN_SETPGROUP;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, mask);
+    posix_spawnattr_setflags(&attributes, flags);
+    child->start_ns = now_ns();
+    int error = posix_spawnp(&child->pid, command[0], NULL, &attributes, command, environ);
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+static void child_signal(const struct child *child, int number)
+{
+    kill(child->leads_group ? -child->pid : child->pid, number);
+}
+
+/* A signal from the terminal has gone to the command as well if that is in our group. */
+static bool signal_needs_passing(const struct child *child, const siginfo_t *signal)
+{
+    return child->leads_group || signal->si_code != SI_KERNEL;
+}
+
+/* Waits for one of the awaited signals, until the deadline if there is one; 0 when that is over. */
+static int signal_await(const sigset_t *set, uint64_t deadline_ns, siginfo_t *signal)
+{
+    uint64_t now = now_ns();
+    uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+    struct timespec timeout = {(time_t)(left / second_ns), (long)(left % second_ns)};
+    int number = sigtimedwait(set, signal, deadline_ns ? &timeout : NULL);
+    if (number > 0)
+        return number;
+    return errno == EAGAIN ? 0 : SIGCHLD; /* EINTR: have a look whether the command has ended */
+}
+
+static void child_wait(struct child *child, uint64_t timeout_ns, const sigset_t *set)
+{
+    uint64_t deadline_ns = timeout_ns ? child->start_ns + timeout_ns : 0;
+    while (wait4(child->pid, &child->status, WNOHANG, &child->usage) == 0) {
+        siginfo_t signal;
+        int number = signal_await(set, deadline_ns, &signal);
+        if (number == 0) {
+            child->timed_out = true;
+            deadline_ns = 0;
+            child_signal(child, SIGKILL);
+        } else if (number != SIGCHLD && signal_needs_passing(child, &signal)) {
+            child_signal(child, number);
+        }
+    }
+    child->wall_ns = now_ns() - child->start_ns;
+}
+
+static long long timeval_ns(struct timeval time)
+{
+    return (long long)time.tv_sec * (long long)second_ns + time.tv_usec * 1000LL;
+}
+
+static void print_usage(struct json_text *text, const struct child *child)
+{
+    const struct rusage *usage = &child->usage;
+    json_text_add(text, "{\"wall_ns\": %llu, \"user_ns\": %lld, \"sys_ns\": %lld",
+                  (unsigned long long)child->wall_ns, timeval_ns(usage->ru_utime),
+                  timeval_ns(usage->ru_stime));
+    json_text_add(text, ", \"max_rss\": %lld, \"minor_faults\": %ld, \"major_faults\": %ld",
+                  usage->ru_maxrss * 1024LL, usage->ru_minflt, usage->ru_majflt);
+    json_text_add(text, ", \"voluntary_switches\": %ld, \"involuntary_switches\": %ld",
+                  usage->ru_nvcsw, usage->ru_nivcsw);
+}
+
+static void print_status(struct json_text *text, const struct child *child)
+{
+    if (WIFSIGNALED(child->status))
+        json_text_add(text, ", \"exit_status\": null, \"signal\": %d", WTERMSIG(child->status));
+    else
+        json_text_add(text, ", \"exit_status\": %d, \"signal\": null", WEXITSTATUS(child->status));
+    json_text_add(text, ", \"timed_out\": %s}\n", child->timed_out ? "true" : "false");
+}
+
+static bool report_write(int fd, const struct child *child)
+{
+    char buffer[1024];
+    struct json_text text = json_text_open(buffer, sizeof(buffer));
+    print_usage(&text, child);
+    print_status(&text, child);
+    return json_text_write(&text, fd);
+}
+
+static int child_exit_status(const struct child *child)
+{
+    if (child->timed_out)
+        return EXIT_TIMED_OUT;
+    if (WIFSIGNALED(child->status))
+        return EXIT_SIGNALLED + WTERMSIG(child->status);
+    return WEXITSTATUS(child->status);
+}
+
+/* Starts the command and waits for it; the exit status of this program. */
+static int child_run(struct child *child, const struct options *options)
+{
+    sigset_t set = signals_awaited();
+    sigset_t before;
+    signal(SIGCHLD, SIG_DFL); /* were it ignored, there would be nothing to wait for */
+    sigprocmask(SIG_BLOCK, &set, &before);
+    int error = child_start(child, options->command, &before);
+    if (error != 0) {
+        int status = error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+        child->status = status << 8; /* as wait4 reports an exit */
+        return fail(status, "%s: %s", options->command[0], strerror(error));
+    }
+    child_wait(child, options->timeout_ns, &set);
+    return child_exit_status(child);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct child child = {0};
+    int status = options_parse(argc, argv, &options);
+    if (status != 0)
+        return status;
+    int fd = open(options.report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return fail(EXIT_USAGE, "%s: %s", options.report, strerror(errno));
+    status = child_run(&child, &options);
+    if (!report_write(fd, &child) || close(fd) != 0)
+        return fail(EXIT_USAGE, "%s: %s", options.report, strerror(errno));
+    return status;
+}

@@ -1,0 +1,38 @@
+/*
+ * What the system says of this process's memory: resident bytes and their peak. Read
+ * with read(2) from files of /proc/self kept open: no malloc, no stdio. It knows nothing of what
+ * belongs to whom; that is footprint.h.
+ */
+#ifndef BENCH_PROCESS_MEMORY_H
+#define BENCH_PROCESS_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Opens the files; false and errno, with the path of the missing one in *path. */
+bool process_memory_open(const char **path);
+void process_memory_close(void);
+
+/*
+ * Resident bytes, cheap (VmRSS of /proc/self/status). Kernels before 6.17 keep this counter in
+ * pieces, one a CPU, and may be off by 64 pages a CPU.
+ */
+size_t process_memory_rss(void);
+/*
+ * Resident bytes, exact (Rss of /proc/self/smaps_rollup: the system walks the page tables, some
+ * milliseconds a GiB). Where the system has no such file, as process_memory_rss.
+ */
+size_t process_memory_rss_exact(void);
+/* Most resident bytes at once since the process began or process_memory_reset_peak (VmHWM). */
+size_t process_memory_peak(void);
+/* false and errno on failure. */
+bool process_memory_reset_peak(void);
+
+/*
+ * Resident bytes of the mappings that belong to no file, no program's data and no stack: what an
+ * allocator has taken from the system, and a few pages of the dynamic loader's.
+ */
+size_t process_memory_anonymous(void);
+
+#endif

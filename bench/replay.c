@@ -1,0 +1,483 @@
+/*
+ * replay-ALLOCATOR: replays one trace in one process and prints what it cost as one line of JSON.
+ * It measures once; repeating, comparing and judging is the front end's business. From the start
+ * of main to the end of the process nothing here calls malloc, except for the trace.
+ */
+#include "footprint.h"
+#include "identity.h"
+#include "memory_curve.h"
+#include "replayer.h"
+
+#include "workloads/pages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* For an XXH3 state that is not from malloc. */
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Arbitrary: 128 MiB of steps at once, and 32 MiB where a trace is longer than that. */
+enum { WHOLE_OPS_MAX = 16 << 20, CHUNK_OPS = 4 << 20, CHUNK_OPS_MAX = 1 << 30 };
+
+enum { POINTS_DEFAULT = 1000, POINTS_MAX = 1000000, MESSAGE_MAX = IDENTITY_ERROR_MAX };
+
+static const char *const pass_names[] = {"speed", "memory"};
+enum pass { PASS_SPEED, PASS_MEMORY };
+static const char *const touch_names[] = {"none", "first", "page", "all"};
+
+static const char help[] =
+    "usage: replay-ALLOCATOR [--pass speed|memory] [--touch none|first|page|all]\n"
+    "                        [--threads serial|original] [--curve FILE] [--points N]\n"
+    "                        [--chunk OPS] --allocator PATH TRACE\n"
+    "Replays TRACE on the allocator that this program is linked with or that is preloaded,\n"
+    "which must be the one in the object file PATH, and prints one JSON object.\n";
+
+struct options {
+    enum pass pass;
+    enum touch touch;
+    const char *allocator;
+    const char *curve;
+    const char *trace;
+    uint64_t points;
+    uint64_t chunk_ops; /* operations decoded at once; 0: as many as is wise */
+};
+
+/* Everything about this one run. */
+struct run {
+    struct options options;
+    struct identity malloc;
+    struct footprint footprint;
+    struct steps_source source;
+    struct steps steps;
+    struct replayer replayer;
+    struct memory_curve curve;
+    int curve_fd; /* -1: none */
+    uint64_t threads;
+    uint64_t peak_live;
+    uint64_t total;        /* steps of the whole trace */
+    uint64_t part_ops;     /* steps to decode at once, at least; UINT64_MAX: all */
+    uint64_t ops;          /* steps executed */
+    uint64_t next_sample;  /* when `ops` is this, a sample is due; UINT64_MAX: never */
+    uint64_t baseline_rss; /* before the first step */
+    uint64_t harness_bytes;
+    int64_t rss_after_drain;
+    XXH3_state_t checksum;
+};
+
+static struct run this_run;
+
+__attribute__((format(printf, 2, 3))) static int fail(int status, const char *format, ...)
+{
+    static char line[MESSAGE_MAX + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, MESSAGE_MAX, format, arguments);
+    va_end(arguments);
+    if (length > MESSAGE_MAX - 1)
+        length = MESSAGE_MAX - 1;
+    line[length++] = '\n';
+    if (write(STDERR_FILENO, line, (size_t)length) < 0)
+        return status;
+    return status;
+}
+
+/* The index of `name` in names[n]; n if it is not there. */
+static unsigned name_find(const char *const *names, unsigned n, const char *name)
+{
+    unsigned i = 0;
+    while (i < n && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+static int parse_count(const char *option, const char *text, uint64_t max, uint64_t *count)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '9' || n < 1 || n > max)
+        return fail(EXIT_USAGE, "%s %s: a number from 1 to %llu is needed", option, text,
+                    (unsigned long long)max);
+    *count = n;
+    return EXIT_OK;
+}
+
+static int parse_threads(const char *text)
+{
+    if (strcmp(text, "serial") == 0)
+        return EXIT_OK;
+    if (strcmp(text, "original") == 0)
+        return fail(EXIT_USAGE, "--threads original: not available yet: only serial replay is");
+    return fail(EXIT_USAGE, "--threads %s: serial or original is needed", text);
+}
+
+static int parse_option(int option, const char *value, struct options *options)
+{
+    switch (option) {
+    case 'p':
+        options->pass = name_find(pass_names, 2, value);
+        return options->pass < 2 ? EXIT_OK : fail(EXIT_USAGE, "--pass %s: no such pass", value);
+    case 't':
+        options->touch = name_find(touch_names, 4, value);
+        return options->touch < 4 ? EXIT_OK : fail(EXIT_USAGE, "--touch %s: no such policy", value);
+    case 'T':
+        return parse_threads(value);
+    case 'n':
+        return parse_count("--points", value, POINTS_MAX, &options->points);
+    case 'k':
+        return parse_count("--chunk", value, CHUNK_OPS_MAX, &options->chunk_ops);
+    case 'a':
+        options->allocator = value;
+        return EXIT_OK;
+    case 'c':
+        options->curve = value;
+        return EXIT_OK;
+    default:
+        return fail(EXIT_USAGE, "unknown option or missing value; --help tells more");
+    }
+}
+
+/* Prints and ends the process. */
+static void print_and_exit(const char *text)
+{
+    ssize_t n = write(STDOUT_FILENO, text, strlen(text));
+    _exit(n < 0 ? EXIT_FAILED : EXIT_OK);
+}
+
+static int options_check(const struct options *options)
+{
+    if (options->allocator == NULL)
+        return fail(EXIT_USAGE, "--allocator PATH is needed; --help tells more");
+    if (options->trace == NULL)
+        return fail(EXIT_USAGE, "one TRACE is needed; --help tells more");
+    if (options->curve != NULL && options->pass != PASS_MEMORY)
+        return fail(EXIT_USAGE, "--curve needs --pass memory");
+    return EXIT_OK;
+}
+
+static int options_parse(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {
+        {"pass", required_argument, NULL, 'p'},      {"touch", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'T'},   {"points", required_argument, NULL, 'n'},
+        {"allocator", required_argument, NULL, 'a'}, {"curve", required_argument, NULL, 'c'},
+        {"chunk", required_argument, NULL, 'k'},     {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0},
+    };
+    *options = (struct options){.touch = TOUCH_PAGE, .points = POINTS_DEFAULT};
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
+        if (option == 'h')
+            print_and_exit(help);
+        if (option == 'V')
+            print_and_exit("replay (spanbench) " SPANBENCH_VERSION "\n");
+        if (parse_option(option, optarg, options) != EXIT_OK)
+            return EXIT_USAGE;
+    }
+    options->trace = argc - optind == 1 ? argv[optind] : NULL;
+    return options_check(options);
+}
+
+static int prove_allocator(struct run *run)
+{
+    static char error[IDENTITY_ERROR_MAX];
+    if (!identity_of_file(run->options.allocator, &run->malloc, error))
+        return fail(EXIT_USAGE, "%s", error);
+    if (!identity_prove(&run->malloc, error))
+        return fail(EXIT_FAILED, "%s", error);
+    return EXIT_OK;
+}
+
+/* The functions that few programs use and some allocators lack: theirs must not be mixed with the
+   C library's, but only a trace that calls them is affected. */
+static int prove_rare_functions(struct run *run)
+{
+    static char error[IDENTITY_ERROR_MAX];
+    const struct {
+        enum trace_kind kind;
+        const void *volatile address;
+    } functions[] = {
+        {TRACE_MEMALIGN, (const void *)memalign},
+        {TRACE_VALLOC, (const void *)valloc},
+        {TRACE_PVALLOC, (const void *)pvalloc},
+    };
+    const struct trace_totals *totals = trace_reader_totals(run->source.reader);
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+        if (totals->by_kind[functions[i].kind] > 0 &&
+            !identity_prove_function(&run->malloc, trace_kind_name(functions[i].kind),
+                                     functions[i].address, error))
+            return fail(EXIT_FAILED, "%s", error);
+    return EXIT_OK;
+}
+
+static int open_curve_file(struct run *run)
+{
+    run->curve_fd = -1;
+    if (run->options.curve == NULL)
+        return EXIT_OK;
+    run->curve_fd = open(run->options.curve, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (run->curve_fd < 0)
+        return fail(EXIT_USAGE, "%s: %s", run->options.curve, strerror(errno));
+    return EXIT_OK;
+}
+
+/* Decodes the next part. */
+static int decode_part(struct run *run)
+{
+    char error[TRACE_ERROR_MAX];
+    bool unusable;
+    if (!steps_source_read(&run->source, &run->steps, run->part_ops, &unusable, error))
+        return fail(unusable ? EXIT_USAGE : EXIT_FAILED, "%s", error);
+    return EXIT_OK;
+}
+
+/* Room for the steps of one part in words, as long as no size is of the long kind. */
+static size_t words_expected(const struct run *run)
+{
+    const struct trace_totals *totals = trace_reader_totals(run->source.reader);
+    if (run->part_ops < run->total)
+        return run->part_ops + TRACE_BLOCK_OPS + STEP_WORDS_MAX;
+    return run->total + totals->by_kind[TRACE_CALLOC] + totals->by_kind[TRACE_ALIGNED_ALLOC] +
+           totals->by_kind[TRACE_MEMALIGN] + totals->by_kind[TRACE_POSIX_MEMALIGN] + STEP_WORDS_MAX;
+}
+
+static uint64_t part_ops(const struct run *run)
+{
+    if (run->options.chunk_ops != 0)
+        return run->options.chunk_ops;
+    return run->total <= WHOLE_OPS_MAX ? UINT64_MAX : CHUNK_OPS;
+}
+
+static int open_trace(struct run *run)
+{
+    char error[TRACE_ERROR_MAX];
+    bool unusable;
+    if (!steps_source_open(&run->source, run->options.trace, &unusable, error))
+        return fail(unusable ? EXIT_USAGE : EXIT_FAILED, "%s", error);
+    const struct trace_totals *totals = trace_reader_totals(run->source.reader);
+    run->threads = totals->threads;
+    run->peak_live = totals->peak_live;
+    run->total = steps_source_count(&run->source);
+    run->part_ops = part_ops(run);
+    if (!steps_open(&run->steps, words_expected(run)))
+        return fail(EXIT_FAILED, "%s: %s", run->options.trace, strerror(errno));
+    return prove_rare_functions(run);
+}
+
+/* The table and the samples; after the first part is decoded, when a short trace's reader has
+   verified how many slots there are. */
+static int open_tables(struct run *run)
+{
+    const struct options *options = &run->options;
+    bool memory = options->pass == PASS_MEMORY;
+    uint64_t points = options->points < run->total ? options->points : run->total;
+    run->options.points = points;
+    run->next_sample = memory && points > 0 ? run->total / points : UINT64_MAX;
+    if (!replayer_open(&run->replayer, run->source.null_slot, options->touch, memory) ||
+        !memory_curve_open(&run->curve, points + 1))
+        return fail(EXIT_FAILED, "%s: %s", options->trace, strerror(errno));
+    return EXIT_OK;
+}
+
+static int prepare(struct run *run)
+{
+    int status = prove_allocator(run);
+    if (status == EXIT_OK)
+        status = open_trace(run);
+    if (status == EXIT_OK)
+        status = open_curve_file(run);
+    if (status == EXIT_OK)
+        status = decode_part(run);
+    if (status == EXIT_OK)
+        status = open_tables(run);
+    if (status == EXIT_OK && run->source.ended)
+        steps_source_close(&run->source);
+    XXH3_64bits_reset(&run->checksum);
+    return status;
+}
+
+static void take_sample(struct run *run)
+{
+    memory_curve_add(&run->curve, (struct memory_sample){.op = run->ops,
+                                                         .rss = footprint_net(&run->footprint),
+                                                         .live = (int64_t)run->replayer.live});
+    uint64_t taken = run->curve.count;
+    run->next_sample =
+        taken <= run->options.points
+            ? (uint64_t)((double)run->total * (double)taken / (double)run->options.points)
+            : UINT64_MAX;
+}
+
+/* Says which operation failed: the step at `reached`, `passed` steps after the first of all. */
+static int fail_at(const struct run *run, const uint64_t *reached, uint64_t passed)
+{
+    static const char *const names[] = {"malloc",         "free",          "realloc",
+                                        "calloc",         "aligned_alloc", "memalign",
+                                        "posix_memalign", "valloc",        "pvalloc"};
+    struct step step = step_take(&reached);
+    char operand[32] = "";
+    if (step_has_operand(step.kind))
+        snprintf(operand, sizeof(operand), "%llu, ", (unsigned long long)step.operand);
+    return fail(EXIT_FAILED, "%s: operation %llu: %s(%s%llu) returned NULL", run->options.trace,
+                (unsigned long long)steps_find_op(run->options.trace, passed), names[step.kind],
+                operand, (unsigned long long)step.size);
+}
+
+static uint64_t steps_between(const uint64_t *at, const uint64_t *end)
+{
+    uint64_t n = 0;
+    for (; at != end; n++)
+        step_take(&at);
+    return n;
+}
+
+/* Executes the steps that are decoded, in pieces between samples. */
+static int run_steps(struct run *run)
+{
+    const uint64_t *at = run->steps.words;
+    const uint64_t *end = at + run->steps.used;
+    for (uint64_t left = run->steps.count; left > 0;) {
+        uint64_t until_sample = run->next_sample - run->ops;
+        uint64_t n = until_sample < left ? until_sample : left;
+        const uint64_t *stop = n == left ? end : steps_skip(at, n);
+        const uint64_t *reached = replayer_run(&run->replayer, at, stop);
+        if (reached != stop)
+            return fail_at(run, reached, run->ops + steps_between(at, reached));
+        at = stop;
+        left -= n;
+        run->ops += n;
+        if (run->ops == run->next_sample)
+            take_sample(run);
+    }
+    return EXIT_OK;
+}
+
+static int run_part(struct run *run, int64_t net)
+{
+    if (!footprint_begin_part(&run->footprint, net))
+        return fail(EXIT_FAILED, "/proc/self/clear_refs: %s", strerror(errno));
+    if (run->baseline_rss == 0) { /* the first part */
+        run->baseline_rss = run->footprint.baseline;
+        run->harness_bytes = pages_mapped();
+        memory_curve_add(&run->curve, (struct memory_sample){.rss = net});
+    }
+    if (run_steps(run) != EXIT_OK)
+        return EXIT_FAILED;
+    footprint_end_part(&run->footprint);
+    XXH3_64bits_update(&run->checksum, run->steps.words, run->steps.used * sizeof(uint64_t));
+    return EXIT_OK;
+}
+
+static int run_trace(struct run *run)
+{
+    footprint_load_text();
+    int64_t net = (int64_t)run->footprint.initial;
+    for (;;) {
+        if (run_part(run, net) != EXIT_OK)
+            return EXIT_FAILED;
+        if (run->source.ended)
+            return EXIT_OK;
+        net = footprint_net_exact(&run->footprint);
+        steps_clear(&run->steps);
+        int status = decode_part(run);
+        if (status != EXIT_OK)
+            return status;
+    }
+}
+
+static int finish_memory_pass(struct run *run)
+{
+    replayer_drain(&run->replayer);
+    run->rss_after_drain = footprint_net_exact(&run->footprint);
+    if (run->curve_fd < 0)
+        return EXIT_OK;
+    if (!memory_curve_write(&run->curve, run->curve_fd) || close(run->curve_fd) != 0)
+        return fail(EXIT_FAILED, "%s: %s", run->options.curve, strerror(errno));
+    return EXIT_OK;
+}
+
+static void print_number(struct json_text *text, const char *key, int64_t number)
+{
+    json_text_add(text, ", \"%s\": %lld", key, (long long)number);
+}
+
+static void print_string(struct json_text *text, const char *key, const char *string)
+{
+    json_text_add(text, ", \"%s\": ", key);
+    json_text_string(text, string);
+}
+
+static void print_cost(struct json_text *text, const struct replay_cost *cost)
+{
+    print_number(text, "real_time_ns", (int64_t)cost->real_time_ns);
+    print_number(text, "cpu_time_ns", (int64_t)cost->cpu_time_ns);
+    print_number(text, "user_ns", (int64_t)cost->user_ns);
+    print_number(text, "sys_ns", (int64_t)cost->sys_ns);
+    print_number(text, "minor_faults", (int64_t)cost->minor_faults);
+    print_number(text, "major_faults", (int64_t)cost->major_faults);
+}
+
+static void print_memory(struct json_text *text, const struct run *run)
+{
+    print_number(text, "peak_rss", run->footprint.peak);
+    print_number(text, "initial_rss", (int64_t)run->footprint.initial);
+    print_number(text, "baseline_rss", (int64_t)run->baseline_rss);
+    print_number(text, "harness_bytes", (int64_t)run->harness_bytes);
+    print_number(text, "peak_live", (int64_t)run->peak_live);
+    if (run->options.pass == PASS_MEMORY) {
+        json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
+        print_number(text, "rss_after_drain", run->rss_after_drain);
+    }
+}
+
+static int print_result(struct run *run)
+{
+    static char buffer[1 << 16]; /* two paths with each byte escaped */
+    char checksum[17];
+    struct json_text text = json_text_open(buffer, sizeof(buffer));
+    snprintf(checksum, sizeof(checksum), "%016llx",
+             (unsigned long long)XXH3_64bits_digest(&run->checksum));
+    json_text_add(&text, "{\"pass\": \"%s\"", pass_names[run->options.pass]);
+    print_string(&text, "touch", touch_names[run->options.touch]);
+    print_number(&text, "threads", (int64_t)run->threads);
+    print_string(&text, "trace", run->options.trace);
+    print_number(&text, "ops", (int64_t)run->ops);
+    print_number(&text, "skipped_ops", (int64_t)run->steps.skipped_ops);
+    print_string(&text, "checksum", checksum);
+    print_cost(&text, &run->replayer.cost);
+    print_memory(&text, run);
+    json_text_add(&text, ", \"malloc\": ");
+    identity_print(&run->malloc, &text);
+    json_text_add(&text, "}\n");
+    if (!json_text_write(&text, STDOUT_FILENO))
+        return fail(EXIT_FAILED, "standard output: %s", strerror(errno));
+    return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct run *run = &this_run;
+    const char *path;
+    if (!footprint_open(&run->footprint, &path))
+        return fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    int status = options_parse(argc, argv, &run->options);
+    if (status == EXIT_OK)
+        status = prepare(run);
+    if (status == EXIT_OK)
+        status = run_trace(run);
+    if (status == EXIT_OK && run->options.pass == PASS_MEMORY)
+        status = finish_memory_pass(run);
+    if (status == EXIT_OK)
+        status = print_result(run);
+    return status;
+}

@@ -1,0 +1,55 @@
+/*
+ * The replay loop: calls malloc and its family as the steps say, serially, and takes the time
+ * around it. No counter, no probe and no system call is in the loop. Where steps come from is
+ * steps.h; what is done with the figures is replay.c.
+ */
+#ifndef BENCH_REPLAYER_H
+#define BENCH_REPLAYER_H
+
+#include "steps.h"
+
+/* Which bytes of a new block (of a resized one: which of its new bytes) are written to. */
+enum touch {
+    TOUCH_NONE,
+    TOUCH_FIRST, /* the first byte of the block */
+    TOUCH_PAGE,  /* the first byte of the block, and of each page that begins inside it */
+    TOUCH_ALL,
+};
+
+/* A block of the replay: NULL and 0 while the slot is empty. */
+struct slot {
+    void *p;
+    size_t size; /* requested bytes */
+};
+
+/* What the timed parts took. */
+struct replay_cost {
+    uint64_t real_time_ns;
+    uint64_t cpu_time_ns;
+    uint64_t user_ns; /* the system's own split of the time; coarser than cpu_time_ns */
+    uint64_t sys_ns;
+    uint64_t minor_faults;
+    uint64_t major_faults;
+};
+
+struct replayer {
+    struct slot *table;
+    size_t slots; /* of the table, the slot of free(NULL) included */
+    enum touch touch;
+    bool counts_live; /* keep `live`; costs time, so not where time is measured */
+    uint64_t live;    /* requested bytes not yet freed; valid if counts_live */
+    struct replay_cost cost;
+};
+
+/* Maps and faults in the table for slots 0 .. last; false and errno on failure. */
+bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, bool counts_live);
+void replayer_close(struct replayer *replayer);
+/*
+ * Executes the steps [at, end) and adds the cost. Returns end, or the step whose call returned
+ * NULL for more than zero bytes: nothing after it was executed.
+ */
+const uint64_t *replayer_run(struct replayer *replayer, const uint64_t *at, const uint64_t *end);
+/* Frees every block that is still live. Not timed. */
+void replayer_drain(struct replayer *replayer);
+
+#endif

@@ -1,0 +1,32 @@
+"""The symbols that the preloadable libraries export, to the last one."""
+
+import subprocess
+
+import pytest
+
+from places import BUILD
+
+STANDARD = {
+    "malloc",
+    "free",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "posix_memalign",
+    "aligned_alloc",
+    "memalign",
+    "valloc",
+    "pvalloc",
+    "malloc_usable_size",
+}
+EXPORTS = {
+    "libspan.so": STANDARD | {f"span_{name}" for name in STANDARD} | {"span_check", "span_version"},
+    "libnull.so": STANDARD,
+}
+
+
+@pytest.mark.parametrize("library", EXPORTS)
+def test_exports(library):
+    command = ["nm", "-D", "--defined-only", "--format=posix", BUILD / library]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in lines.splitlines()} == EXPORTS[library]

@@ -1,0 +1,155 @@
+/*
+ * Readings of this process's memory, what is subtracted from them, and the curve made from them.
+ */
+#include "bench/footprint.h"
+#include "bench/memory_curve.h"
+#include "bench/own_memory.h"
+#include "bench/process_memory.h"
+#include "cmocka_all.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MIB = 1 << 20 };
+
+static struct footprint footprint;
+
+static int setup(void **state)
+{
+    (void)state;
+    const char *path;
+    return footprint_open(&footprint, &path) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    footprint_close();
+    return 0;
+}
+
+static void assert_near(int64_t value, int64_t wanted)
+{
+    if (value < wanted - MIB || value > wanted + MIB)
+        fail_msg("%lld is not about %lld", (long long)value, (long long)wanted);
+}
+
+static void test_both_readings_agree(void **state)
+{
+    (void)state;
+    size_t rss = process_memory_rss();
+    assert_true(rss > 0);
+    assert_near((int64_t)rss, (int64_t)process_memory_rss_exact());
+}
+
+static void test_anonymous_memory_is_what_was_mapped(void **state)
+{
+    (void)state;
+    size_t before = process_memory_anonymous();
+    void *p = own_memory_map(64 * MIB);
+    assert_non_null(p);
+    assert_near((int64_t)(process_memory_anonymous() - before), 64 * MIB);
+    own_memory_unmap(p, 64 * MIB);
+    assert_near((int64_t)(process_memory_anonymous() - before), 0);
+}
+
+static void test_peak_is_that_of_the_part(void **state)
+{
+    (void)state;
+    void *p = own_memory_map(64 * MIB);
+    own_memory_unmap(p, 64 * MIB);
+    footprint.peak = 0;
+    assert_true(footprint_begin_part(&footprint, 0));
+    p = own_memory_map(16 * MIB);
+    own_memory_unmap(p, 16 * MIB);
+    footprint_end_part(&footprint);
+    assert_near(footprint.peak, 16 * MIB);
+}
+
+static void test_memory_between_parts_is_not_the_allocators(void **state)
+{
+    (void)state;
+    footprint.peak = 0;
+    assert_true(footprint_begin_part(&footprint, 0));
+    void *p = own_memory_map(8 * MIB);
+    footprint_end_part(&footprint);
+    int64_t net = footprint_net_exact(&footprint);
+    assert_near(net, 8 * MIB);
+    void *harness = own_memory_map(64 * MIB);
+    assert_true(footprint_begin_part(&footprint, net));
+    assert_near(footprint_net(&footprint), 8 * MIB);
+    footprint_end_part(&footprint);
+    assert_near(footprint.peak, 8 * MIB);
+    own_memory_unmap(harness, 64 * MIB);
+    own_memory_unmap(p, 8 * MIB);
+}
+
+static struct memory_curve curve_of(const struct memory_sample *samples, size_t n)
+{
+    struct memory_curve curve;
+    assert_true(memory_curve_open(&curve, n));
+    for (size_t i = 0; i < n; i++)
+        memory_curve_add(&curve, samples[i]);
+    return curve;
+}
+
+static void test_waste_is_the_ratio_of_the_integrals(void **state)
+{
+    (void)state;
+    /* Between 0 and 10: rss - live is 50 on average, live 50; between 10 and 30: 0 and 200. */
+    const struct memory_sample samples[] = {{0, 0, 0}, {10, 200, 100}, {30, 200, 300}};
+    struct memory_curve curve = curve_of(samples, 3);
+    assert_float_equal(memory_curve_waste(&curve), 500.0 / 4500.0, 1e-9);
+    memory_curve_close(&curve);
+}
+
+static void test_waste_of_nothing_is_zero(void **state)
+{
+    (void)state;
+    const struct memory_sample samples[] = {{0, 0, 0}, {10, 200, 0}};
+    struct memory_curve curve = curve_of(samples, 2);
+    assert_float_equal(memory_curve_waste(&curve), 0, 0);
+    memory_curve_close(&curve);
+}
+
+static void test_curve_file_has_a_header_and_all_samples(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 1000 };
+    struct memory_curve curve;
+    char line[100];
+    int n = 0;
+    FILE *file = tmpfile();
+    assert_true(memory_curve_open(&curve, SAMPLES));
+    for (int i = 0; i < SAMPLES; i++)
+        memory_curve_add(&curve, (struct memory_sample){(uint64_t)i, -i, 2 * i});
+    assert_true(memory_curve_write(&curve, fileno(file)));
+    rewind(file);
+    assert_string_equal(fgets(line, sizeof(line), file), "op,rss,live\n");
+    for (; fgets(line, sizeof(line), file); n++) {
+        long long op, rss, live;
+        assert_int_equal(sscanf(line, "%lld,%lld,%lld", &op, &rss, &live), 3);
+        assert_true(op == n && rss == -n && live == 2LL * n);
+    }
+    assert_int_equal(n, SAMPLES);
+    fclose(file);
+    memory_curve_close(&curve);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_both_readings_agree),
+        TEST(test_anonymous_memory_is_what_was_mapped),
+        TEST(test_peak_is_that_of_the_part),
+        TEST(test_memory_between_parts_is_not_the_allocators),
+        cmocka_unit_test(test_waste_is_the_ratio_of_the_integrals),
+        cmocka_unit_test(test_waste_of_nothing_is_zero),
+        cmocka_unit_test(test_curve_file_has_a_header_and_all_samples),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

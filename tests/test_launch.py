@@ -1,0 +1,168 @@
+"""launch: what it reports of a command, and how signals and time-outs go through it."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from places import BUILD
+
+LAUNCH = str(BUILD / "launch")
+MIB = 1 << 20
+
+
+def launch(folder, *words, **keywords):
+    """Runs launch: (the finished process, its report)."""
+    report = folder / "report.json"
+    command = [LAUNCH, "--report", str(report), *words]
+    streams = {"stdin": subprocess.DEVNULL, **keywords}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **streams)
+    return done, json.loads(report.read_text())
+
+
+def test_reports_all_figures(tmp_path):
+    done, report = launch(tmp_path, "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "err\n")
+    assert set(report) == {
+        *("wall_ns", "user_ns", "sys_ns", "max_rss", "minor_faults", "major_faults"),
+        *("voluntary_switches", "involuntary_switches", "exit_status", "signal", "timed_out"),
+    }
+    assert (report["exit_status"], report["signal"], report["timed_out"]) == (7, None, False)
+
+
+def test_times_are_those_of_the_command(tmp_path):
+    _, report = launch(tmp_path, "sleep", "0.2")
+    assert 200e6 <= report["wall_ns"] < 2e9
+    assert report["user_ns"] + report["sys_ns"] < 100e6
+
+
+def test_peak_is_the_command_s_and_not_the_caller_s(tmp_path):
+    ballast = bytearray(os.urandom(1) * (64 * MIB))
+    _, report = launch(tmp_path, "true")
+    assert 0 < report["max_rss"] < 16 * MIB < len(ballast)
+    code = f"x = b'x' * {64 * MIB}"
+    _, report = launch(tmp_path, "/usr/bin/python3", "-c", code)
+    assert 64 * MIB < report["max_rss"] < 160 * MIB
+
+
+def test_signalled_command(tmp_path):
+    done, report = launch(tmp_path, "sh", "-c", "kill -SEGV $$")
+    assert done.returncode == 128 + signal.SIGSEGV
+    assert (report["exit_status"], report["signal"]) == (None, signal.SIGSEGV)
+
+
+def test_time_out_ends_the_whole_group(tmp_path):
+    mark = tmp_path / "mark"
+    start = time.monotonic()
+    script = f"(sleep 1; touch '{mark}') & sleep 15"
+    done, report = launch(tmp_path, "--timeout", "0.3", "--", "sh", "-c", script)
+    assert done.returncode == 124
+    assert report["timed_out"] and report["signal"] == signal.SIGKILL
+    assert time.monotonic() - start < 8
+    time.sleep(1.2)
+    assert not mark.exists()
+
+
+def test_time_out_in_time_changes_nothing(tmp_path):
+    done, report = launch(tmp_path, "--timeout", "60", "--", "true")
+    assert (done.returncode, report["timed_out"]) == (0, False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_passed_on(tmp_path, number):
+    name = signal.Signals(number).name.removeprefix("SIG")
+    script = f"trap 'exit 33' {name}; echo ready; while :; do sleep 0.05; done"
+    command = [LAUNCH, "--report", str(tmp_path / "report"), "--", "sh", "-c", script]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as running:
+        assert running.stdout.readline() == b"ready\n"
+        running.send_signal(number)
+        assert running.wait(10) == 33
+    assert json.loads((tmp_path / "report").read_text())["exit_status"] == 33
+
+
+def test_command_can_read_from_a_terminal(tmp_path):
+    report = tmp_path / "report.json"
+    child, terminal = pty.fork()
+    if child == 0:
+        script = "read line; test $line = hello"
+        os.execv(LAUNCH, ["launch", "--timeout", "5", "--report", str(report), "sh", "-c", script])
+    os.write(terminal, b"hello\n")
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert json.loads(report.read_text())["exit_status"] == 0
+
+
+def test_interrupt_from_a_terminal_arrives_once(tmp_path):
+    code = (
+        "import signal, time\n"
+        "seen = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
+        f"open({str(tmp_path / 'ready')!r}, 'w').close()\n"
+        "time.sleep(0.5); time.sleep(0.5)\n"
+        "raise SystemExit(len(seen))\n"
+    )
+    child, terminal = pty.fork()
+    if child == 0:
+        command = ["launch", "--report", str(tmp_path / "report"), sys.executable, "-c", code]
+        os.execv(LAUNCH, command)
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    # launch is stopped meanwhile: two signals at once would be taken for one.
+    os.kill(child, signal.SIGSTOP)
+    os.write(terminal, b"\x03")
+    time.sleep(0.2)
+    os.kill(child, signal.SIGCONT)
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 1
+
+
+def test_command_gets_the_signal_mask_of_the_caller(tmp_path):
+    done, _ = launch(tmp_path, "grep", "SigBlk", "/proc/self/status")
+    assert done.stdout.split() == ["SigBlk:", "0" * 16]
+
+
+def test_command_that_is_not_there(tmp_path):
+    done, report = launch(tmp_path, "/no/such/program")
+    assert done.returncode == 127 and report["exit_status"] == 127
+    assert done.stderr == "/no/such/program: No such file or directory\n"
+
+
+def test_command_that_is_no_program(tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_text("not executable")
+    done, report = launch(tmp_path, str(plain))
+    assert done.returncode == 126 and report["exit_status"] == 126
+    assert done.stderr == f"{plain}: Permission denied\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["true"],
+        ["--report", "/dev/null"],
+        ["--report", "/no/such/folder/report", "true"],
+        ["--timeout", "0", "--report", "/dev/null", "true"],
+        ["--timeout", "soon", "--report", "/dev/null", "true"],
+        ["--timeout", "nan", "--report", "/dev/null", "true"],
+        ["--other", "true"],
+    ],
+)
+def test_wrong_usage(words):
+    done = subprocess.run([LAUNCH, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 125
+    assert done.stderr.count("\n") == 1
+
+
+def test_options_of_the_command_are_its_own(tmp_path):
+    done, _ = launch(tmp_path, "echo", "--report", "-h")
+    assert done.stdout == "--report -h\n"

@@ -1,0 +1,419 @@
+"""The replay programs as whole commands: what they print, prove, measure and refuse."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from places import BUILD
+
+MIB = 1 << 20
+SLACK = 64 * 4096 * os.cpu_count()  # of VmHWM, which the system keeps in pieces
+NULL = BUILD / "libnull.so"
+SPAN = BUILD / "libspan.so"
+
+# Every kind of operation once, so many blocks live at the end, a failed call and free(NULL).
+KINDS = """\
+1: malloc 0x1000 100
+1: calloc 0x2000 10 24
+1: realloc 0x3000 0x1000 5000
+1: memalign 0x4000 64 300
+1: malloc 0x0 4611686018427387904
+2: free 0x2000
+2: free 0x0
+2: realloc 0x5000 0x0 64
+2: malloc 0x6000 300000000
+2: free 0x6000
+2: thread_done 0x0
+"""
+KINDS_OPS = 9  # without the failed call and the threads
+
+# An allocator that counts its calls; unless WHOLE, it lacks the aligned family, and if GREEDY, it
+# takes memory when it is loaded.
+COUNTING = """
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char memory[1 << 20] __attribute__((aligned(4096)));
+static size_t used;
+static int mallocs, frees, others;
+static void *cut(size_t n) { used += n + 15 & ~15ul; return memory + used - (n + 15 & ~15ul); }
+void *malloc(size_t n) { mallocs++; return cut(n); }
+void free(void *p) { frees++; (void)p; }
+void *calloc(size_t n, size_t m) { others++; return cut(n * m); }
+void *realloc(void *p, size_t n) { others++; (void)p; return cut(n); }
+#ifdef WHOLE
+void *aligned_alloc(size_t a, size_t n) { others++; used = (used + a - 1) / a * a; return cut(n); }
+void *memalign(size_t a, size_t n) { return aligned_alloc(a, n); }
+int posix_memalign(void **p, size_t a, size_t n) { *p = aligned_alloc(a, n); return 0; }
+#endif
+#ifdef GREEDY
+__attribute__((constructor)) static void take(void)
+{
+    char *p = mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(p, 1, 8 << 20);
+}
+#endif
+__attribute__((destructor)) static void say(void)
+{
+    char line[100];
+    int n = snprintf(line, sizeof line, "%d %d %d\\n", mallocs, frees, others);
+    (void)!write(2, line, n);
+}
+"""
+
+
+def libc_path():
+    """The C library that a replayer runs on."""
+    maps = subprocess.run(["ldd", str(BUILD / "replay-glibc")], capture_output=True, text=True)
+    return next(w for line in maps.stdout.splitlines() for w in line.split() if "/libc.so" in w)
+
+
+LIBC = libc_path()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder for traces and libraries."""
+    return tmp_path_factory.mktemp("replay")
+
+
+def make_trace(folder, name, text):
+    """A trace from text in Android's format; its path."""
+    source, path = folder / f"{name}.txt", folder / f"{name}.trace"
+    source.write_text(text)
+    command = [str(BUILD / "trace"), "import", str(source), "-o", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def kinds(folder):
+    """The trace of KINDS."""
+    return make_trace(folder, "kinds", KINDS)
+
+
+@pytest.fixture(scope="module")
+def churn(folder):
+    """Many operations on little memory: 40 blocks of 1000 bytes, renewed over and over."""
+    lines = []
+    for i in range(100000):
+        slot = 0x1000 * (1 + i % 40)
+        lines += [f"1: free {slot:#x}"] if i >= 40 else []
+        lines += [f"1: malloc {slot:#x} 1000"]
+    return make_trace(folder, "churn", "\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def large(folder):
+    """One block of 64 MiB, made and freed."""
+    return make_trace(folder, "large", f"1: malloc 0x1000 {64 * MIB}\n1: free 0x1000\n")
+
+
+def build_library(folder, name, *flags):
+    """The made-up allocator as a shared library; its path."""
+    source, path = folder / f"{name}.c", folder / f"{name}.so"
+    source.write_text(COUNTING)
+    command = ["cc", "-shared", "-fPIC", "-fno-builtin", "-O1", "-Wl,--build-id", *flags]
+    subprocess.run([*command, str(source), "-o", str(path)], check=True)
+    return path
+
+
+def replay(program, allocator, trace, *options, preload=None):
+    """Runs build/.../replay-PROGRAM: the finished process."""
+    environment = dict(os.environ)
+    if preload:
+        environment["LD_PRELOAD"] = str(preload)
+    command = [str(BUILD / f"replay-{program}"), *options, "--allocator", str(allocator)]
+    command.append(str(trace))
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def figures(*arguments, **keywords):
+    """What a replay that must succeed prints."""
+    done = replay(*arguments, **keywords)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+    return json.loads(done.stdout)
+
+
+def assert_refused(done, status, *words):
+    """The run failed with this status, and one line that has these words."""
+    assert done.returncode == status, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    for word in words:
+        assert str(word) in done.stderr
+
+
+# What it prints
+
+
+def test_prints_all_keys_in_both_passes(kinds):
+    both = {
+        *("pass", "touch", "threads", "trace", "ops", "skipped_ops", "checksum", "real_time_ns"),
+        *("cpu_time_ns", "user_ns", "sys_ns", "minor_faults", "major_faults", "peak_rss"),
+        *("initial_rss", "baseline_rss", "harness_bytes", "peak_live", "malloc"),
+    }
+    speed = figures("glibc", LIBC, kinds)
+    memory = figures("glibc", LIBC, kinds, "--pass", "memory")
+    assert set(speed) == both
+    assert set(memory) == both | {"waste", "rss_after_drain"}
+    assert (speed["pass"], memory["pass"]) == ("speed", "memory")
+    assert (speed["touch"], speed["threads"], speed["trace"]) == ("page", 2, str(kinds))
+    assert len(speed["checksum"]) == 16 and int(speed["checksum"], 16)
+    assert speed["real_time_ns"] > 0
+
+
+def test_counts_what_was_executed_and_skipped(kinds):
+    done = figures("glibc", LIBC, kinds)
+    assert (done["ops"], done["skipped_ops"]) == (KINDS_OPS, 1)
+
+
+def test_work_is_the_same_under_all_allocators_and_passes(kinds):
+    runs = [
+        figures("glibc", LIBC, kinds),
+        figures("glibc", LIBC, kinds, "--pass", "memory"),
+        figures("glibc", LIBC, kinds, "--touch", "none"),
+        figures("span", SPAN, kinds),
+        figures("glibc", NULL, kinds, preload=NULL),
+        figures("glibc", NULL, kinds, "--pass", "memory", preload=NULL),
+    ]
+    assert len({(run["ops"], run["checksum"]) for run in runs}) == 1
+
+
+def test_checksum_tells_traces_apart(folder, kinds):
+    other = make_trace(folder, "other", KINDS.replace(" 64 300", " 64 301"))
+    assert figures("glibc", LIBC, kinds)["checksum"] != figures("glibc", LIBC, other)["checksum"]
+
+
+def test_chunks_change_nothing_but_harness_memory(churn):
+    whole = figures("glibc", LIBC, churn, "--pass", "memory")
+    parts = figures("glibc", LIBC, churn, "--pass", "memory", "--chunk", "1000")
+    assert parts["harness_bytes"] != whole["harness_bytes"]
+    for key in ("ops", "checksum", "peak_live"):
+        assert parts[key] == whole[key]
+    for key in ("peak_rss", "rss_after_drain"):
+        assert abs(parts[key] - whole[key]) < MIB
+
+
+def test_an_empty_trace_is_no_error(folder):
+    empty = make_trace(folder, "empty", "1: thread_done 0x0\n")
+    done = figures("glibc", LIBC, empty, "--pass", "memory")
+    assert (done["ops"], done["waste"]) == (0, 0)
+
+
+# Whose malloc
+
+
+def test_names_the_object_that_malloc_comes_from(kinds):
+    done = figures("span", SPAN, kinds)["malloc"]
+    status = SPAN.stat()
+    notes = subprocess.run(["readelf", "-n", str(SPAN)], capture_output=True, text=True).stdout
+    assert (done["device"], done["inode"]) == (status.st_dev, status.st_ino)
+    assert done["path"] == str(SPAN)
+    assert f"Build ID: {done['build_id']}" in notes
+
+
+def test_preloaded_allocator_is_proved(kinds):
+    assert figures("glibc", SPAN, kinds, preload=SPAN)["malloc"]["path"] == str(SPAN)
+
+
+def test_ignored_preload_is_fatal(kinds):
+    assert_refused(replay("glibc", SPAN, kinds), 1, "malloc comes from", LIBC, f"not from {SPAN}")
+
+
+def test_copy_of_the_library_is_not_the_library(folder, kinds):
+    copy = Path(shutil.copy(SPAN, folder / "copy.so"))
+    assert_refused(replay("span", copy, kinds), 1, f"malloc comes from {SPAN}, not from {copy}")
+
+
+def test_function_from_elsewhere_is_fatal(folder, kinds):
+    partial = build_library(folder, "partial")
+    done = replay("glibc", partial, kinds, preload=partial)
+    assert done.returncode == 1
+    assert f"aligned_alloc comes from {LIBC}, not from {partial}" in done.stderr
+
+
+@pytest.mark.parametrize("what", ["missing", "text", "folder"])
+def test_path_that_is_no_library(folder, kinds, what):
+    path = {"missing": folder / "no.so", "text": folder / "kinds.txt", "folder": folder}[what]
+    assert_refused(replay("glibc", path, kinds), 2, f"{path}: ")
+
+
+# The harness keeps out
+
+
+def test_every_call_is_the_trace_s(folder, churn):
+    counting = build_library(folder, "counting", "-DWHOLE")
+    few = make_trace(folder, "few", "".join(KINDS.splitlines(True)[:7]))
+    done = replay("glibc", counting, few, "--pass", "memory", preload=counting)
+    assert json.loads(done.stdout)["ops"] == 6
+    # Besides malloc there are calloc, realloc and memalign; the drain frees as well.
+    mallocs, frees, others = map(int, done.stderr.split())
+    assert (mallocs, others) == (1, 3)
+    assert frees >= 2
+
+
+def test_speed_pass_makes_no_call_of_its_own(folder):
+    counting = build_library(folder, "counting2", "-DWHOLE")
+    text = "".join(f"1: malloc {i:#x} 16\n" for i in range(16, 1016)) + "1: free 0x10\n"
+    trace = make_trace(folder, "mallocs", text)
+    done = replay("glibc", counting, trace, preload=counting)
+    assert done.stderr.split() == ["1000", "1", "0"]
+
+
+@pytest.mark.parametrize("name", ["kinds", "churn", "large"])
+def test_null_allocator_survives(name, request):
+    trace = request.getfixturevalue(name)
+    for one in ("speed", "memory"):
+        assert figures("glibc", NULL, trace, "--pass", one, preload=NULL)["ops"] > 0
+
+
+def test_harness_memory_is_outside(churn):
+    done = figures("glibc", LIBC, churn)
+    assert done["harness_bytes"] > MIB
+    assert done["baseline_rss"] > done["harness_bytes"]
+    assert 40 * 1000 <= done["peak_rss"] < 40 * 1000 + MIB // 2
+
+
+# Memory
+
+
+@pytest.mark.parametrize("touch, wanted", [("page", 64 * MIB), ("all", 64 * MIB), ("none", 0)])
+def test_peak_rss_is_what_was_touched(large, touch, wanted):
+    for one in ("speed", "memory"):
+        done = figures("glibc", LIBC, large, "--pass", one, "--touch", touch)
+        assert done["peak_live"] == 64 * MIB
+        assert abs(done["peak_rss"] - wanted) <= SLACK
+
+
+def test_memory_taken_at_load_is_charged(folder):
+    small = make_trace(folder, "small", "1: malloc 0x1000 10\n")
+    greedy = build_library(folder, "greedy", "-DWHOLE", "-DGREEDY")
+    done = json.loads(replay("glibc", greedy, small, "--pass", "memory", preload=greedy).stdout)
+    for key in ("initial_rss", "peak_rss", "rss_after_drain"):
+        assert abs(done[key] - 8 * MIB) <= SLACK
+
+
+def test_faults_are_those_of_the_pages(large):
+    page = figures("glibc", LIBC, large, "--touch", "page")["minor_faults"]
+    first = figures("glibc", LIBC, large, "--touch", "first")["minor_faults"]
+    assert first < 100
+    assert page > first  # how many more depends on huge pages
+
+
+def test_memory_is_given_back_after_the_drain(folder):
+    kept = make_trace(folder, "kept", f"1: malloc 0x1000 {64 * MIB}\n1: malloc 0x2000 10\n")
+    done = figures("glibc", LIBC, kept, "--pass", "memory")
+    assert done["peak_rss"] >= 64 * MIB
+    assert done["rss_after_drain"] < MIB
+
+
+def read_curve(path):
+    """The rows of a curve, as integers."""
+    with open(path, encoding="ascii", newline="") as file:
+        return [{key: int(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_curve_is_even_and_ends_at_the_last_operation(folder, churn):
+    path = folder / "curve.csv"
+    done = figures(
+        *("glibc", LIBC, churn, "--pass", "memory"), *("--curve", str(path), "--points", "50")
+    )
+    rows = read_curve(path)
+    steps = Counter(b["op"] - a["op"] for a, b in zip(rows, rows[1:]))
+    assert path.read_text().startswith("op,rss,live\n")
+    assert len(rows) == 51
+    assert rows[0]["op"] == 0 and rows[-1]["op"] == done["ops"]
+    assert max(steps) - min(steps) <= 1
+    assert rows[-1]["live"] == 40 * 1000
+    assert all(row["rss"] >= row["live"] * 0.9 for row in rows)
+
+
+def test_waste_follows_from_the_curve(folder, churn):
+    path = folder / "waste.csv"
+    done = figures("glibc", LIBC, churn, "--pass", "memory", "--curve", str(path))
+    rows = read_curve(path)
+    waste = live = 0
+    for a, b in zip(rows, rows[1:]):
+        ops = b["op"] - a["op"]
+        waste += ops * (a["rss"] - a["live"] + b["rss"] - b["live"])
+        live += ops * (a["live"] + b["live"])
+    assert done["waste"] == pytest.approx(waste / live, abs=1e-5)
+
+
+def test_more_points_than_operations(folder, kinds):
+    path = folder / "short.csv"
+    figures("glibc", LIBC, kinds, "--pass", "memory", "--curve", str(path))
+    assert [row["op"] for row in read_curve(path)] == list(range(KINDS_OPS + 1))
+
+
+# What it refuses
+
+
+def test_failing_call_is_named_by_its_operation(folder):
+    text = KINDS.replace("300000000", str(1 << 62))
+    trace = make_trace(folder, "impossible", text)
+    lines = [line for line in text.splitlines() if "thread_done" not in line]
+    # Counted with the start of each thread before its first call.
+    number = lines.index(f"2: malloc 0x6000 {1 << 62}") + 1 + 2
+    for one in ("speed", "memory"):
+        done = replay("glibc", LIBC, trace, "--pass", one)
+        words = f"{trace}: operation {number}: malloc({1 << 62}) returned NULL"
+        assert_refused(done, 1, words)
+
+
+def test_damaged_traces_are_refused(folder, churn):
+    whole = churn.read_bytes()
+    bad = folder / "bad.trace"
+    middle = len(whole) // 2
+    for data in (whole[:middle], whole[:middle] + b"\xff" + whole[middle + 1 :] + b"x", b"", b"hi"):
+        bad.write_bytes(data)
+        assert_refused(replay("glibc", LIBC, bad), 2, f"{bad}: ")
+    assert_refused(replay("glibc", LIBC, folder / "none"), 2, f"{folder / 'none'}: No such file")
+
+
+def test_unwritable_curve_is_told_before_any_work(folder, churn):
+    path = folder / "no" / "curve.csv"
+    done = replay("glibc", LIBC, churn, "--pass", "memory", "--curve", str(path))
+    assert_refused(done, 2, f"{path}: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--threads", "original"],
+        ["--threads", "many"],
+        ["--pass", "other"],
+        ["--touch", "some"],
+        ["--pass", "memory", "--points", "0"],
+        ["--points", "-1"],
+        ["--chunk", "x"],
+        ["--curve", "/dev/null"],
+        ["--unknown"],
+        ["another.trace"],
+    ],
+)
+def test_wrong_usage(kinds, options):
+    assert_refused(replay("glibc", LIBC, kinds, *options), 2)
+
+
+def test_original_threads_are_not_there_yet(kinds):
+    done = replay("glibc", LIBC, kinds, "--threads", "original")
+    assert_refused(done, 2, "not available yet")
+    assert figures("glibc", LIBC, kinds, "--threads", "serial")["ops"] == KINDS_OPS
+
+
+def test_version_and_help_are_printed():
+    for option in ("--version", "--help"):
+        command = [str(BUILD / "replay-glibc"), option]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "replay" in done.stdout and done.stderr == ""
