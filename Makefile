@@ -155,15 +155,23 @@ test-c: $(TESTS)
 test-python: test-programs
 	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -rs -p no:cacheprovider --durations=5 tests
 
+## bench: the standard comparison; results, charts and a page in results/latest
+.PHONY: bench
+bench: deps-bench
+	$(MAKE) --no-print-directory all
+	scripts/spanbench bench
+
 ## lint: formatting, includes, Python
 C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] workloads/*.[ch] tests/*.[ch] tests/*/*.[ch])
-PY_FILES = tests
+PY_FILES = scripts workloads tests
 .PHONY: lint
 lint: deps-lint
 	clang-format --dry-run -Werror $(C_FILES)
 	$(PYTHON) tests/lint_house.py
-	black --check -l 100 $(PY_FILES)
-	flake8 $(PY_FILES)
+	black --check -l 100 $(PY_FILES) $(PY_SCRIPTS)
+	flake8 $(PY_FILES) $(PY_SCRIPTS)
+
+PY_SCRIPTS = $(wildcard scripts/spanbench scripts/update_readme workloads/record_corpus)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how
 .PHONY: deps deps-bench deps-test deps-lint

@@ -1,0 +1,111 @@
+"""The verb bench: the standard comparison. The corpus against span, glibc, jemalloc, their
+poisoning twins and whatever else is installed, in a given time; results, charts and page in
+results/latest/."""
+
+import importlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from frontend import registry, results, schedule, traces
+from frontend.failure import Failure
+from frontend.paths import CORPUS, LATEST, shown
+from frontend.preload import Links
+from frontend.replay import Manner, check_programs, keep, measure, show
+
+SUMMARY = "run the standard comparison and draw its charts"
+EXPECTED = ("span", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
+TIMEOUT_S = 60.0  # a run that takes this long would use up a third of the budget
+BUDGET_S = 195.0  # with the charts, under four minutes
+LEAST_ROUNDS, MOST_ROUNDS = 3, 10
+QUICK_TRACES, QUICK_ROUNDS = 4, 2
+FULL_ROUNDS = 15
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured."""
+
+    rounds: int = None  # None: what fits the budget
+    budget_s: float = BUDGET_S
+
+    def choose(self, done, spent_s):
+        """The number of rounds that count, None before the warm-up round if that decides."""
+        if self.rounds or done == 0:
+            return self.rounds
+        return schedule.rounds_within(self.budget_s, done, spent_s, LEAST_ROUNDS, MOST_ROUNDS)
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument(
+        "--quick", action="store_true", help=f"{QUICK_TRACES} traces, {QUICK_ROUNDS} rounds"
+    )
+    extent.add_argument("--full", action="store_true", help=f"{FULL_ROUNDS} rounds")
+    extent.add_argument(
+        "--budget",
+        type=float,
+        default=BUDGET_S,
+        metavar="SECONDS",
+        help=f"of measuring; decides the rounds, {LEAST_ROUNDS} to {MOST_ROUNDS}"
+        " (default: %(default)g)",
+    )
+    parser.add_argument("-o", "--output", type=Path, default=LATEST, metavar="DIR")
+
+
+def run(options, argv):
+    """Measures, writes, shows, draws; exit status 1 if a row failed."""
+    allocators = standard_allocators()
+    check_programs(allocators)
+    output = options.output / "results.json"
+    make_folder(options.output)
+    results.check_writable(output)
+    loaded = corpus(options.quick)
+    extent = extent_of(options)
+    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        curves = Path(folder) / "curves"
+        curves.mkdir()
+        manner = Manner(timeout=TIMEOUT_S, curves=curves, links=links)
+        measured = measure(loaded, allocators, manner, extent.choose, argv)
+        measured.context["budget_s"] = extent.budget_s
+        keep(measured, output, curves, "curves")
+    return show(measured) or draw(measured, options.output)
+
+
+def extent_of(options):
+    """The Extent that the options ask for."""
+    rounds = QUICK_ROUNDS if options.quick else FULL_ROUNDS if options.full else None
+    return Extent(rounds, options.budget)
+
+
+def standard_allocators():
+    """The allocators of the standard comparison, and the optional ones found."""
+    optional = [a.name for a in registry.found() if a.name not in (*EXPECTED, registry.FLOOR)]
+    return registry.with_floor(registry.resolve([",".join((*EXPECTED, *optional))]))
+
+
+def make_folder(path):
+    """Makes the folder for the results."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from error
+
+
+def corpus(is_quick):
+    """The verified Traces of the corpus, or of its shortest part."""
+    loaded = traces.load(sorted(CORPUS.glob("*.trace")))
+    if not loaded:
+        raise Failure(f"{shown(CORPUS)}: no traces")
+    if not is_quick:
+        return loaded
+    shortest = sorted(loaded, key=lambda trace: trace.info["ops"])[:QUICK_TRACES]
+    return [trace for trace in loaded if trace in shortest]
+
+
+def draw(measured, folder):
+    """Draws all charts, writes the page and says where everything is."""
+    print(f"{measured.context['rounds']} rounds; {shown(measured.path)}, charts and the page:")
+    report = importlib.import_module("frontend.report")
+    return report.main_report([measured.path], folder)

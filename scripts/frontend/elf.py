@@ -1,0 +1,81 @@
+"""Reads what we ask of a shared object: its build-id and the functions it defines. ELF64, little
+endian, by its section headers; no general ELF library."""
+
+import struct
+from dataclasses import dataclass
+
+from frontend.failure import Failure, io_failure
+
+TYPE_SHARED = 3
+SECTION_NOTE = 7
+SECTION_DYNSYM = 11
+NOTE_BUILD_ID = 3
+SYMBOL_BYTES = 24
+
+
+@dataclass(frozen=True)
+class SharedObject:
+    """What is known of a file."""
+
+    machine: int
+    build_id: str  # hexadecimal, "" if it has none
+    functions: frozenset  # names that it defines for others
+
+
+def read(path):
+    """The SharedObject of a file; a Failure if it is none."""
+    try:
+        image = path.read_bytes()
+    except OSError as error:
+        raise io_failure(error, path) from error
+    if image[:6] != b"\x7fELF\x02\x01":
+        raise Failure(f"{path}: no 64-bit ELF shared object")
+    try:
+        return parse(image)
+    except (struct.error, IndexError, ValueError) as error:
+        raise Failure(f"{path}: damaged ELF shared object") from error
+
+
+def parse(image):
+    """The SharedObject of the bytes of a file."""
+    kind, machine = struct.unpack_from("<HH", image, 16)
+    if kind != TYPE_SHARED:
+        raise ValueError("no shared object")
+    sections = list(section_headers(image))
+    notes = [note_build_id(body(image, s)) for s in sections if s[1] == SECTION_NOTE]
+    tables = [s for s in sections if s[1] == SECTION_DYNSYM]
+    names = (defined(body(image, s), body(image, sections[s[6]])) for s in tables)
+    return SharedObject(machine, next(filter(None, notes), ""), frozenset().union(*names))
+
+
+def section_headers(image):
+    """Section headers: name, type, flags, address, offset, size, link, ..."""
+    (start,) = struct.unpack_from("<Q", image, 40)
+    size, count = struct.unpack_from("<HH", image, 58)
+    for i in range(count):
+        yield struct.unpack_from("<IIQQQQII", image, start + i * size)
+
+
+def body(image, section):
+    """The bytes of a section."""
+    return image[section[4] : section[4] + section[5]]
+
+
+def note_build_id(note):
+    """The build-id in a note section, or "". The first note of such a section is all we look at."""
+    if len(note) < 12:
+        return ""
+    name_bytes, bytes_, kind = struct.unpack_from("<III", note)
+    start = 12 + (name_bytes + 3) // 4 * 4
+    is_build_id = kind == NOTE_BUILD_ID and note[12:16] == b"GNU\0"
+    return note[start : start + bytes_].hex() if is_build_id else ""
+
+
+def defined(symbols, strings):
+    """Names of the symbols that are defined here and have a value."""
+    found = set()
+    for start in range(0, len(symbols) - SYMBOL_BYTES + 1, SYMBOL_BYTES):
+        name, _, _, section, value, _ = struct.unpack_from("<IBBHQQ", symbols, start)
+        if section and value:
+            found.add(strings[name : strings.index(b"\0", name)].decode("utf-8", "replace"))
+    return found

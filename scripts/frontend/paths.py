@@ -1,0 +1,29 @@
+"""Where things lie: the tree that this file is part of, its programs, its corpus, its results."""
+
+import os
+from pathlib import Path
+
+from frontend.failure import Failure
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = ROOT / "workloads" / "traces"
+LATEST = ROOT / "results" / "latest"
+
+
+def build_folder():
+    """The folder of the built programs; SPANBENCH_BUILD names another one (debug, tests)."""
+    return Path(os.environ.get("SPANBENCH_BUILD") or ROOT / "build" / "release").absolute()
+
+
+def built(name):
+    """The path of the built program or library `name`, which must be there."""
+    path = build_folder() / name
+    if not path.exists():
+        raise Failure(f"{shown(path)}: not built; run make")
+    return path
+
+
+def shown(path):
+    """`path` as people want to read it: relative to the tree where it lies in it."""
+    path = Path(path)
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,188 @@
+"""The verb replay: traces against allocators. Also the replaying part of bench."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from frontend import campaign, context, identity, registry, results, stats, table, traces
+from frontend.campaign import Figures, RunFailed
+from frontend.failure import WORK_FAILED, Failure
+from frontend.paths import build_folder, built
+from frontend.preload import Links, measured_environment
+from frontend.progress import progress, say
+from frontend.running import TIMEOUT_S, run_json
+
+SUMMARY = "replay traces against allocators"
+REPEATS = 5
+TOUCHES = ("none", "first", "page", "all")
+CURVE_POINTS = 500
+SPEED_FIGURES = ("ops", "skipped_ops", "checksum", "minor_faults", "major_faults")
+MEMORY_FIGURES = ("peak_rss", "peak_live", "waste", "rss_after_drain", "baseline_rss")
+WORK = ("ops", "checksum")
+
+
+@dataclass
+class Manner:
+    """How traces are replayed."""
+
+    touch: str = "page"
+    timeout: float = TIMEOUT_S
+    curves: Path = None  # folder for curves, or None
+    links: Links = None
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.add_argument("traces", nargs="+", metavar="FILE", help="a trace")
+    add_allocators(parser, registry.DEFAULT)
+    parser.add_argument("-n", "--repeats", type=positive, default=REPEATS, metavar="REPEATS")
+    parser.add_argument("--threads", choices=("original", "serial"), default="serial")
+    parser.add_argument("--touch", choices=TOUCHES, default="page", help="what of a new block")
+    parser.add_argument("--no-null", action="store_true", help="without the floor of the harness")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="of one run")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT.json", help="keep the results")
+
+
+def add_allocators(parser, default):
+    """The option -a, which all measuring verbs share."""
+    parser.add_argument(
+        "-a",
+        "--allocators",
+        action="append",
+        default=[],
+        metavar="LIST",
+        help="names, or NAME=PATH.so, with commas between; one NAME[=...];KEY=VALUE... for an "
+        f"allocator with settings; repeatable (default: those found of {', '.join(default)})",
+    )
+
+
+def positive(text):
+    """A whole number above zero, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def run(options, argv):
+    """Replays and shows; exit status 1 if a row failed."""
+    if options.threads == "original":
+        raise Failure("--threads original: not there yet; use --threads serial")
+    allocators = registry.resolve(options.allocators)
+    if not options.no_null:
+        allocators = registry.with_floor(allocators)
+    check_programs(allocators)
+    if options.output:
+        results.check_writable(options.output)
+    loaded = traces.load(options.traces)
+    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        curves = Path(folder) / "curves"
+        curves.mkdir()
+        manner = Manner(options.touch, options.timeout, curves if options.output else None, links)
+        measured = measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
+        if options.output:
+            keep(measured, options.output, curves, f"{options.output.stem}.curves")
+    return show(measured)
+
+
+def check_programs(allocators):
+    """Fails if a program that the replays need is not built."""
+    for name in {"launch", *(driver(allocator)[0] for allocator in allocators)}:
+        built(name)
+
+
+def driver(allocator):
+    """(name of the replayer, whether the allocator is preloaded into it)."""
+    linked = f"replay-{allocator.base}"
+    is_linked = allocator.base and (build_folder() / linked).exists()
+    return (linked, False) if is_linked else ("replay-glibc", True)
+
+
+def measure(loaded, allocators, manner, choose_rounds, argv):
+    """The Results of replaying all traces against all allocators."""
+    facts = context.gather(allocators, argv)
+    facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
+    facts.update(touch=manner.touch, threads_mode="serial")
+
+    def attempt(trace, allocator, _):
+        return replay_once(trace, allocator, manner)
+
+    with progress() as shown:
+        done = campaign.measure("replay", loaded, allocators, attempt, choose_rounds, shown)
+    entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
+    facts.update(warmups=done.warm_ups, rounds=done.rounds)
+    add_net(entries, [a.name for a in allocators if a.is_floor])
+    return results.Results(facts, entries)
+
+
+def replay_once(trace, allocator, manner):
+    """The Figures of both passes; of the null allocator, whose blocks overlap, only time."""
+    speed = one_pass("speed", trace, allocator, manner)
+    counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
+    counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
+    counters["sys_time"] = speed["sys_ns"] / 1e6
+
+    def memory():
+        return memory_figures(trace, allocator, manner, speed)
+
+    untimed = None if allocator.is_floor else memory
+    return Figures(speed["real_time_ns"], speed["cpu_time_ns"], counters, untimed)
+
+
+def memory_figures(trace, allocator, manner, speed):
+    """The figures of the memory pass, which must do the work that the speed pass did."""
+    memory = one_pass("memory", trace, allocator, manner)
+    if any(memory.get(key) != speed.get(key) for key in WORK):
+        raise RunFailed("the memory pass did other operations than the speed pass")
+    return {key: memory[key] for key in MEMORY_FIGURES if key in memory}
+
+
+def one_pass(name, trace, allocator, manner):
+    """What the replayer prints for one pass; it must have called the allocator that was meant."""
+    program, is_preloaded = driver(allocator)
+    preload = [manner.links.link(allocator.path)] if is_preloaded else []
+    command = [str(built(program)), "--pass", name, "--touch", manner.touch]
+    command += ["--allocator", str(allocator.path)]
+    if name == "memory" and manner.curves:
+        curve = manner.curves / f"{trace.name}.{allocator.name}.csv"
+        command += ["--curve", str(curve), "--points", str(CURVE_POINTS)]
+    environment = measured_environment(allocator.settings, preload)
+    figures, error = run_json([*command, str(trace.path)], environment, manner.timeout)
+    if error:
+        raise RunFailed(f"{name} pass: {error}")
+    if not identity.is_same(figures["malloc"], allocator.path):
+        raise RunFailed(f"malloc comes from {figures['malloc']['path']}, not {allocator.path}")
+    return figures
+
+
+def add_net(entries, floors):
+    """Sets net_ns_per_op, above the null allocator's median of the same trace."""
+    rows = results.Results({}, entries).rows
+    medians = {
+        row.subject: stats.median(row.values("ns_per_op"))
+        for row in rows
+        if row.allocator in floors
+    }
+    for entry in entries:
+        floor = medians.get(results.split_name(entry["name"])[1])
+        if floor is not None and "ns_per_op" in entry:
+            entry["net_ns_per_op"] = entry["ns_per_op"] - floor
+
+
+def keep(measured, output, curves, curves_name):
+    """Writes the results and puts the curves beside them."""
+    if any(curves.iterdir()):
+        measured.context["curves"] = curves_name
+        results.replace_folder(curves, output.parent / curves_name)
+    results.write(output, measured)
+
+
+def show(measured):
+    """Prints the table and the failures; the exit status."""
+    table.show(measured)
+    failures = results.unique(
+        (row.name, entry["error_message"]) for row in measured.rows for entry in row.failures
+    )
+    for name, message in failures:
+        say(f"{name}: {message}")
+    return WORK_FAILED if failures else 0

@@ -1,0 +1,103 @@
+"""Runs one measured program through build/.../launch, which times it and waits for it."""
+
+import json
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from frontend.failure import WORK_FAILED, io_failure
+from frontend.paths import built
+
+TIMEOUT_S = 600.0
+GRACE_S = 30  # longer than launch needs to end a program that ignores its time-out
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run ended and what launch says of it."""
+
+    report: dict  # empty if launch itself did not come to its end
+    status: int  # exit status as subprocess gives it
+    stderr: str
+    timeout: float
+
+    @property
+    def error(self):
+        """Why the run cannot count, or None. An exit status is no error here."""
+        if self.report.get("timed_out"):
+            return f"timed out after {self.timeout:g} s"
+        number = self.report.get("signal") or max(0, -self.status)
+        if number:
+            return f"killed by signal {number} ({signal_name(number)}){self.reason}"
+        return None if self.report else f"did not start{self.reason}"
+
+    @property
+    def reason(self):
+        """ ": the last line that the program wrote to stderr", or nothing."""
+        lines = self.stderr.strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
+
+
+def signal_name(number):
+    """SIGSEGV for 11."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+def launch(argv, environment, timeout, folder, stdout):
+    """Runs argv with stdin closed, stdout to the file given and stderr to folder/stderr."""
+    report = Path(folder) / "launch.json"
+    report.unlink(missing_ok=True)
+    command = [str(built("launch")), "--timeout", f"{timeout:g}", "--report", str(report), "--"]
+    with open(Path(folder) / "stderr", "w+b") as stderr:
+        status = wait_for(command + argv, environment, timeout, stdout, stderr)
+        stderr.seek(0)
+        tail = stderr.read().decode("utf-8", "replace")
+    return Run(read_report(report), status, tail, timeout)
+
+
+def wait_for(command, environment, timeout, stdout, stderr):
+    """The exit status of a command; launch keeps the time-out, this one is for launch itself."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
+    try:
+        process = subprocess.Popen(command, env=environment, **streams)
+    except OSError as error:
+        raise io_failure(error, command[0], WORK_FAILED) from error
+    with process:
+        try:
+            return process.wait(timeout + GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return -signal.SIGKILL
+        except BaseException:
+            process.terminate()  # launch passes it on, so that nothing runs on behind our back
+            raise
+
+
+def read_report(path):
+    """What launch wrote, or {} if it could not."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def run_json(argv, environment, timeout):
+    """Runs a program that prints one JSON object: (object, None) or (None, what went wrong)."""
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        with open(Path(folder) / "stdout", "w+b") as stdout:
+            run = launch(argv, environment, timeout, folder, stdout)
+            stdout.seek(0)
+            text = stdout.read().decode("utf-8", "replace")
+    if run.error:
+        return None, run.error
+    if run.status:
+        return None, run.reason.removeprefix(": ") or f"exit status {run.status}"
+    try:
+        return json.loads(text), None
+    except ValueError:
+        return None, "printed no figures"

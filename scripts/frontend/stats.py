@@ -1,0 +1,90 @@
+"""The statistics of paired samples: medians of ratios and intervals that state their true
+coverage.
+
+Samples are paired by round, since the runs of a round are neighbours in time. Ratios are treated
+as logarithms, so that 2 and 1/2 are equally far from 1. Intervals are order statistics of the
+sample: for the median of any continuous distribution their coverage is exact, and a small sample
+cannot reach 95 % (five give 93.75 %, four 87.5 %), which is said rather than hidden.
+"""
+
+from dataclasses import dataclass
+
+import numpy
+from scipy import stats
+
+WANTED_COVERAGE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A median and its interval; low and high are None when there is one sample only."""
+
+    median: float
+    low: float
+    high: float
+    coverage: float  # of the interval, true for this n; 0 without one
+    n: int
+
+    def excludes(self, value):
+        """Whether the interval lies wholly on one side of value."""
+        return self.low is not None and not self.low <= value <= self.high
+
+
+def order_interval(n, wanted=WANTED_COVERAGE):
+    """(k, coverage): the k-th smallest to the k-th largest of n samples is an interval of the
+    median.
+
+    The narrowest one that covers `wanted`; if none does, the whole range, with what it does cover.
+    """
+    ranks = range(n // 2, 0, -1)
+    choices = ((k, float(1 - 2 * stats.binom.cdf(k - 1, n, 0.5))) for k in ranks)
+    return next(((k, c) for k, c in choices if c >= wanted), (1, float(1 - 2 * 0.5**n)))
+
+
+def estimate(values):
+    """The Estimate of the median of values; None without values."""
+    ordered = numpy.sort(numpy.asarray(list(values), dtype=float))
+    n = len(ordered)
+    if n == 0:
+        return None
+    median = float(numpy.median(ordered))
+    if n == 1:
+        return Estimate(median, None, None, 0.0, 1)
+    k, coverage = order_interval(n)
+    return Estimate(median, float(ordered[k - 1]), float(ordered[n - k]), coverage, n)
+
+
+def ratios(values, reference):
+    """{round: value / reference} over the rounds that both {round: value} have, both above zero."""
+    return {r: v / reference[r] for r, v in values.items() if v > 0 and reference.get(r, 0) > 0}
+
+
+def ratio(values, reference):
+    """The Estimate of values / reference, paired by round; None without a pair."""
+    return exponential(estimate(numpy.log(list(ratios(values, reference).values()))))
+
+
+def geometric_mean(ratios_by_subject):
+    """The Estimate of the geometric mean over subjects: of each round first, then over the rounds.
+
+    Takes a list of {round: ratio}; only rounds in which every subject has a ratio count.
+    """
+    if not ratios_by_subject:
+        return None
+    rounds = set.intersection(*(set(by_round) for by_round in ratios_by_subject))
+    logs = [numpy.mean([numpy.log(by[r]) for by in ratios_by_subject]) for r in sorted(rounds)]
+    return exponential(estimate(logs))
+
+
+def exponential(logs):
+    """The Estimate of a quantity from the one of its logarithm."""
+    if logs is None:
+        return None
+    low, high = (None if x is None else float(numpy.exp(x)) for x in (logs.low, logs.high))
+    return Estimate(float(numpy.exp(logs.median)), low, high, logs.coverage, logs.n)
+
+
+def median(values):
+    """The median of some values, or None without any."""
+    values = list(values)
+    return float(numpy.median(values)) if values else None

@@ -1,0 +1,141 @@
+"""What the tests of the front end share: the package on the path, and a made-up build whose
+programs do what a made-up trace says, so that every figure is known beforehand."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import BUILD
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+
+from frontend import cli, registry  # noqa: E402
+
+# Good enough for short programs: never frees.
+ALLOCATOR = """
+#include <stddef.h>
+static char heap[256 << 20] __attribute__((aligned(16)));
+static size_t used;
+void *malloc(size_t n)
+{
+    size_t gross = (n + 31) & ~(size_t)15;
+    size_t *block = (size_t *)(heap + __atomic_fetch_add(&used, gross, __ATOMIC_RELAXED));
+    *block = n;
+    return block + 2;
+}
+void *calloc(size_t n, size_t m) { return malloc(n * m); }
+void *realloc(void *old, size_t n)
+{
+    char *new = malloc(n);
+    size_t kept = old ? ((size_t *)old)[-2] : 0;
+    for (size_t i = 0; i < kept && i < n; i++)
+        new[i] = ((char *)old)[i];
+    return new;
+}
+void free(void *p) { (void)p; }
+"""
+HARMLESS = "int harmless(void) { return 0; }\n"
+
+# Replays a trace of JSON: {"ops": N, "ns": {allocator: ns an op}, "rss": {...}, "faults": {...}}.
+REPLAY = """#!/usr/bin/python3 -SE
+import json, os, signal, sys
+options = dict(zip(sys.argv[1:-1:2], sys.argv[2:-1:2]))
+path = options["--allocator"]
+name = os.path.basename(path).split(".")[0].removeprefix("lib")
+name = "glibc" if name == "c" else name
+trace = json.load(open(sys.argv[-1]))
+fault = trace.get("faults", {}).get(name)
+if fault == "crash" or fault == "crash in " + options["--pass"]:
+    os.kill(os.getpid(), signal.SIGSEGV)
+if fault == "sleep":
+    signal.pause()
+if fault == "refuse":
+    sys.exit("malloc comes from /lib/other.so, not from " + path)
+file = os.stat("/dev/null" if fault == "imposter" else path)
+ns = trace["ops"] * trace.get("ns", {}).get(name, 10)
+answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
+          "checksum": "bad" if fault == "checksum" else "good",
+          "real_time_ns": ns, "cpu_time_ns": ns, "user_ns": ns, "sys_ns": 0,
+          "minor_faults": 3, "major_faults": 0, "preload": os.environ.get("LD_PRELOAD"),
+          "malloc": {"path": "/lib/imposter.so", "device": file.st_dev, "inode": file.st_ino}}
+if options["--pass"] == "memory":
+    answer.update(peak_rss=trace.get("rss", {}).get(name, 1 << 20), peak_live=1 << 19,
+                  waste=0.5, rss_after_drain=4096, baseline_rss=8192)
+    if "--curve" in options:
+        open(options["--curve"], "w").write("op,rss,live\\n0,0,0\\n10,4096,2048\\n")
+print(json.dumps(answer))
+"""
+
+# `trace info` of such a trace.
+TRACE = """#!/usr/bin/python3 -SE
+import json, sys
+try:
+    trace = json.load(open(sys.argv[2]))
+except ValueError:
+    sys.exit(print(sys.argv[2] + ": not a trace", file=sys.stderr) or 2)
+print(json.dumps({"ops": trace["ops"], "threads": 1, "peak_live": 1 << 19, "duration_ns": 1,
+                  "bytes_per_op": 1.5, "origin": {"program": "made-up"}, "losses": {}}))
+"""
+
+
+@pytest.fixture(scope="session")
+def shared_objects(tmp_path_factory):
+    """A folder with liballocator.so, which defines malloc, and libharmless.so, which does not."""
+    folder = tmp_path_factory.mktemp("objects")
+    for name, source in (("allocator", ALLOCATOR), ("harmless", HARMLESS)):
+        (folder / f"{name}.c").write_text(source)
+        command = ["cc", "-shared", "-fPIC", "-nostdlib", "-fno-builtin", "-Wl,--build-id"]
+        command += [str(folder / f"{name}.c"), "-o", str(folder / f"lib{name}.so")]
+        subprocess.run(command, check=True)
+    return folder
+
+
+@pytest.fixture
+def made_up_build(tmp_path, monkeypatch, shared_objects):
+    """A build folder with made-up programs and the real launcher; the front end uses it."""
+    if not (BUILD / "launch").exists():
+        pytest.skip(f"{BUILD / 'launch'}: not built")
+    folder = tmp_path / "a build"
+    folder.mkdir()
+    (folder / "launch").symlink_to(BUILD / "launch")
+    (folder / "flags").write_text("cc -DSPANBENCH_VERSION='\"9.8.7\"' -O2 -DNDEBUG\n")
+    programs = {"replay-glibc": REPLAY, "replay-span": REPLAY, "trace": TRACE}
+    for name, source in programs.items():
+        (folder / name).write_text(source)
+        (folder / name).chmod(0o755)
+    library = (shared_objects / "liballocator.so").read_bytes()
+    for name in ("libspan.so", "libnull.so"):
+        (folder / name).write_bytes(library)
+    monkeypatch.setenv("SPANBENCH_BUILD", str(folder))
+    registry.own_version.cache_clear()
+    yield folder
+    registry.own_version.cache_clear()
+
+
+@pytest.fixture
+def made_up_trace(tmp_path):
+    """A function that writes a made-up trace and returns its path."""
+
+    def write(name="made", **facts):
+        path = tmp_path / f"{name}.trace"
+        path.write_text(json.dumps({"ops": 1000, **facts}))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def spanbench(capfd):
+    """A function that runs a command line: (status, stdout, stderr)."""
+
+    def run(*words):
+        try:
+            status = cli.main([str(word) for word in words])
+        except SystemExit as end:
+            status = end.code
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return run

@@ -1,0 +1,124 @@
+"""Which allocators there are and what -a means."""
+
+import os
+
+import pytest
+
+from frontend import elf, preload, registry
+from frontend.failure import Failure
+
+
+def names(*lists):
+    return [allocator.name for allocator in registry.resolve(list(lists))]
+
+
+def test_lists_and_repeated_options_add_up(made_up_build):
+    assert names("span,glibc", "null") == ["span", "glibc", "null"]
+
+
+def test_default_is_what_is_found(made_up_build):
+    (made_up_build / "libspan.so").unlink()
+    assert "span" not in names() and "glibc" in names()
+
+
+def test_settings_make_one_allocator_and_keep_their_commas(made_up_build):
+    text = "g2=glibc;GLIBC_TUNABLES=a=1,b=2:c=3;OTHER=x"
+    (allocator,) = registry.resolve([text])
+    assert (allocator.name, allocator.base) == ("g2", "glibc")
+    assert allocator.settings == {"GLIBC_TUNABLES": "a=1,b=2:c=3", "OTHER": "x"}
+
+
+def test_a_file_becomes_an_allocator(made_up_build, shared_objects):
+    path = shared_objects / "liballocator.so"
+    (allocator,) = registry.resolve([f"mine={path};KEY=1,2"])
+    assert (allocator.name, allocator.base, allocator.path) == ("mine", "", path)
+    assert allocator.settings == {"KEY": "1,2"}
+
+
+def test_twins_have_their_settings(made_up_build):
+    (twin,) = registry.resolve(["glibc-perturb"])
+    assert "perturb=174" in twin.settings["GLIBC_TUNABLES"]
+    assert twin.path == registry.libc_path()
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("nonsense", "nonsense: no such allocator"),
+        ("x=nonsense", "nonsense: no such allocator"),
+        ("span,span", "span is named twice"),
+        (",", "names no allocator"),
+        ("span;JUNK", "JUNK: a setting is KEY=VALUE"),
+        ("a/b=span", "a/b: a name is made of"),
+        ("/x/libj.so", "give it a name: NAME=/x/libj.so"),
+        ("je=/x/libj.so", "/x/libj.so: No such file"),
+        ("je=/etc/passwd", "/etc/passwd: no 64-bit ELF shared object"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(made_up_build, text, complaint):
+    with pytest.raises(Failure, match=complaint) as failure:
+        registry.resolve([text])
+    assert failure.value.status == 2
+
+
+def test_a_library_without_malloc_is_refused(made_up_build, shared_objects):
+    with pytest.raises(Failure, match="libharmless.so: defines no malloc"):
+        registry.resolve([f"x={shared_objects / 'libharmless.so'}"])
+
+
+def test_what_is_not_built_is_told(made_up_build):
+    (made_up_build / "libnull.so").unlink()
+    with pytest.raises(Failure, match="libnull.so: not built; run make"):
+        registry.resolve(["null"])
+
+
+def test_elf_tells_build_id_and_functions(shared_objects):
+    found = elf.read(shared_objects / "liballocator.so")
+    assert {"malloc", "free"} <= found.functions
+    assert len(found.build_id) == 40
+    assert "malloc" in elf.read(registry.libc_path()).functions
+
+
+def test_a_cut_library_is_refused_and_does_not_crash(shared_objects, tmp_path):
+    image = (shared_objects / "liballocator.so").read_bytes()
+    for length in range(0, len(image), 97):
+        cut = tmp_path / "cut.so"
+        cut.write_bytes(image[:length])
+        with pytest.raises(Failure):
+            elf.read(cut)
+
+
+def test_verb_lists_what_is_found(made_up_build, spanbench):
+    status, out, _ = spanbench("allocators")
+    assert status == 0
+    assert "9.8.7" in out and "glibc-perturb" in out and "libc.so.6" in out
+
+
+def test_preload_names_have_no_spaces_and_one_length(tmp_path):
+    files = [tmp_path / "a lib:1.so", tmp_path / "b.so"]
+    for file in files:
+        file.write_text("")
+    with preload.Links() as links:
+        made = [links.link(file) for file in files]
+        assert not any(preload.SPLITS.search(name) for name in made)
+        assert len(set(map(len, made))) == 1
+        assert [os.path.realpath(name) for name in made] == [str(file) for file in files]
+    assert not os.path.exists(os.path.dirname(made[0]))
+
+
+def test_a_temporary_folder_with_a_space_is_not_used(tmp_path, monkeypatch):
+    folder = tmp_path / "with space"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert " " not in preload.plain_folder()
+
+
+def test_only_asked_for_settings_reach_what_is_measured(monkeypatch):
+    for key in ("LD_PRELOAD", "MALLOC_CONF", "GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "SCUDO_OPTIONS"):
+        monkeypatch.setenv(key, "theirs")
+    monkeypatch.setenv("PYTHONMALLOC", "malloc")
+    environment = preload.measured_environment({"MALLOC_CONF": "ours"}, ["/a.so", "/b.so"])
+    assert environment["MALLOC_CONF"] == "ours"
+    assert environment["LD_PRELOAD"] == "/a.so /b.so"
+    assert environment["PYTHONMALLOC"] == "malloc"
+    assert "theirs" not in environment.values()

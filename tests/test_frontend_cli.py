@@ -1,0 +1,127 @@
+"""The command line as a whole: verbs, help, how commands end; and bench, on a made-up build."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import types
+
+import pytest
+from places import REPO
+
+from frontend import bench, cli, progress, results
+
+PROGRAM = REPO / "scripts" / "spanbench"
+VERBS = "record info import replay exec bench report allocators".split()
+
+
+def test_overview_lists_every_verb(spanbench):
+    status, out, _ = spanbench("-h")
+    listed = [line.split()[0] for line in out.split("verbs:\n")[1].splitlines() if line[:2] == "  "]
+    assert (status, listed) == (0, VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(spanbench, verb):
+    status, out, err = spanbench(verb, "-h")
+    assert (status, err) == (0, "") and f"spanbench {verb}" in out
+
+
+@pytest.mark.parametrize(
+    "words", [("nonsense",), ("replay",), ("info", "--wrong", "x"), ("record",)]
+)
+def test_wrong_usage_is_status_2(spanbench, words):
+    status, out, err = spanbench(*words)
+    assert (status, out) == (2, "") and "usage:" in err
+
+
+def test_it_runs_from_a_folder_with_a_space_by_a_link(tmp_path):
+    folder = tmp_path / "a clone" / "scripts"
+    shutil.copytree(REPO / "scripts", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    link = tmp_path / "spanbench"
+    link.symlink_to(folder / "spanbench")
+    environment = {**os.environ, "SPANBENCH_BUILD": str(tmp_path / "none")}
+    command = [str(link), "info", "x.trace"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (2, "spanbench: x.trace: No such file or directory\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(made_up_build):
+    command = f"'{PROGRAM}' allocators | true"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_an_interrupt_is_told(monkeypatch, spanbench):
+    def interrupt(_argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "dispatch", interrupt)
+    assert spanbench("bench") == (130, "", "spanbench: interrupted\n")
+
+
+def test_time_left_is_of_all_rounds(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    counter = progress.Counter()
+    counter.begin_round(-1, 2, 2)  # a warm-up and two rounds of two runs
+    for now[0] in (0.0, 10.0, 20.0):
+        counter.begin_step("t", "a")
+    assert counter.left() == "about 0:40 left"  # two of six are done
+
+
+@pytest.fixture
+def corpus(made_up_build, made_up_trace, tmp_path, monkeypatch):
+    """A made-up corpus and charts; bench without jemalloc, which a machine may lack."""
+    for i in range(6):
+        made_up_trace(f"t{i}", ops=1000 * (6 - i))
+    reported = types.SimpleNamespace(main_report=lambda paths, folder: print("the page") or 0)
+    monkeypatch.setitem(sys.modules, "frontend.report", reported)
+    monkeypatch.setattr(bench, "CORPUS", tmp_path)
+    monkeypatch.setattr(bench, "EXPECTED", ("span", "glibc"))
+    monkeypatch.setattr(bench.registry, "found", lambda: [])
+    return tmp_path
+
+
+def test_quick_bench_takes_the_shortest_traces(corpus, spanbench, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "QUICK_TRACES", 2)
+    status, out, err = spanbench("bench", "--quick", "-o", tmp_path / "latest")
+    assert status == 0, err
+    measured = results.read(tmp_path / "latest" / "results.json")
+    assert measured.subjects("replay") == ["t4", "t5"]
+    assert measured.allocators() == ["span", "glibc", "null"]
+    assert measured.context["rounds"] == 2
+    assert "2 rounds" in out and "the page" in out
+    assert len(os.listdir(tmp_path / "latest" / "curves")) == 4
+
+
+def test_budget_is_kept_and_told(corpus, spanbench, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "LEAST_ROUNDS", 1)
+    for i in range(1, 6):
+        (tmp_path / f"t{i}.trace").unlink()
+    status, out, _ = spanbench("bench", "--budget", "0.01", "-o", tmp_path / "latest")
+    assert status == 0 and "1 rounds" in out
+    assert results.read(tmp_path / "latest" / "results.json").context["budget_s"] == 0.01
+
+
+def test_bench_without_a_corpus_says_so(corpus, spanbench, tmp_path):
+    for trace in tmp_path.glob("*.trace"):
+        trace.unlink()
+    status, _, err = spanbench("bench", "-o", tmp_path / "latest")
+    assert status == 2 and "no traces" in err
+
+
+def test_an_unwritable_folder_is_refused(corpus, spanbench):
+    status, _, err = spanbench("bench", "-o", "/proc/latest")
+    assert status == 2 and "/proc/latest" in err
+
+
+def test_report_needs_its_input(spanbench, tmp_path):
+    status, _, err = spanbench("report", tmp_path / "none.json")
+    assert status == 2 and "none.json: no such file" in err
+
+
+def test_info_is_json_for_programs(made_up_build, made_up_trace, spanbench):
+    status, out, _ = spanbench("info", made_up_trace(), "--json")
+    assert status == 0 and json.loads(out)["ops"] == 1000

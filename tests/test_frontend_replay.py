@@ -1,0 +1,190 @@
+"""The verb replay on a made-up build: what it writes, what it refuses, what it calls failed."""
+
+import json
+import os
+
+import pytest
+
+from frontend import results, schedule
+
+USUAL = ("-a", "span,glibc", "-n", "2", "--no-null")
+WITH_NULL = ("-a", "span,glibc", "-n", "2")
+
+
+@pytest.fixture
+def replay(made_up_build, spanbench, tmp_path):
+    """A function that replays and returns (status, Results or None, stdout, stderr)."""
+
+    def run(*words):
+        path = tmp_path / "out.json"
+        status, out, err = spanbench("replay", *words, "-o", path)
+        return status, results.read(path) if path.exists() else None, out, err
+
+    return run
+
+
+def test_every_sample_is_kept_and_warm_ups_apart(replay, made_up_trace):
+    status, measured, _, _ = replay(made_up_trace(), *WITH_NULL)
+    assert status == 0
+    counted = [(e["name"], e["repetition_index"]) for e in measured.benchmarks]
+    names = ["replay/made/span", "replay/made/glibc", "replay/made/null"]
+    assert counted == [(name, i) for name in names for i in range(2)]
+    assert len(measured.context["warmups"]) == 3
+
+
+def test_figures_are_those_of_the_replayer(replay, made_up_trace):
+    trace = made_up_trace(ns={"span": 30, "glibc": 20, "null": 5}, rss={"span": 3 << 20})
+    _, measured, _, _ = replay(trace, *WITH_NULL)
+    entry = measured.row("replay", "made", "span").samples[0]
+    assert entry["real_time"] == pytest.approx(0.03) and entry["time_unit"] == "ms"
+    assert (entry["iterations"], entry["repetitions"]) == (1, 2)
+    assert (entry["ops"], entry["ns_per_op"], entry["net_ns_per_op"]) == (1000, 30, 25)
+    assert (entry["peak_rss"], entry["peak_live"], entry["waste"]) == (3 << 20, 1 << 19, 0.5)
+    assert entry["checksum"] == "good"
+
+
+def test_null_is_timed_and_nothing_else(replay, made_up_trace):
+    _, measured, _, _ = replay(made_up_trace(), *WITH_NULL)
+    null = measured.row("replay", "made", "null").samples[0]
+    assert "ns_per_op" in null and "peak_rss" not in null
+
+
+def test_without_the_floor_there_is_no_net(replay, made_up_trace):
+    _, measured, _, _ = replay(made_up_trace(), *USUAL)
+    assert measured.allocators() == ["span", "glibc"]
+    assert "net_ns_per_op" not in measured.benchmarks[0]
+
+
+def test_context_tells_the_circumstances(replay, made_up_trace):
+    _, measured, _, _ = replay(made_up_trace(), *USUAL)
+    context = measured.context
+    for key in (
+        "date host_name executable num_cpus mhz_per_cpu cpu_scaling_enabled caches load_avg"
+        " library_build_type commit dirty compiler flags libc kernel cpu governor thp aslr"
+        " load_before command touch threads_mode"
+    ).split():
+        assert key in context, key
+    assert context["spanbench"] == "9.8.7"
+    assert set(context["allocators"]["span"]) == {"path", "build_id", "version", "settings"}
+    assert context["traces"]["made"]["ops"] == 1000
+    assert len(context["traces"]["made"]["sha256"]) == 64
+    assert context["command"].startswith("spanbench replay ")
+
+
+def test_table_has_ratios_intervals_and_true_coverage(replay, made_up_trace):
+    a = made_up_trace("one", ns={"span": 30, "glibc": 20}, rss={"span": 3 << 20, "glibc": 1 << 20})
+    b = made_up_trace("two", ns={"span": 20, "glibc": 20}, rss={"span": 1 << 20, "glibc": 1 << 20})
+    _, _, out, _ = replay(a, b, *USUAL)
+    span = [line for line in out.splitlines() if " span " in f" {line} "]
+    assert "1.50 [1.50, 1.50]" in span[0] and "3.00" in span[0]
+    assert "1.00 [1.00, 1.00]" in span[1]
+    assert "1.22 [1.22, 1.22]" in span[2] and "1.50 one" in span[2] and "1.73" in span[2]
+    assert "50 % (n = 2)" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_without_output_only_the_table_is_left(made_up_build, spanbench, made_up_trace, tmp_path):
+    before = sorted(os.listdir(tmp_path))
+    status, out, _ = spanbench("replay", made_up_trace("x"), *USUAL)
+    assert status == 0 and "span" in out
+    assert sorted(os.listdir(tmp_path)) == sorted([*before, "x.trace"])
+
+
+def test_curves_lie_beside_the_results(replay, made_up_trace, tmp_path):
+    _, measured, _, _ = replay(made_up_trace(), *USUAL)
+    assert measured.context["curves"] == "out.curves"
+    assert sorted(os.listdir(tmp_path / "out.curves")) == ["made.glibc.csv", "made.span.csv"]
+    assert measured.curve("made", "span")["rss"] == [0, 4096]
+
+
+def test_a_file_of_the_users_is_replayed(replay, made_up_trace, shared_objects):
+    library = shared_objects / "liballocator.so"
+    status, measured, _, _ = replay(made_up_trace(), "-a", f"glibc,mine={library}", "-n", "1")
+    assert status == 0
+    assert measured.context["allocators"]["mine"]["path"] == str(library)
+
+
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        ("crash", "speed pass: killed by signal 11 (SIGSEGV)"),
+        ("crash in memory", "memory pass: killed by signal 11 (SIGSEGV)"),
+        ("sleep", "speed pass: timed out after 0.5 s"),
+        ("refuse", "malloc comes from /lib/other.so, not from"),
+        ("imposter", "malloc comes from /lib/imposter.so, not"),
+        ("checksum", "checksum bad, where glibc has good"),
+        ("lazy", "ops 999, where glibc has 1000"),
+    ],
+)
+def test_what_fails_is_a_failed_row_and_never_a_time(replay, made_up_trace, fault, message):
+    trace = made_up_trace(faults={"span": fault})
+    status, measured, out, err = replay(trace, *USUAL, "--timeout", "0.5")
+    row = measured.row("replay", "made", "span")
+    assert status == 1
+    assert row.samples == [] and message in row.error
+    assert row.failures[0]["real_time"] == 0
+    assert "failed" in out and "spanbench: replay/made/span: " in err and message in err
+    assert len(measured.row("replay", "made", "glibc").samples) == 2
+
+
+@pytest.mark.parametrize("text, complaint", [("text", "not a trace"), (None, "No such file")])
+def test_a_bad_trace_is_refused_before_any_work(replay, made_up_trace, tmp_path, text, complaint):
+    bad = tmp_path / "bad.trace"
+    if text:
+        bad.write_text(text)
+    status, measured, out, err = replay(made_up_trace(), bad, *USUAL)
+    assert (status, measured, out) == (2, None, "")
+    assert str(bad) in err and complaint in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (("--threads", "original"), "--threads original: not there yet"),
+        (("-n", "0"), "invalid positive value"),
+        (("-a", "nix"), "nix: no such allocator"),
+        (("-o", "/nowhere/x.json"), "/nowhere/x.json: No such file"),
+    ],
+)
+def test_usage_is_checked_before_any_work(
+    made_up_build, spanbench, made_up_trace, words, complaint
+):
+    status, out, err = spanbench("replay", made_up_trace(), *words)
+    assert (status, out) == (2, "") and complaint in err
+
+
+def test_serial_is_accepted_and_options_may_stand_between_files(replay, made_up_trace):
+    status, measured, _, _ = replay(
+        made_up_trace("a"), "-n", "1", made_up_trace("b"), "--threads", "serial", "-a", "glibc"
+    )
+    assert (status, measured.subjects("replay")) == (0, ["a", "b"])
+
+
+def test_traces_of_one_name_are_refused(replay, made_up_trace, tmp_path):
+    (tmp_path / "d").mkdir()
+    other = tmp_path / "d" / "made.trace"
+    other.write_text(json.dumps({"ops": 1}))
+    status, _, _, err = replay(made_up_trace(), other, *USUAL)
+    assert status == 2 and "has the name of" in err
+
+
+def test_missing_build_is_told(made_up_build, spanbench, made_up_trace):
+    (made_up_build / "launch").unlink()
+    status, _, err = spanbench("replay", made_up_trace())
+    assert status == 2 and "launch: not built; run make" in err
+
+
+def test_order_rotates_and_interleaves():
+    rounds = [schedule.one_round(["t"], ["a", "b", "c"], i) for i in range(3)]
+    orders = ["".join(ordered) for ((_, ordered),) in rounds]
+    assert orders == ["abc", "bca", "cab"]
+    both = schedule.one_round(["t", "u"], ["a", "b"], 0)
+    assert both == [("t", ["a", "b"]), ("u", ["b", "a"])]
+
+
+@pytest.mark.parametrize(
+    "done, spent_s, rounds",
+    [(1, 10, 10), (1, 30, 4), (3, 90, 4), (3, 100, 4), (3, 75, 5), (1, 100, 3), (1, 0, 10)],
+)
+def test_budget_decides_the_rounds(done, spent_s, rounds):
+    assert schedule.rounds_within(170, done, spent_s, 3, 10) == rounds

@@ -1,0 +1,381 @@
+"""The recorder in front of small programs made for it, and of real ones: what it writes is what
+they did, and they do not notice."""
+
+import collections
+import json
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from places import BUILD
+from raw_recording import read_header, read_records
+
+SUBJECTS = BUILD / "tests" / "subjects"
+SIZE_MAX = 2**64 - 1
+MARK = 777777
+JEMALLOC = "libjemalloc.so.2"
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+class Recorder:
+    """Runs commands under the recorder, with the raw files in one directory."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def environment(self, preload="", **more):
+        library = f"{BUILD}/librecord.so {preload}".strip()
+        return {
+            **os.environ,
+            "LD_PRELOAD": library,
+            "SPANBENCH_RECORD_DIR": str(self.directory),
+        } | more
+
+    def run(self, *command, preload="", **more):
+        return subprocess.run(
+            [str(word) for word in command],
+            env=self.environment(preload, **more),
+            capture_output=True,
+            timeout=60,
+        )
+
+    def files(self):
+        """Raw files by process, in order of their images."""
+        found = collections.defaultdict(list)
+        for path in self.directory.glob("*-*.raw"):
+            found[int(path.name.split("-")[0])].append(path)
+        for paths in found.values():
+            paths.sort(key=lambda path: int(path.stem.split("-")[1]))
+        return found
+
+    def root(self):
+        """Raw files of the root process."""
+        return self.files()[int((self.directory / "root").read_text())]
+
+    def only(self):
+        (path,) = self.root()
+        return path
+
+
+@pytest.fixture
+def recorder(tmp_path):
+    directory = tmp_path / "a recording"
+    directory.mkdir(mode=0o700)
+    return Recorder(directory)
+
+
+def compile_raw(path, *options):
+    """What `trace compile --json` says; the trace goes beside the raw file."""
+    command = [BUILD / "trace", "compile", "--json", *options, path, "-o", trace_of(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def trace_of(path):
+    return path.with_suffix(".trace")
+
+
+def trace_info(path):
+    done = subprocess.run([BUILD / "trace", "info", trace_of(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def count_calls(path, kind, size):
+    return sum(record.kind == kind and record.size == size for record in read_records(path))
+
+
+def assert_clean(counts):
+    names = ("unknown_frees", "unknown_reallocs", "repaired_inversions", "lost_ops")
+    assert {name: counts[name] for name in names} == dict.fromkeys(names, 0)
+
+
+def between_marks(records):
+    marks = [i for i, record in enumerate(records) if record.size == MARK]
+    assert len(marks) == 2
+    return records[marks[0] + 1 : marks[1]]
+
+
+def test_every_call_is_recorded_exactly(recorder):
+    assert recorder.run(SUBJECTS / "every_call").returncode == 0
+    calls = between_marks(read_records(recorder.only()))
+    told = [
+        (call.kind, call.size, bool(call.address), *(call.more if call.kind != "realloc" else ()))
+        for call in calls
+    ]
+    assert told == [
+        ("malloc", 100, True),
+        ("realloc", 200000, True),
+        ("free", 0, True),
+        ("calloc", 11, True, 7),
+        ("realloc", 100, True),
+        ("realloc", SIZE_MAX, False),
+        ("free", 0, True),
+        ("free", 0, False),
+        ("realloc", 65535, True),
+        ("free", 0, True),
+        ("malloc", 65534, True),
+        ("free", 0, True),
+        ("aligned_alloc", 640, True, 64),
+        ("free", 0, True),
+        ("memalign", 1000, True, 128),
+        ("free", 0, True),
+        ("posix_memalign", 70000, True, 256),
+        ("free", 0, True),
+        ("posix_memalign", 10, False, 3),
+        ("free", 0, False),
+        ("valloc", 10, True),
+        ("free", 0, True),
+        ("pvalloc", 20, True),
+        ("free", 0, True),
+        ("malloc", SIZE_MAX // 2, False),
+        ("free", 0, False),
+        ("malloc", 0, True),
+        ("free", 0, True),
+    ]
+
+
+def test_every_call_names_the_right_blocks(recorder):
+    recorder.run(SUBJECTS / "every_call")
+    live = set()
+    stamp = 0
+    for call in read_records(recorder.only()):
+        assert call.stamp >= stamp
+        stamp = call.stamp
+        old = call.more[0] if call.kind == "realloc" else call.address
+        if call.kind in ("free", "realloc") and old and (call.address or call.kind == "free"):
+            live.remove(old)
+        if call.kind == "realloc":
+            assert call.more[1] & (2**56 - 1) <= call.stamp
+        if call.kind != "free" and call.address:
+            assert call.address not in live
+            live.add(call.address)
+
+
+def test_header_says_where_it_came_from(recorder):
+    recorder.run(SUBJECTS / "ending", "1", "return\n\x1bé\udcff")
+    path = recorder.only()
+    data = path.read_bytes()
+    header = read_header(data.replace(b"\xff", b"?"))
+    assert header.text["program"] == "ending"
+    assert header.text["command"].endswith("ending 1 return  é?")
+    assert header.text["date"].endswith("Z") and header.text["libc"].startswith("glibc 2.")
+    assert (header.image, header.parent, header.lost_ops) == (0, 0, 0)
+    assert compile_raw(path, "--origin", "host=here")["threads"] == 1
+    origin = trace_info(path)["origin"]
+    assert origin["command"] == header.text["command"]
+    assert origin["source"] == "recorded" and origin["host"] == "here"
+
+
+@pytest.mark.parametrize("preload", ["", JEMALLOC])
+def test_hand_offs_between_threads_are_in_order(recorder, preload):
+    assert recorder.run(SUBJECTS / "hand_off", "200000", preload=preload).returncode == 0
+    path = recorder.only()
+    counts = compile_raw(path)
+    assert_clean(counts)
+    assert counts["threads"] == 5
+    assert counts["ops"] > 4 * 200000 * 2
+    assert trace_info(path)["handoffs"] >= 64
+
+
+def test_short_threads_are_recorded_to_their_end(recorder):
+    assert recorder.run(SUBJECTS / "short_threads", "2000").returncode == 0
+    path = recorder.only()
+    threads = collections.defaultdict(list)
+    for record in read_records(path):
+        threads[record.thread].append(record)
+    assert len(threads) == 2001
+    del threads[0]
+    for records in threads.values():
+        (block,) = [call.address for call in records if call.size == 12345]
+        assert any(call.kind == "free" and call.address == block for call in records)
+        assert records[-1].kind == "thread_end"
+    assert path.stat().st_size < 4 << 20
+    assert_clean(compile_raw(path))
+    assert trace_info(path)["by_kind"]["thread_end"] == 2000
+
+
+@pytest.mark.parametrize(
+    "how, status", [("return", 4), ("_exit", 3), ("abort", -6), ("kill", -signal.SIGKILL)]
+)
+def test_nothing_is_lost_at_the_end(recorder, how, status):
+    done = recorder.run(SUBJECTS / "ending", "30000", how)
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"30000\n", b"")
+    assert count_calls(recorder.only(), "malloc", 4321) == 30000
+    assert_clean(compile_raw(recorder.only()))
+
+
+def test_killed_from_outside(recorder):
+    command = [SUBJECTS / "ending", "1000", "wait"]
+    with subprocess.Popen(command, env=recorder.environment(), stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"1000\n"
+        process.kill()
+    assert count_calls(recorder.only(), "malloc", 4321) == 1000
+    compile_raw(recorder.only())
+    assert trace_info(recorder.only())["duration_ns"] < 10**10
+
+
+@pytest.mark.parametrize("mode", ["fork", "raw"])
+def test_forked_child_has_its_own_file(recorder, mode):
+    assert recorder.run(SUBJECTS / "forking", mode).returncode == 5
+    parent = recorder.only()
+    (child,) = [path for (path,) in recorder.files().values() if path != parent]
+    assert count_calls(parent, "malloc", 4444) == 5000
+    assert count_calls(parent, "malloc", 2222) == 0
+    assert count_calls(child, "malloc", 2222) == 5000
+    assert count_calls(child, "malloc", 4444) == 0
+    assert read_header(child.read_bytes()).parent == read_header(parent.read_bytes()).pid
+    assert_clean(compile_raw(parent))
+    assert compile_raw(child)["unknown_frees"] == 1
+
+
+def test_vfork_and_exec(recorder):
+    assert recorder.run(SUBJECTS / "forking", "vfork").returncode == 7
+    parent = recorder.only()
+    (child,) = [path for (path,) in recorder.files().values() if path != parent]
+    assert count_calls(parent, "malloc", 4444) == 5000
+    assert count_calls(child, "malloc", 3333) == 1
+    assert_clean(compile_raw(parent))
+
+
+@pytest.mark.parametrize("children", ["0", "1"])
+def test_each_image_of_the_root_has_a_file(recorder, children):
+    done = recorder.run(SUBJECTS / "forking", "chain", "3", SPANBENCH_RECORD_CHILDREN=children)
+    assert done.returncode == 6
+    assert [count_calls(path, "malloc", 3333) for path in recorder.root()] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("mode", ["fork", "raw", "vfork"])
+def test_children_can_be_left_out(recorder, mode):
+    recorder.run(SUBJECTS / "forking", mode, SPANBENCH_RECORD_CHILDREN="0")
+    assert list(recorder.files()) == [int((recorder.directory / "root").read_text())]
+    assert count_calls(recorder.only(), "malloc", 4444) == 5000
+
+
+def test_cleared_environment_ends_the_recording(recorder):
+    done = recorder.run(SUBJECTS / "forking", "cleared")
+    assert (done.returncode, done.stderr) == (7, b"")
+    assert count_calls(recorder.only(), "malloc", 1111) == 1
+
+
+def run_obstacles(recorder, *words):
+    """Runs the subject both ways; the program must not see a difference."""
+    plain = subprocess.run([SUBJECTS / "obstacles", *words], capture_output=True)
+    done = recorder.run(SUBJECTS / "obstacles", *words)
+    assert done.returncode == 0 and done.stderr == b""
+    return plain.stdout, done.stdout
+
+
+@pytest.mark.parametrize("how", ["none", "closeall"])
+def test_no_descriptor_stays_open(recorder, how):
+    plain, recorded = run_obstacles(recorder, how)
+    assert recorded == plain and b"errno kept" in plain
+    assert count_calls(recorder.only(), "malloc", 2000) == 100000
+    assert_clean(compile_raw(recorder.only()))
+
+
+@ROOT
+@pytest.mark.parametrize("how", ["chroot", "setuid"])
+def test_recording_goes_on_out_of_reach(recorder, tmp_path, how):
+    run_obstacles(recorder, how, str(tmp_path) if how == "chroot" else "65534")
+    assert count_calls(recorder.only(), "malloc", 2000) == 100000
+    assert_clean(compile_raw(recorder.only()))
+
+
+def assert_losses_are_counted(path, why):
+    counts = compile_raw(path)
+    calls = [record for record in read_records(path) if record.kind != "realloc"]
+    assert counts["lost_why"] == why
+    assert 0 < counts["lost_ops"] < 200101
+    assert 200100 <= counts["lost_ops"] + len(calls) <= 200110
+    assert int(trace_info(path)["losses"]["lost_ops"]) == counts["lost_ops"]
+
+
+@pytest.mark.parametrize(
+    "how, why", [("fsize", "File too large"), ("nofile", "Too many open files")]
+)
+def test_limits_cost_calls_but_not_the_program(recorder, how, why):
+    plain, recorded = run_obstacles(recorder, how)
+    assert recorded == plain
+    assert_losses_are_counted(recorder.only(), why)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("may not mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk_costs_calls_but_not_the_program(small_disk, tmp_path):
+    recorder = Recorder(small_disk)
+    plain, recorded = run_obstacles(recorder, "none")
+    assert recorded == plain
+    raw = tmp_path / recorder.only().name
+    shutil.copy(recorder.only(), raw)
+    assert_losses_are_counted(raw, "No space left on device")
+
+
+def test_missing_directory_is_harmless(recorder):
+    recorder.directory.rmdir()
+    done = recorder.run(SUBJECTS / "ending", "10", "return")
+    assert (done.returncode, done.stdout, done.stderr) == (4, b"10\n", b"")
+
+
+def test_signal_handlers_may_call_malloc(recorder, shared_objects):
+    bears_it = shared_objects / "liballocator.so"
+    done = recorder.run(SUBJECTS / "interrupted", preload=str(bears_it))
+    assert done.returncode == 0
+    path = recorder.only()
+    assert int(done.stdout) >= 200
+    assert count_calls(path, "malloc", 48) == 100000
+    assert 200 <= count_calls(path, "malloc", 64) <= int(done.stdout)
+    assert compile_raw(path)["lost_why"] in ("", "signal handlers")
+
+
+def test_shell_script_of_many_commands(recorder):
+    script = "for i in 1 2 3 4 5 6 7 8 9 10; do for j in 1 2 3 4 5 6 7 8 9 10; do"
+    script += " /bin/echo $i $j; done; done | tail -n 1"
+    done = recorder.run("sh", "-c", script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"10 10\n", b"")
+    files = [path for paths in recorder.files().values() for path in paths]
+    programs = [read_header(path.read_bytes()).text["program"] for path in files]
+    assert programs.count("echo") == 100
+    assert all(path.stat().st_size <= 128 << 10 for path in files)
+
+
+PYTHON = "import threading, json; print(len(json.dumps([{str(i): i} for i in range(20000)])))"
+PROGRAMS = {
+    "python3": ["/usr/bin/python3", "-c", PYTHON],
+    "perl": ["perl", "-e", "my %h; $h{$_} = 'x' x ($_ % 99) for 1..20000; print scalar %h"],
+    "git": ["git", "version", "--build-options"],
+    "sort": ["sort", "--parallel=2", "-r", __file__],
+    "gcc": ["gcc", "-O2", "-S", "-x", "c", "-o", "-", SUBJECTS.parent / "x.c"],
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_real_programs_do_not_notice(recorder, tmp_path, name):
+    command = list(map(str, PROGRAMS[name]))
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    if name == "gcc":
+        command[-1] = str(tmp_path / "x.c")
+        (tmp_path / "x.c").write_text("int f(int x) { return x * 3; }\n")
+    plain = subprocess.run(command, capture_output=True)
+    done = recorder.run(*command)
+    assert (done.returncode, done.stdout, done.stderr) == (0, plain.stdout, plain.stderr)
+    for paths in recorder.files().values():
+        for path in paths:
+            counts = compile_raw(path)
+            assert (counts["repaired_inversions"], counts["lost_ops"]) == (0, 0)

@@ -1,0 +1,154 @@
+"""Result files: written whole, read back, refused when they are not what they should be."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from frontend import results
+from frontend.failure import Failure
+
+COMPARE = Path("/usr/share/benchmark/compare.py")
+
+
+def made_up():
+    """Two traces, two allocators, two repetitions; one run failed."""
+    entries = []
+    for trace in ("a", "b"):
+        for allocator, ms in (("glibc", 10.0), ("span", 20.0)):
+            for i in range(2):
+                name = f"replay/{trace}/{allocator}"
+                figures = {"ops": 5, "ns_per_op": 2.0, "checksum": "00ff"}
+                entries.append(results.sample(name, (i, 2), (ms + i, ms), figures))
+    entries[-1] = results.failed("replay/b/span", (1, 2), "killed by signal 11 (SIGSEGV)")
+    return results.Results({"date": "now", "warmups": []}, entries)
+
+
+def test_what_is_written_is_read(tmp_path):
+    results.write(tmp_path / "r.json", made_up())
+    read = results.read(tmp_path / "r.json")
+    assert [row.name for row in read.rows] == [
+        "replay/a/glibc",
+        "replay/a/span",
+        "replay/b/glibc",
+        "replay/b/span",
+    ]
+    row = read.row("replay", "b", "span")
+    assert row.values("real_time") == [20.0]
+    assert row.error == "killed by signal 11 (SIGSEGV)"
+    assert read.row("replay", "a", "glibc").by_round("real_time") == {0: 10.0, 1: 11.0}
+    assert (read.subjects("replay"), read.allocators()) == (["a", "b"], ["glibc", "span"])
+
+
+def test_failed_entries_have_every_key_with_zeros(tmp_path):
+    results.write(tmp_path / "r.json", made_up())
+    entry = json.loads((tmp_path / "r.json").read_text())["benchmarks"][-1]
+    assert entry["error_occurred"] is True and entry["error_message"]
+    assert (entry["real_time"], entry["cpu_time"], entry["iterations"]) == (0, 0, 0)
+    for key in ("repetitions", "repetition_index", "threads", "time_unit", "run_type", "run_name"):
+        assert key in entry
+
+
+def test_families_are_traces_and_instances_allocators(tmp_path):
+    made = made_up()
+    results.write(tmp_path / "r.json", made)
+    numbers = [(e["family_index"], e["per_family_instance_index"]) for e in made.benchmarks]
+    assert numbers == [(0, 0), (0, 0), (0, 1), (0, 1), (1, 0), (1, 0), (1, 1), (1, 1)]
+
+
+def test_nothing_is_left_beside_the_file(tmp_path):
+    results.check_writable(tmp_path / "r.json")
+    assert os.listdir(tmp_path) == []
+    results.write(tmp_path / "r.json", made_up())
+    assert os.listdir(tmp_path) == ["r.json"]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path):
+    results.write(tmp_path / "r.json", made_up())
+    before = (tmp_path / "r.json").read_text()
+    broken = made_up()
+    broken.benchmarks[0]["real_time"] = float("nan")
+    with pytest.raises(ValueError):
+        results.write(tmp_path / "r.json", broken)
+    assert (tmp_path / "r.json").read_text() == before
+
+
+def test_a_write_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(Failure, match="r.json: No space left") as failure:
+        results.write(tmp_path / "r.json", made_up())
+    assert failure.value.status == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_is_told():
+    with pytest.raises(Failure, match="/dev/full: No space left"):
+        results.write(Path("/dev/full"), made_up())
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("", "no JSON"),
+        ("[]", "an object is expected"),
+        ("{}", "context is missing"),
+        ('{"context": {}}', "benchmarks is missing"),
+        ('{"context": {}, "benchmarks": [3]}', r"benchmarks\[0\]: an object"),
+        ('{"context": {}, "benchmarks": [{"name": "x"}]}', r"benchmarks\[0\]: iterations"),
+    ],
+)
+def test_what_is_no_result_file_is_refused(tmp_path, text, complaint):
+    path = tmp_path / "r.json"
+    path.write_text(text)
+    with pytest.raises(Failure, match=complaint) as failure:
+        results.read(path)
+    assert failure.value.status == 2 and str(path) in str(failure.value)
+
+
+def test_a_time_that_is_none_is_refused(tmp_path):
+    made = made_up()
+    made.benchmarks[2]["cpu_time"] = "fast"
+    (tmp_path / "r.json").write_text(json.dumps({"context": {}, "benchmarks": made.benchmarks}))
+    with pytest.raises(Failure, match=r"benchmarks\[2\]: cpu_time is no time"):
+        results.read(tmp_path / "r.json")
+
+
+def test_missing_file_and_folder_are_told(tmp_path):
+    with pytest.raises(Failure, match="No such file"):
+        results.read(tmp_path / "none.json")
+    with pytest.raises(Failure, match="is a directory"):
+        results.check_writable(tmp_path)
+    with pytest.raises(Failure, match="No such file"):
+        results.check_writable(tmp_path / "none" / "r.json")
+
+
+def test_curves_lie_where_the_context_says(tmp_path):
+    made = made_up()
+    made.context["curves"] = "curves"
+    (tmp_path / "curves").mkdir()
+    (tmp_path / "curves" / "a.span.csv").write_text("op,rss\n0,1\n5,2.5\n")
+    results.write(tmp_path / "r.json", made)
+    read = results.read(tmp_path / "r.json")
+    assert read.curve("a", "span") == {"op": [0.0, 5.0], "rss": [1.0, 2.5]}
+    assert read.curve("a", "glibc") is None
+
+
+def test_google_benchmarks_own_tool_reads_our_files(tmp_path):
+    if not COMPARE.exists():
+        pytest.skip(f"{COMPARE}: not installed (package libbenchmark-tools)")
+    made = made_up()
+    results.write(tmp_path / "a.json", made)
+    for entry in made.benchmarks:
+        entry["real_time"] *= 2
+    results.write(tmp_path / "b.json", made)
+    files = [str(tmp_path / "a.json"), str(tmp_path / "b.json")]
+    command = ["/usr/bin/python3", str(COMPARE), "--no-color", "benchmarks", *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("replay/a/span"))
+    assert "+1.0000" in line and "+0.0000" in line
