@@ -1,0 +1,46 @@
+"""Draws result files: SVG and PNG of each chart, the same bytes for the same results. Which charts
+there are is decided here; each kind has a module of its own. No result file is opened.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from matplotlib import pyplot
+
+from frontend import canvas, curve_chart, digest, frontier_chart, ratio_chart
+
+
+def draw_all(results, out_dir, only=None, formats=canvas.FORMATS):
+    """Draws every chart that the results hold (or those named) into out_dir; the files written."""
+    written = []
+    with pyplot.rc_context(canvas.STYLE):
+        for kind in (kind for kind in digest.TIME if kind in results.kinds()):
+            for name, draw in charts(results, digest.digest(results, kind)).items():
+                if only is None or name in only:
+                    written += canvas.save(draw(), Path(out_dir) / name, formats)
+    return written
+
+
+def charts(results, summary):
+    """{name: function that draws it} of the charts of one kind of entry."""
+    prefix = "" if summary.kind == "replay" else f"{summary.kind}-"
+    found = {f"{prefix}time": partial(ratio_chart.ratio_figure, summary, summary.time)}
+    if any(cell.rss for cell in summary.cells.values()):
+        found[f"{prefix}memory"] = partial(ratio_chart.ratio_figure, summary, digest.RSS)
+    if len(frontier_chart.frontier_points(summary)) > 1:
+        found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
+    return {**found, **curve_charts(results, summary)}
+
+
+def curve_charts(results, summary):
+    """{name: function that draws it} of the curves of replays."""
+    if summary.kind != "replay":
+        return {}
+    curves = {
+        subject: curve_chart.curves_of(results, summary, subject) for subject in summary.subjects
+    }
+    curves = {subject: lines for subject, lines in curves.items() if lines}
+    found = {"curves": partial(curve_chart.overview_figure, summary, curves)} if curves else {}
+    for subject, lines in curves.items():
+        found[f"curve-{subject}"] = partial(curve_chart.curve_figure, summary, subject, lines)
+    return found

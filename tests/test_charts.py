@@ -1,0 +1,232 @@
+"""Charts: which are drawn and from what, what they say, that they are the same twice, and that the
+colours can be told apart."""
+
+import xml.etree.ElementTree as xml
+from itertools import combinations
+
+import made_up_results
+import numpy
+import pytest
+from matplotlib import colors, pyplot
+from matplotlib.text import Text
+
+from frontend import canvas, charts, curve_chart, digest, frontier_chart, palette, ratio_chart
+from frontend import results
+from frontend.failure import Failure
+
+FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 3}
+# Severe deuteranopia and protanopia on linear RGB (Machado, Oliveira and Fernandes, 2009).
+DEFICIENCIES = {
+    "none": numpy.eye(3),
+    "deuteranopia": numpy.array(
+        [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]
+    ),
+    "protanopia": numpy.array(
+        [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]
+    ),
+}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """A function that makes result files up and reads them."""
+
+    def make(**options):
+        return results.read(made_up_results.write(tmp_path / "made", **{**FEW, **options}))
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """Figures that a test drew do not stay."""
+    yield
+    pyplot.close("all")
+
+
+def summary_of(source, kind="replay"):
+    return digest.digest(source, kind)
+
+
+def texts(figure):
+    """Everything that is written on a figure."""
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def test_each_chart_is_drawn_as_svg_and_png(read, tmp_path):
+    files = charts.draw_all(read(), tmp_path / "out")
+    stems = ("time", "memory", "frontier", "curves", "curve-git", "curve-lua")
+    assert [f.name for f in files] == [f"{s}.{x}" for s in stems for x in ("svg", "png")]
+    for file in files:
+        if file.suffix == ".svg":
+            assert xml.parse(file).getroot().tag.endswith("svg")
+        else:
+            assert file.read_bytes().startswith(b"\x89PNG")
+        assert file.stat().st_size < 300_000
+
+
+def test_charts_are_the_same_twice(read, tmp_path):
+    source = read()
+    first = charts.draw_all(source, tmp_path / "a", only=("time", "curves"))
+    second = charts.draw_all(source, tmp_path / "b", only=("time", "curves"))
+    assert [f.name for f in first] == ["time.svg", "time.png", "curves.svg", "curves.png"]
+    assert [f.read_bytes() for f in first] == [f.read_bytes() for f in second]
+
+
+def test_exec_has_charts_of_its_own(read, tmp_path):
+    names = {f.name for f in charts.draw_all(read(kind="exec"), tmp_path, None, ("svg",))}
+    assert {"exec-time.svg", "exec-memory.svg", "exec-frontier.svg"} <= names
+    assert not any("curve" in name for name in names)
+
+
+def test_captions_say_machine_commit_samples_and_date(read):
+    summary = summary_of(read())
+    for draw in charts.charts(read(), summary).values():
+        caption = " ".join(texts(draw())).replace("\n", " ")
+        for part in ("Imaginary 9000", "0123456789 (dirty)", "n = 3", "75 %", "2026-01-02"):
+            assert part in caption
+        assert "touch page" in caption
+
+
+def test_a_failed_row_is_a_named_gap(read):
+    summary = summary_of(read(failing={("git", "span")}))
+    figure = ratio_chart.ratio_figure(summary, summary.time)
+    assert "× span failed" in texts(figure)
+    assert "11 of 12" not in " ".join(texts(figure))
+    assert any(text.endswith(", 1 of 2") for text in texts(figure))
+    assert summary.cells["git", "span"].time is None
+
+
+def test_a_missing_row_is_not_called_failed(read):
+    source = read()
+    source.benchmarks = [e for e in source.benchmarks if e["name"] != "replay/git/span"]
+    summary = summary_of(source)
+    assert "× span not run" in texts(ratio_chart.ratio_figure(summary, summary.time))
+
+
+def test_without_the_reference_there_are_no_ratios(read):
+    source = read(failing={("git", "glibc")})
+    figure = ratio_chart.ratio_figure(summary_of(source), digest.RSS)
+    assert "× glibc failed: no ratios" in texts(figure)
+
+
+def test_null_is_a_floor_and_no_rival(read):
+    summary = summary_of(read())
+    assert "null" not in summary.rivals and set(summary.floor) == {"git", "lua"}
+    for draw in charts.charts(read(), summary).values():
+        assert "null" not in texts(draw())
+    assert any("null" in text for text in texts(ratio_chart.ratio_figure(summary, summary.time)))
+
+
+def test_absolute_panels_and_curves_start_at_zero(read):
+    source = read()
+    summary = summary_of(source)
+    figure = ratio_chart.ratio_figure(summary, summary.time)
+    assert figure.axes[1].get_xlim()[0] == 0
+    curves = curve_chart.curves_of(source, summary, "git")
+    assert curve_chart.curve_figure(summary, "git", curves).axes[0].get_ylim()[0] == 0
+
+
+def test_a_row_shows_its_median_and_interval(read):
+    summary = summary_of(read())
+    axes = ratio_chart.ratio_figure(summary, summary.time).axes[0]
+    drawn = [tuple(line.get_xdata()) for line in axes.lines]
+    estimate = summary.cells["git", "span"].time_ratio
+    assert (estimate.low, estimate.high) in drawn and (estimate.median,) in drawn
+
+
+@pytest.mark.parametrize(
+    "options", [{"rounds": 1}, {"traces": ("git",)}, {"allocators": ("span",)}]
+)
+def test_little_data_is_drawn_too(read, tmp_path, options):
+    assert charts.draw_all(read(**options), tmp_path, formats=("svg",))
+
+
+def test_nothing_but_failures_is_drawn_too(read, tmp_path):
+    failing = {(t, a) for t in FEW["traces"] for a in FEW["allocators"]}
+    assert charts.draw_all(read(failing=failing), tmp_path, formats=("svg",))
+
+
+def test_unwritable_folder_is_one_line(read, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Failure, match="Not a directory|File exists"):
+        charts.draw_all(read(), tmp_path / "file")
+
+
+def test_thinning_keeps_the_peak_and_both_ends():
+    op = numpy.arange(100_000)
+    values = numpy.zeros(100_000)
+    values[0], values[54_321], values[-1] = 1, 99, 2
+    thin_op, thinned = curve_chart.thin(op, values, 500)
+    assert len(thin_op) <= 502 and (thin_op[0], thin_op[-1]) == (0, 99_999)
+    assert thinned.max() == 99 and thin_op[thinned.argmax()] == 54_321
+
+
+def test_labels_are_a_step_apart_and_in_order():
+    places = curve_chart.spread([5, 5, 5, 90, 100], 10, 100)
+    assert all(b - a >= 10 - 1e-9 for a, b in zip(sorted(places), sorted(places)[1:]))
+    assert places[3] < places[4] <= 100 and min(places) >= 0
+
+
+def test_names_on_the_frontier_chart_do_not_overlap(read):
+    summary = summary_of(read(allocators=tuple(made_up_results.ALLOCATORS), rounds=5))
+    figure = frontier_chart.frontier_figure(summary)
+    names = [t for t in figure.findobj(Text) if t.get_text() in summary.allocators]
+    assert len(names) == len(summary.allocators)
+    boxes = [name.get_window_extent(figure.canvas.get_renderer()) for name in names]
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+
+
+def test_ticks_of_ratios_fit_and_hold_one():
+    for low, high in ((0.93, 1.07), (0.6, 1.3), (0.3, 2.5), (0.5, 9), (0.01, 60)):
+        ticks = canvas.ratio_ticks(low, high)
+        assert 1 in ticks and 3 <= len(ticks) <= canvas.MOST_TICKS
+        assert all(low <= tick <= high for tick in ticks)
+
+
+def test_frontier_holds_what_nothing_beats():
+    points = {"fast": (0.5, 2), "lean": (2, 0.5), "both": (1, 1), "beaten": (1.1, 1.2)}
+    assert digest.frontier(points) == ["fast", "both", "lean"]
+    assert digest.frontier({"a": (1, 1), "b": (1, 2)}) == ["a"]
+
+
+def lab(colour, deficiency):
+    """CIE L*a*b* of a colour as people with a deficiency see it."""
+    rgb = numpy.array(colors.to_rgb(colour))
+    linear = numpy.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    seen = numpy.clip(DEFICIENCIES[deficiency] @ linear, 0, 1)
+    to_xyz = [[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]]
+    xyz = numpy.array(to_xyz) @ seen / (0.9505, 1, 1.089)
+    f = numpy.where(xyz > 0.008856, numpy.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return numpy.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+@pytest.mark.parametrize("shade", ("colour", "dark"))
+def test_usual_allocators_are_told_apart_by_the_colour_blind(deficiency, shade):
+    usual = ("span", "glibc", "jemalloc", "mimalloc", "tcmalloc")
+    seen = {name: lab(getattr(palette.style(name), shade), deficiency) for name in usual}
+    for a, b in combinations(usual, 2):
+        assert numpy.linalg.norm(seen[a] - seen[b]) > 20, (a, b)
+
+
+def test_known_allocators_differ_in_colour_and_marker():
+    looks = [(s.colour, s.marker, s.is_twin) for s in palette.KNOWN.values()]
+    assert len(set(looks)) == len(looks)
+    assert len({s.colour for s in palette.KNOWN.values()}) == len(looks)
+
+
+def test_unknown_names_keep_a_look_that_no_known_one_has():
+    known = {style.colour for style in palette.KNOWN.values()}
+    for name in ("je1", "span@abc", "mesh"):
+        assert palette.style(name) == palette.style(name)
+        assert palette.style(name).colour not in known
+    looks = {palette.style(f"unknown{i}") for i in range(60)}
+    assert len(looks) > 8
+
+
+def test_twins_wear_their_parents_marker():
+    for twin, parent in (("glibc-perturb", "glibc"), ("jemalloc-junk", "jemalloc")):
+        assert palette.style(twin).is_twin and not palette.style(parent).is_twin
+        assert palette.style(twin).marker == palette.style(parent).marker
+        assert palette.style(twin).face == palette.PAPER

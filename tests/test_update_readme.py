@@ -1,0 +1,109 @@
+"""README.md's numbers: written from result files, checked against them, the rest left alone."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import made_up_results
+import pytest
+
+REPO = Path(__file__).resolve().parents[1]
+SCRIPT = REPO / "scripts" / "update_readme"
+FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 7}
+MARKERS = "<!-- numbers:begin -->\nold\n<!-- numbers:end -->"
+
+
+@pytest.fixture
+def readme(tmp_path):
+    """A README with markers and results beside it."""
+    made_up_results.write(tmp_path / "results" / "reference", **FEW)
+    path = tmp_path / "README.md"
+    path.write_text(f"# title\n\n{MARKERS}\n\ntail\n")
+    return path
+
+
+def update(readme, *options):
+    """Runs the script: (status, stderr)."""
+    reference = readme.parent / "results" / "reference"
+    command = [SCRIPT, "--readme", readme, "--reference", reference, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def test_numbers_are_written_and_the_rest_is_left(readme):
+    assert update(readme) == (0, "")
+    text = readme.read_text()
+    assert text.startswith("# title\n\n<!-- numbers:begin -->\n")
+    assert text.endswith("\n<!-- numbers:end -->\n\ntail\n") and "\nold\n" not in text
+    for part in ("| git | ", "| lua | ", "| geometric mean |  | ", "n = 7 ", "98.4 %"):
+        assert part in text
+    for part in ("Imaginary 9000", "commit 0123456789 (dirty)", "2026-01-02"):
+        assert part in text
+    assert (readme.parent / "results" / "reference" / "frontier.svg").exists()
+    assert "](results/reference/frontier.svg)" in text and "null" not in text
+
+
+def test_check_passes_what_was_written_and_fails_when_it_differs(readme):
+    assert update(readme, "--check")[0] == 1
+    assert "\nold\n" in readme.read_text()
+    update(readme)
+    assert update(readme, "--check") == (0, "")
+    readme.write_text(readme.read_text().replace("| git | 1", "| git | 2"))
+    status, err = update(readme, "--check")
+    assert status == 1 and "its numbers are not those of" in err
+
+
+def test_check_sees_new_results_and_a_missing_chart(readme):
+    update(readme)
+    reference = readme.parent / "results" / "reference"
+    (reference / "frontier.svg").unlink()
+    assert update(readme, "--check")[0] == 1
+    update(readme)
+    made_up_results.write(reference, **{**FEW, "rounds": 8})
+    assert update(readme, "--check")[0] == 1
+
+
+def test_losing_rows_are_bold_and_failed_ones_are_kept(readme):
+    reference = readme.parent / "results" / "reference"
+    made_up_results.write(reference, **FEW, failing={("git", "jemalloc")})
+    update(readme)
+    lines = readme.read_text().splitlines()
+    git = next(line for line in lines if line.startswith("| git |")).split(" | ")
+    lua = next(line for line in lines if line.startswith("| lua |")).split(" | ")
+    assert git[3].startswith("**failed**")
+    assert lua[2].startswith("**1.") and lua[3].startswith("0.")
+    assert "- jemalloc on git: killed by signal 11 (SIGSEGV)" in lines
+    assert any(line.startswith("| geometric mean") and "<br>1 of 2" in line for line in lines)
+
+
+def test_programs_have_a_table_of_their_own(readme):
+    reference = readme.parent / "results" / "reference"
+    path = made_up_results.write(readme.parent / "other", **FEW, kind="exec")
+    os.replace(path, reference / "exec.json")
+    update(readme)
+    text = readme.read_text()
+    assert text.index("Replayed traces") < text.index("Real programs")
+    assert "| program | glibc, ms and MiB | span | jemalloc |" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["no markers\n", MARKERS + MARKERS, "<!-- numbers:end --><!-- numbers:begin -->"]
+)
+def test_markers_must_be_there_once(readme, text):
+    readme.write_text(text)
+    status, err = update(readme)
+    assert status == 2 and str(readme) in err and err.count("\n") == 1
+    assert readme.read_text() == text
+
+
+def test_missing_results_are_one_line(readme):
+    (readme.parent / "results" / "reference" / "results.json").unlink()
+    status, err = update(readme)
+    assert status == 2 and "no result files" in err and err.count("\n") == 1
+
+
+def test_the_project_s_own_numbers_are_current():
+    if not list((REPO / "results" / "reference").glob("*.json")):
+        pytest.skip("no reference results yet")
+    done = subprocess.run([SCRIPT, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
