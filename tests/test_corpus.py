@@ -1,0 +1,146 @@
+"""The recorded corpus: its traces are whole and of the promised size, the table tells the truth,
+and the programs' input is the same each time it is made."""
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from places import REPO
+
+WORKLOADS = REPO / "workloads"
+LEAST_OPS, MOST_OPS = 200_000, 5_000_000
+MOST_BYTES = 15 << 20
+MOST_BYTES_PER_OP = 2
+
+
+def load_recorder():
+    """The script record_corpus as a module."""
+    sys.path.insert(0, str(WORKLOADS))
+    loader = importlib.machinery.SourceFileLoader("record_corpus", str(WORKLOADS / "record_corpus"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+record_corpus = load_recorder()
+PROGRAMS = {program.name: program for program in record_corpus.PROGRAMS}
+
+
+@pytest.fixture(scope="module")
+def facts():
+    """What info says of every trace, by name; reading it verifies all blocks."""
+    return {path.stem: record_corpus.info(path) for path in record_corpus.TRACES.glob("*.trace")}
+
+
+def test_each_program_has_a_trace_and_each_trace_a_program(facts):
+    assert facts.keys() == PROGRAMS.keys()
+    assert len(facts) >= 10
+
+
+def test_operations_are_in_range(facts):
+    outside = {
+        name: fact["ops"]
+        for name, fact in facts.items()
+        if not LEAST_OPS <= fact["ops"] <= MOST_OPS
+    }
+    assert outside == {}
+
+
+def test_nothing_was_lost(facts):
+    assert {name: fact["losses"].get("lost_ops", 0) for name, fact in facts.items()} == {
+        name: pytest.approx(0) for name in facts
+    }
+
+
+def test_traces_are_small(facts):
+    sizes = [path.stat().st_size for path in record_corpus.TRACES.glob("*.trace")]
+    assert sum(sizes) <= MOST_BYTES
+    assert sum(sizes) <= MOST_BYTES_PER_OP * sum(fact["ops"] for fact in facts.values())
+
+
+def test_threads_hand_blocks_on(facts):
+    for name in ("redis", "doxygen", "ffmpeg", "git-repack"):
+        assert facts[name]["threads"] > 1, name
+        assert facts[name]["handoffs"] > 0, name
+
+
+def test_table_agrees_with_the_traces(facts, monkeypatch):
+    monkeypatch.setattr(record_corpus, "info", lambda trace: facts[trace.stem])
+    text = record_corpus.TABLE.read_text(encoding="utf-8")
+    assert text == record_corpus.table_text(record_corpus.known_versions(text))
+
+
+def test_traces_tell_nothing_of_the_machine_that_recorded_them(facts):
+    for name, fact in facts.items():
+        assert str(REPO) not in str(fact["origin"]), name
+
+
+HASH_INPUTS = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+import test_corpus
+print(test_corpus.hash_of_inputs(sys.argv[3]))
+"""
+
+
+def hash_of_inputs(folder):
+    """One hash over the names and contents of all inputs, made in a folder."""
+    total = hashlib.sha256()
+    for program in record_corpus.PROGRAMS:
+        place = Path(folder, program.name)
+        place.mkdir()
+        if program.generate:
+            program.generate(place, Random(program.name))
+        for path in sorted(place.rglob("*")):
+            total.update(str(path.relative_to(folder)).encode())
+            total.update(path.read_bytes() if path.is_file() else b"")
+    return total.hexdigest()
+
+
+def test_input_is_the_same_each_time(tmp_path):
+    seen = set()
+    for seed in ("1", "2"):
+        place = tmp_path / seed
+        place.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", HASH_INPUTS, str(REPO / "tests"), str(WORKLOADS), str(place)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seen.add(done.stdout)
+    assert len(seen) == 1
+
+
+def test_unknown_program_is_refused(capsys):
+    assert record_corpus.main(["no-such-program"]) == 2
+    assert capsys.readouterr().err == (
+        "record_corpus: no-such-program: no program of the corpus (--list names them)\n"
+    )
+
+
+def test_missing_packages_are_named_to_an_ordinary_user(capsys, monkeypatch):
+    monkeypatch.setattr(record_corpus, "installed_version", lambda package: None)
+    monkeypatch.setattr(record_corpus.os, "geteuid", lambda: 1000)
+    assert record_corpus.main(["redis"]) == 2
+    expected = "sudo apt-get install -y --no-install-recommends redis-server redis-tools"
+    assert capsys.readouterr().err == f"record_corpus: packages are missing: {expected}\n"
+
+
+def test_known_versions_come_from_the_first_table():
+    text = "| name | package |\n| --- | --- |\n| a | pkg 1 | 7 |\n\n| a | story | input |\n"
+    assert record_corpus.known_versions(text)["a"] == "pkg 1"
+
+
+def test_inputs_can_be_made_to_run_the_program_oneself(tmp_path):
+    folder = tmp_path / "in here"
+    command = record_corpus.make_inputs(PROGRAMS["sqlite3"], folder)
+    assert command == f"cd '{folder}' && sqlite3 :memory: '.read shop.sql'"
+    assert (folder / "shop.sql").stat().st_size > 0

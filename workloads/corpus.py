@@ -1,0 +1,252 @@
+"""The corpus: which real programs are recorded, what they work on and from which world they come.
+
+This is data. How they are recorded is told by record_corpus, what they read by corpus_inputs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import corpus_inputs as inputs
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program of the corpus; its trace is NAME.trace.
+
+    `package` holds the program itself, `needs` are further ones. The command's first word may be a
+    pattern. `generate` makes the input files, `prepare` are commands run before, unrecorded. A
+    server has `ready`, a file that appears when it can be used, and `clients`, commands run beside
+    it, the last of which ends it.
+    """
+
+    name: str
+    package: str
+    world: str
+    command: tuple[str, ...]
+    generate: Callable[[Path, Random], None] | None = None
+    needs: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    prepare: tuple[tuple[str, ...], ...] = ()
+    ready: str = ""
+    clients: tuple[tuple[str, ...], ...] = ()
+    input: str = "none"
+
+    def reads(self) -> str:
+        """What the program works on, in a line."""
+        return self.generate.__doc__.splitlines()[0] if self.generate else self.input
+
+    def packages(self) -> tuple[str, ...]:
+        """All packages that recording it takes."""
+        return (self.package, *self.needs)
+
+
+GIT_IMPORT = (
+    ("git", "init", "-q", "-b", "main", "repo"),
+    ("sh", "-c", "git -C repo fast-import --quiet < history.import"),
+)
+REDIS = "redis.sock"
+
+PROGRAMS = (
+    Program(
+        "sqlite3",
+        "sqlite3",
+        "a database: single inserts, indexes, joins",
+        ("sqlite3", ":memory:", ".read shop.sql"),
+        inputs.sql_shop,
+    ),
+    Program(
+        "python3",
+        "python3.11-minimal",
+        "an interpreter with reference counts: JSON to objects, counters, a CSV report",
+        ("/usr/bin/python3", "-S", "job.py"),
+        inputs.python_job,
+        needs=("python3",),
+        environment={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "1"},
+    ),
+    Program(
+        "perl",
+        "perl-base",
+        "an interpreter: a log into hashes of hashes, regular expressions",
+        ("perl", "job.pl"),
+        inputs.perl_job,
+        environment={"PERL_HASH_SEED": "1"},
+    ),
+    Program(
+        "lua",
+        "lua5.4",
+        "an interpreter with a garbage collector: every call is a realloc or a free",
+        ("lua5.4", "job.lua"),
+        inputs.lua_job,
+    ),
+    Program(
+        "jq",
+        "jq",
+        "a large JSON parsed, grouped and printed again",
+        (
+            "jq",
+            "group_by(.city) | map({city: .[0].city, n: length, tags: [.[].tags[]] | unique})",
+            "people.json",
+        ),
+        inputs.jq_people,
+    ),
+    Program(
+        "xmllint",
+        "libxml2-utils",
+        "an XML tree parsed, searched and printed again",
+        ("xmllint", "--format", "--output", "out.xml", "feed.xml"),
+        inputs.xml_feed,
+    ),
+    Program(
+        "cc1",
+        "cpp-12",
+        "a C compiler: regions and hash tables, large blocks",
+        (
+            "/usr/lib/gcc/*/12/cc1",
+            "-quiet",
+            "-O2",
+            "-fpreprocessed",
+            "big.c",
+            "-o",
+            "big.s",
+        ),
+        inputs.c_source,
+    ),
+    Program(
+        "clang++",
+        "clang-14",
+        "a C++ compiler in C++: small objects, growing vectors",
+        ("clang++-14", "-std=c++17", "-O1", "-c", "shapes.cpp", "-o", "shapes.o"),
+        inputs.cpp_source,
+        needs=("libstdc++-12-dev",),
+    ),
+    Program(
+        "git-log",
+        "git",
+        "diffs of a whole history: inflated objects, large short-lived blocks",
+        ("git", "-C", "repo", "--no-pager", "log", "-p", "--stat", "--output=log.txt"),
+        inputs.git_history,
+        prepare=GIT_IMPORT,
+    ),
+    Program(
+        "git-repack",
+        "git",
+        "two threads that search for deltas: hand-offs, large blocks",
+        (
+            "git",
+            "-C",
+            "repo",
+            "pack-objects",
+            "--all",
+            "--threads=2",
+            "--no-reuse-delta",
+            "-q",
+            "--window=50",
+            "pack",
+        ),
+        inputs.git_history,
+        prepare=GIT_IMPORT,
+    ),
+    Program(
+        "redis",
+        "redis-server",
+        "a server with two I/O threads under 50 clients",
+        (
+            "redis-server",
+            "--port",
+            "0",
+            "--unixsocket",
+            REDIS,
+            "--save",
+            "",
+            "--io-threads",
+            "2",
+            "--io-threads-do-reads",
+            "yes",
+            "--daemonize",
+            "no",
+        ),
+        needs=("redis-tools",),
+        input="What redis-benchmark sends: eleven commands with random keys.",
+        ready=REDIS,
+        clients=(
+            (
+                "redis-benchmark",
+                "-s",
+                REDIS,
+                "-q",
+                "-n",
+                "4000",
+                "-r",
+                "20000",
+                "-d",
+                "100",
+                "-t",
+                "set,get,incr,lpush,rpush,lpop,sadd,hset,zadd,lrange_100,mset",
+            ),
+            ("redis-cli", "-s", REDIS, "flushall", "async"),
+            ("redis-cli", "-s", REDIS, "shutdown", "nosave"),
+        ),
+    ),
+    Program(
+        "doxygen",
+        "doxygen",
+        "a build tool with worker threads, C++ strings",
+        ("doxygen",),
+        inputs.cpp_project,
+    ),
+    Program(
+        "ffmpeg",
+        "ffmpeg",
+        "a film decoded and encoded by several threads: all buffers aligned, many handed on",
+        (
+            "ffmpeg",
+            "-v",
+            "error",
+            "-threads",
+            "2",
+            "-i",
+            "film.mkv",
+            "-c:v",
+            "mjpeg",
+            "-threads",
+            "2",
+            "-c:a",
+            "flac",
+            "-f",
+            "null",
+            "-",
+        ),
+        prepare=(
+            (
+                "ffmpeg",
+                "-v",
+                "error",
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc2=size=320x240:rate=25",
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=frequency=440:beep_factor=4",
+                "-t",
+                "45",
+                "-c:v",
+                "mpeg4",
+                "-c:a",
+                "aac",
+                "film.mkv",
+            ),
+        ),
+        input="film.mkv: 45 seconds from ffmpeg's own test sources, encoded before.",
+    ),
+    Program(
+        "gawk",
+        "gawk",
+        "text: regular expressions, associative arrays, strings that grow",
+        ("gawk", "-f", "job.awk", "access.log"),
+        inputs.awk_job,
+    ),
+)
