@@ -1,7 +1,23 @@
 """Where the tests find the project and what was built of it."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
-BUILD = Path(os.environ.get("SPANBENCH_BUILD", REPO / "build" / "release"))
+
+
+def preloadable(folder):
+    """The folder, or a link to it if its path has what LD_PRELOAD splits at: spaces and colons."""
+    if not set(" :") & set(str(folder)):
+        return folder
+    links = tempfile.mkdtemp(prefix="spanbench-tests-")
+    atexit.register(shutil.rmtree, links)
+    link = Path(links) / "build"
+    link.symlink_to(folder)
+    return link
+
+
+BUILD = preloadable(Path(os.environ.get("SPANBENCH_BUILD", REPO / "build" / "release")))
