@@ -4,6 +4,7 @@ from frontend import registry
 from frontend.paths import shown
 from frontend.table import console, new_table
 
+PATHS_WIDTH = 1000  # where nobody looks, paths are not folded: another program may search for them
 SUMMARY = "list the allocators found on this machine"
 
 
@@ -14,7 +15,7 @@ def add_arguments(_parser):
 def run(_options, _argv):
     """Prints the table and what was looked for in vain."""
     found = registry.found()
-    out = console()
+    out = console(PATHS_WIDTH)
     out.print(allocator_table(found))
     names = {allocator.name for allocator in found}
     absent = [name for name in registry.NAMES if name not in names]

@@ -23,9 +23,9 @@ PEAK_COLUMN = ("peak MiB", "peak_rss", MIB, 1)
 LAST_COLUMN = {"replay": ("waste", "waste", 1, 2), "exec": ("faults", "minor_faults", 1, 0)}
 
 
-def console():
+def console(plain_width=PLAIN_WIDTH):
     """Standard output; of a fixed width where it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else plain_width)
 
 
 def show(measured):
