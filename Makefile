@@ -117,7 +117,7 @@ $(B)/replay-jemalloc: $(REPLAY_O) $(TRACE_READ_O)
 
 # The tests bring an os.o of their own, which can be told to fail.
 TEST_PARTS_O := $(filter-out $(O)/allocator/os.o,$(ALLOCATOR_O)) $(TRACE_ALL_O) \
-	$(filter-out $(O)/bench/replay.o,$(REPLAY_O)) $(call objects,tests,fake_os shadow)
+	$(filter-out $(O)/bench/replay.o,$(REPLAY_O)) $(call objects,tests,fake_os heap_fixture shadow)
 
 $(B)/tests/test_%: $(O)/tests/test_%.o $(TEST_PARTS_O)
 	@mkdir -p $(@D)

@@ -6,37 +6,13 @@
 #include "allocator/os.h"
 #include "cmocka_all.h"
 #include "fake_os.h"
+#include "heap_fixture.h"
 #include "shadow.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-static struct heap heap;
-
-static int fresh_heap(void **state)
-{
-    (void)state;
-    memset(&heap, 0, sizeof heap);
-    fake_os_reset();
-    return 0;
-}
-
-static int sound_heap(void **state)
-{
-    (void)state;
-    char report[CHECK_REPORT_MAX];
-    unsigned faults = heap_check(&heap, report);
-    if (faults)
-        print_error("heap_check: %u faults, first %s\n", faults, report);
-    return faults ? -1 : 0;
-}
-
-static struct span *span_of(void *p)
-{
-    return block_owner(block_from_payload(p));
-}
 
 static bool is_byte(const char *p, size_t bytes, char byte)
 {

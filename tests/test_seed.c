@@ -8,32 +8,13 @@
 #include "allocator/os.h"
 #include "cmocka_all.h"
 #include "fake_os.h"
+#include "heap_fixture.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { SMALL = 100, SMALL_GROSS = 128, PAGE_SPREAD = 40 * 1024 };
-
-static struct heap heap;
-
-static int fresh_heap(void **state)
-{
-    (void)state;
-    memset(&heap, 0, sizeof heap);
-    fake_os_reset();
-    return 0;
-}
-
-static int sound_heap(void **state)
-{
-    (void)state;
-    char report[CHECK_REPORT_MAX];
-    unsigned faults = heap_check(&heap, report);
-    if (faults)
-        print_error("heap_check: %u faults, first %s\n", faults, report);
-    return faults ? -1 : 0;
-}
 
 static void *allocate(size_t request)
 {
@@ -45,11 +26,6 @@ static void *allocate(size_t request)
 static void release(void *p)
 {
     heap_free(&heap, p, "free");
-}
-
-static struct span *span_of(void *p)
-{
-    return block_owner(block_from_payload(p));
 }
 
 /* "a toy general purpose allocator, built on top of mmap(2)" */

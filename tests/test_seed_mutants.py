@@ -190,7 +190,7 @@ def test_every_sentence_has_a_mutant():
 def build(folder):
     """Builds test_seed from the copy in folder, without assertions: the test must tell."""
     sources = [p for p in (folder / "allocator").glob("*.c") if p.stem not in ("os", "preload")]
-    sources += [folder / "tests" / "test_seed.c", folder / "tests" / "fake_os.c"]
+    sources += [folder / "tests" / f"{name}.c" for name in ("test_seed", "fake_os", "heap_fixture")]
     defines = ["-D_GNU_SOURCE", '-DSPANBENCH_VERSION="0"', "-DNDEBUG", "-include", "stdlib.h"]
     command = ["gcc", "-std=c11", "-w", *defines, "-I.", *sources, "-lcmocka", "-o", "seed"]
     subprocess.run(command, cwd=folder, check=True)
@@ -215,18 +215,18 @@ def copy_sources(folder):
         shutil.copytree(REPO / part, folder / part, ignore=shutil.ignore_patterns("*.py"))
 
 
-def judge_by_the_body_alone(test):
+def judge_by_the_body_alone(fixture):
     """Switches off the recount of the heap after each test: the sentence's own test must tell."""
     recount = "return faults ? -1 : 0;"
-    text = test.read_text()
+    text = fixture.read_text()
     assert text.count(recount) == 1
-    test.write_text(text.replace(recount, "return 0;"))
+    fixture.write_text(text.replace(recount, "return 0;"))
 
 
 @pytest.mark.parametrize("name,file,old,new", MUTANTS, ids=[row[0] for row in MUTANTS])
 def test_breaking_the_sentence_fails_its_test(name, file, old, new, tmp_path):
     copy_sources(tmp_path)
-    judge_by_the_body_alone(tmp_path / "tests" / "test_seed.c")
+    judge_by_the_body_alone(tmp_path / "tests" / "heap_fixture.c")
     path = tmp_path / "allocator" / file
     text = path.read_text()
     assert text.count(old) == 1, f"{file}: the text to break occurs {text.count(old)} times"

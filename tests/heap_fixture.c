@@ -1,0 +1,32 @@
+/* See heap_fixture.h. */
+#include "heap_fixture.h"
+#include "allocator/check.h"
+#include "cmocka_all.h"
+#include "fake_os.h"
+
+#include <string.h>
+
+struct heap heap;
+
+int fresh_heap(void **state)
+{
+    (void)state;
+    memset(&heap, 0, sizeof heap);
+    fake_os_reset();
+    return 0;
+}
+
+int sound_heap(void **state)
+{
+    (void)state;
+    char report[CHECK_REPORT_MAX];
+    unsigned faults = heap_check(&heap, report);
+    if (faults)
+        print_error("heap_check: %u faults, first %s\n", faults, report);
+    return faults ? -1 : 0;
+}
+
+struct span *span_of(void *p)
+{
+    return block_owner(block_from_payload(p));
+}
