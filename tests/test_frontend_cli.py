@@ -125,3 +125,34 @@ def test_report_needs_its_input(spanbench, tmp_path):
 def test_info_is_json_for_programs(made_up_build, made_up_trace, spanbench):
     status, out, _ = spanbench("info", made_up_trace(), "--json")
     assert status == 0 and json.loads(out)["ops"] == 1000
+
+
+@pytest.mark.parametrize("words", [("replay", "t", "--timeout", "0"), ("bench", "--budget", "-5")])
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "inf", "soon"])
+def test_times_must_be_times(spanbench, words, number):
+    status, _, err = spanbench(*words[:-1], number)
+    assert status == 2 and "invalid seconds value" in err
+
+
+def test_closed_standard_output_is_no_crash():
+    command = f"'{PROGRAM}' allocators >&-"
+    run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_full_standard_output_is_told():
+    command = f"'{PROGRAM}' allocators >/dev/full"
+    run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert run.stderr == "spanbench: standard output: No space left on device\n"
+
+
+def test_nobody_listening_to_progress_ends_nothing(monkeypatch):
+    class Gone:
+        def write(self, _):
+            raise BrokenPipeError
+
+        flush = write
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    progress.say("hello")

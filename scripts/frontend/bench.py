@@ -11,7 +11,7 @@ from frontend import registry, results, schedule, traces
 from frontend.failure import Failure
 from frontend.paths import CORPUS, LATEST, shown
 from frontend.preload import Links
-from frontend.replay import Manner, check_programs, keep, measure, show
+from frontend.replay import Manner, check_programs, keep, measure, seconds, show
 
 SUMMARY = "run the standard comparison and draw its charts"
 EXPECTED = ("span", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
@@ -45,7 +45,7 @@ def add_arguments(parser):
     extent.add_argument("--full", action="store_true", help=f"{FULL_ROUNDS} rounds")
     extent.add_argument(
         "--budget",
-        type=float,
+        type=seconds,
         default=BUDGET_S,
         metavar="SECONDS",
         help=f"of measuring; decides the rounds, {LEAST_ROUNDS} to {MOST_ROUNDS}"

@@ -38,6 +38,7 @@ def main(argv=None):
     """Runs the command and returns its exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # an exit that cleans up
+    open_closed_streams()
     try:
         status = dispatch(argv)
         sys.stdout.flush()
@@ -46,14 +47,29 @@ def main(argv=None):
         print(f"spanbench: {failure}", file=sys.stderr)
         return failure.status
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        drop_output()  # its reader left before the end and may have missed a failed row
+        return WORK_FAILED
     except OSError as error:
-        print(f"spanbench: {error.filename}: {error.strerror}", file=sys.stderr)
+        if not error.filename:
+            drop_output()
+        name = error.filename or "standard output"
+        print(f"spanbench: {name}: {error.strerror}", file=sys.stderr)
         return WORK_FAILED
     except KeyboardInterrupt:
         print("spanbench: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def open_closed_streams():
+    """Python has None where a standard stream was closed by the caller; let it be /dev/null."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+
+def drop_output():
+    """Sends what is still to be printed to nowhere: Python would fail on it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def dispatch(argv):

@@ -17,7 +17,7 @@ from frontend.failure import CANNOT_TELL, Failure
 from frontend.paths import built
 from frontend.preload import Links, measured_environment
 from frontend.progress import progress, say
-from frontend.replay import REPEATS, add_allocators, positive, show
+from frontend.replay import REPEATS, add_allocators, positive, seconds, show
 from frontend.running import TIMEOUT_S, launch
 
 SUMMARY = "run a program under each allocator: time, CPU, memory, faults"
@@ -42,7 +42,9 @@ def add_arguments(parser):
         action="store_true",
         help="compare the exit status only, for programs that print times and the like",
     )
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="of one run")
+    parser.add_argument(
+        "--timeout", type=seconds, default=TIMEOUT_S, metavar="S", help="of one run"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.json", help="keep the results")
     parser.add_argument(
         "command",

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -106,5 +107,6 @@ def progress():
 
 
 def say(line):
-    """One line of news for people, on stderr."""
-    print(f"spanbench: {line}", file=sys.stderr, flush=True)
+    """One line of news for people, on stderr; that nobody listens any more ends no measurement."""
+    with suppress(BrokenPipeError):
+        print(f"spanbench: {line}", file=sys.stderr, flush=True)

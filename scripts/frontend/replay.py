@@ -39,7 +39,9 @@ def add_arguments(parser):
     parser.add_argument("--threads", choices=("original", "serial"), default="serial")
     parser.add_argument("--touch", choices=TOUCHES, default="page", help="what of a new block")
     parser.add_argument("--no-null", action="store_true", help="without the floor of the harness")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="of one run")
+    parser.add_argument(
+        "--timeout", type=seconds, default=TIMEOUT_S, metavar="S", help="of one run"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.json", help="keep the results")
 
 
@@ -60,6 +62,14 @@ def positive(text):
     """A whole number above zero, for argparse."""
     number = int(text)
     if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def seconds(text):
+    """A time above zero, for argparse."""
+    number = float(text)
+    if not 0 < number < float("inf"):
         raise ValueError(text)
     return number
 
