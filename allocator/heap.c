@@ -1,7 +1,6 @@
 /* Allocate, free, resize, align: see heap.h for what, here for why. */
 #include "heap.h"
 #include "misuse.h"
-#include "os.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,10 +13,9 @@ int heap_filing_bin(const struct heap *heap, const struct span *span)
     return bins_highest(&span->bins);
 }
 
-/* Files the span under its highest bin; to be called after any change of its bins or its role. */
-static void heap_file(struct heap *heap, struct span *span)
+/* Files the span under `bin`; -1: takes it out of the files. */
+static void heap_file_under(struct heap *heap, struct span *span, int bin)
 {
-    int bin = heap_filing_bin(heap, span);
     if (bin == span->filed_bin)
         return;
     if (span->filed_bin >= 0) {
@@ -39,6 +37,12 @@ static void heap_file(struct heap *heap, struct span *span)
         span->filed_next->filed_prev = span;
     heap->filed[bin] = span;
     heap->filed_map |= UINT64_C(1) << bin;
+}
+
+/* Files the span where it belongs; to be called after any change of its bins or its role. */
+static void heap_file(struct heap *heap, struct span *span)
+{
+    heap_file_under(heap, span, heap_filing_bin(heap, span));
 }
 
 static struct block *heap_walk(struct span *span, size_t gross)
@@ -269,6 +273,18 @@ static struct block *aligned_place(struct block *block, size_t align, size_t gro
     return block_from_payload((void *)p);
 }
 
+/* Makes the first `front` bytes of a used block free, merged with a free block in front. */
+static void block_free_front(struct span *span, struct block *block, size_t front)
+{
+    if (block_prev_is_free(block)) {
+        block = block_before(block);
+        bins_resize(&span->bins, block, block_size(block) + front);
+        return;
+    }
+    block_make_free(block, span, front, true);
+    bins_put(&span->bins, block);
+}
+
 void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request)
 {
     bool fresh;
@@ -286,16 +302,7 @@ void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request)
     size_t front = (size_t)((char *)block - (char *)whole);
     if (front) {
         block_make_used(block, span, block_size(whole) - front, false);
-        struct block *before = whole;
-        bool prev_used = !block_prev_is_free(whole);
-        if (!prev_used) {
-            before = block_before(whole);
-            bins_take(&span->bins, before);
-            front += block_size(before);
-            prev_used = true; /* two free neighbours would have been merged */
-        }
-        block_make_free(before, span, front, prev_used);
-        bins_put(&span->bins, before);
+        block_free_front(span, whole, front);
     }
     block_cut(span, block, gross);
     heap_file(heap, span);
@@ -373,10 +380,7 @@ static bool heap_return(struct heap *heap, struct span *span)
 {
     if (span->blkcount > 1 || span_is_worth_keeping(&heap->spans, span))
         return false;
-    bool dedicated = span->dedicated;
-    span->dedicated = true;
-    heap_file(heap, span); /* takes it out of the files */
-    span->dedicated = dedicated;
+    heap_file_under(heap, span, -1);
     return span_unmap(&heap->spans, span);
 }
 
