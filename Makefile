@@ -18,8 +18,10 @@ MODE_release := -O2 -g -DNDEBUG
 MODE_debug   := -O0 -g3
 MODE_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 MODE_tsan    := -O1 -g -fsanitize=thread
+MODE_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
 ifeq ($(MODE_$(MODE)),)
-$(error MODE=$(MODE) is not one of release debug asan tsan)
+$(error MODE=$(MODE) is not one of release debug asan tsan fuzz)
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-prototypes
@@ -34,34 +36,53 @@ ifneq ($(V),1)
 SAY = @echo "  $(1) $@"
 endif
 
-COMPILE = $(CC) $(CPPFLAGS_OWN) $(CFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CFLAGS)
+COMPILE = $(CC) $(CPPFLAGS_OWN) $(CFLAGS_OWN) $(INLINE) -MMD -MP $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 
-ALLOCATOR := os span heap check misuse libspan
+ALLOCATOR := os span heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse \
+	guard libspan
+PLAIN := pool_plain
+FAST := front thread_front pool_fronts
 TRACE_READ := trace pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
 RECORDER := recorder recorder_access recorder_image recorder_window recorder_file recorder_text
 REPLAY := replay steps replayer memory_curve footprint own_memory process_memory identity json_text
 objects = $(patsubst %,$(O)/$(1)/%.o,$(2))
 
-ALLOCATOR_O := $(call objects,allocator,$(ALLOCATOR))
+ALLOCATOR_O := $(call objects,allocator,$(ALLOCATOR) $(PLAIN))
 PRELOAD_O := $(call objects,allocator,preload)
+# The tuned build: the same sources with SPAN_FAST defined.
+FAST_O := $(call objects,fast/allocator,$(ALLOCATOR) $(FAST))
+FAST_PRELOAD_O := $(call objects,fast/allocator,preload)
 TRACE_READ_O := $(call objects,workloads,$(TRACE_READ))
 TRACE_ALL_O := $(call objects,workloads,$(TRACE_ALL))
 RECORDER_O := $(call objects,workloads,$(RECORDER))
 REPLAY_O := $(call objects,bench,$(REPLAY))
+LIBRARIES := $(B)/libspan.a $(B)/libspan.so $(B)/libspan-fast.a $(B)/libspan-fast.so \
+	$(B)/librecord.so $(B)/libnull.so $(B)/libprobe.so
+PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc jemalloc)
 
-LIBRARIES := $(B)/libspan.a $(B)/libspan.so $(B)/librecord.so $(B)/libnull.so $(B)/libprobe.so
-PROGRAMS := $(B)/trace $(B)/launch $(B)/replay-span $(B)/replay-glibc $(B)/replay-jemalloc
-
-TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))
+# Tests of the allocator that hold for both builds run against both.
+WHOLE_LIBRARY := threads forks
+BOTH_BUILDS := api bins blocks check fuzz heap model refusals span $(WHOLE_LIBRARY)
+FAST_ONLY := front pool
+TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
+	$(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))) \
+	$(patsubst %,$(B)/tests/fast/test_%,$(BOTH_BUILDS) $(FAST_ONLY))
 MISUSES := $(patsubst tests/misuse/%.c,$(B)/tests/misuse/%,$(wildcard tests/misuse/*.c))
-SUBJECTS := $(patsubst tests/subjects/%.c,$(B)/tests/subjects/%,$(wildcard tests/subjects/*.c))
+SUBJECTS := $(patsubst tests/subjects/%.c,$(B)/tests/subjects/%, \
+	$(filter-out %_library.c,$(wildcard tests/subjects/*.c))) \
+	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so,$(wildcard tests/subjects/*_library.c))
 
 ## all: the libraries and programs, into build/MODE (this is the default)
 .PHONY: all
 all: $(LIBRARIES) $(PROGRAMS)
 	@:
+
+# The allocator's functions are small and call each other: with -O3 gcc inlines enough of them that
+# a malloc and free of libspan take a quarter fewer instructions.
+INLINE_release := -O3
+$(O)/allocator/%.o $(O)/fast/allocator/%.o: INLINE = $(INLINE_$(MODE))
 
 # A change of compiler or flags rebuilds everything.
 FLAGS_NOW := $(COMPILE) $(LDFLAGS)
@@ -73,14 +94,26 @@ $(O)/%.o: %.c $(B)/flags
 	$(call SAY,CC  )
 	$(COMPILE) -c $< -o $@
 
+$(O)/fast/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC  )
+	$(COMPILE) -DSPAN_FAST=1 -c $< -o $@
+
 $(B)/libspan.a: $(ALLOCATOR_O)
+$(B)/libspan-fast.a: $(FAST_O)
+$(B)/libspan.a $(B)/libspan-fast.a:
 	@rm -f $@
 	$(call SAY,AR  )
 	$(AR) rcs $@ $^
 
+# Calls from one of our functions to another do not go through the PLT. Blocks and threads outlive a
+# dlclose, so the library stays.
 $(B)/libspan.so: $(ALLOCATOR_O) $(PRELOAD_O)
+$(B)/libspan-fast.so: $(FAST_O) $(FAST_PRELOAD_O)
+$(B)/libspan.so $(B)/libspan-fast.so:
 	$(call SAY,LINK)
-	$(LINK) -shared -Wl,-soname,libspan.so -Wl,-z,defs -Wl,--build-id -pthread $^ -o $@
+	$(LINK) -shared -Wl,-soname,$(@F) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
+		-Wl,-Bsymbolic-functions -pthread $^ -o $@
 
 $(B)/librecord.so: $(RECORDER_O)
 	$(call SAY,LINK)
@@ -105,9 +138,9 @@ $(B)/launch: $(call objects,bench,launch json_text)
 # The replayers: the same objects, each linked against its allocator's shared library, so that
 # every allocator pays the same call through the PLT.
 $(B)/replay-%: LINK_REPLAY = $(LINK) -pie $(REPLAY_O) $(TRACE_READ_O) -lzstd -lxxhash
-$(B)/replay-span: $(REPLAY_O) $(TRACE_READ_O) $(B)/libspan.so
+$(B)/replay-span $(B)/replay-span-fast: $(B)/replay-%: $(REPLAY_O) $(TRACE_READ_O) $(B)/lib%.so
 	$(call SAY,LINK)
-	$(LINK_REPLAY) -Wl,-rpath,'$$ORIGIN' $(B)/libspan.so -o $@
+	$(LINK_REPLAY) -Wl,-rpath,'$$ORIGIN' $(B)/lib$*.so -o $@
 $(B)/replay-glibc: $(REPLAY_O) $(TRACE_READ_O)
 	$(call SAY,LINK)
 	$(LINK_REPLAY) -o $@
@@ -116,13 +149,44 @@ $(B)/replay-jemalloc: $(REPLAY_O) $(TRACE_READ_O)
 	$(LINK_REPLAY) -Wl,-rpath,'$$ORIGIN' -l:libjemalloc.so.2 -o $@
 
 # The tests bring an os.o of their own, which can be told to fail.
-TEST_PARTS_O := $(filter-out $(O)/allocator/os.o,$(ALLOCATOR_O)) $(TRACE_ALL_O) \
-	$(filter-out $(O)/bench/replay.o,$(REPLAY_O)) $(call objects,tests,fake_os heap_fixture shadow)
+TEST_PARTS := fake_os heap_fixture model model_trace fuzz/fuzz_heap
+TEST_PARTS_O := $(filter-out %/os.o,$(ALLOCATOR_O)) $(TRACE_ALL_O) \
+	$(filter-out $(O)/bench/replay.o,$(REPLAY_O)) $(call objects,tests,$(TEST_PARTS))
+FAST_TEST_PARTS_O := $(filter-out %/os.o,$(FAST_O)) $(TRACE_ALL_O) \
+	$(call objects,fast/tests,$(TEST_PARTS))
+LINK_TEST = $(LINK) -pie $^ -lcmocka -lzstd -lxxhash -lzip -pthread -o $@
 
 $(B)/tests/test_%: $(O)/tests/test_%.o $(TEST_PARTS_O)
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
-	$(LINK) -pie $^ -lcmocka -lzstd -lxxhash -lzip -pthread -o $@
+	$(LINK_TEST)
+
+$(B)/tests/fast/test_%: $(O)/fast/tests/test_%.o $(FAST_TEST_PARTS_O)
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_TEST)
+
+# These bring nothing of their own: threads and forks meet the whole library.
+$(WHOLE_LIBRARY:%=$(B)/tests/test_%): $(B)/tests/%: $(O)/tests/%.o \
+		$(O)/tests/api_fixture.o $(B)/libspan.a
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_TEST)
+
+$(WHOLE_LIBRARY:%=$(B)/tests/fast/test_%): $(B)/tests/fast/%: $(O)/fast/tests/%.o \
+		$(O)/fast/tests/api_fixture.o $(B)/libspan-fast.a
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_TEST)
+
+# The fuzz target, one program per build (MODE=fuzz CC=clang).
+FUZZERS := $(B)/fuzz-span $(B)/fuzz-span-fast
+FUZZ_PARTS := fake_os heap_fixture model fuzz/fuzz_heap
+$(B)/fuzz-span: $(filter-out %/os.o,$(ALLOCATOR_O)) $(call objects,tests,$(FUZZ_PARTS))
+$(B)/fuzz-span-fast: $(filter-out %/os.o,$(FAST_O)) $(call objects,fast/tests,$(FUZZ_PARTS))
+$(FUZZERS):
+	$(call SAY,LINK)
+	$(LINK) -fsanitize=fuzzer $^ -pthread -o $@
 
 $(B)/tests/misuse/%: $(O)/tests/misuse/%.o
 	@mkdir -p $(@D)
@@ -134,6 +198,11 @@ $(B)/tests/subjects/%: $(O)/tests/subjects/%.o
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK) -pie $^ -pthread -o $@
+
+$(B)/tests/subjects/%.so: $(O)/tests/subjects/%.o
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK) -shared $^ -pthread -o $@
 
 .PHONY: test-programs
 test-programs: all $(TESTS) $(MISUSES) $(SUBJECTS)
@@ -155,6 +224,33 @@ test-c: $(TESTS)
 test-python: test-programs
 	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -rs -p no:cacheprovider --durations=5 tests
 
+## fuzz: random inputs for the allocator, for MINUTES=10 in each build
+FUZZ_CORPUS := tests/fuzz/corpus
+FUZZ_OPTIONS := -len_control=0 -max_len=2048 -print_final_stats=1
+.PHONY: fuzz fuzz-run fuzz-merge fuzz-merge-run
+fuzz: deps-fuzz
+	$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzz-run
+
+fuzz-run: $(FUZZERS)
+	mkdir -p $(B)/found
+	for fuzzer in $(FUZZERS); do \
+		$$fuzzer $(FUZZ_OPTIONS) -max_total_time=$$(($(or $(MINUTES),10) * 60)) \
+			-artifact_prefix=$$fuzzer- $(B)/found $(FUZZ_CORPUS) || exit 1; \
+	done
+
+## fuzz-merge: makes the fuzzing corpus anew from itself and what was found, as small as it can be
+fuzz-merge: deps-fuzz
+	$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzz-merge-run
+
+# All that the tuned build tells apart, and what else the other one runs through at all.
+fuzz-merge-run: $(FUZZERS)
+	rm -rf $(B)/merged
+	mkdir -p $(B)/merged $(B)/found
+	$(B)/fuzz-span-fast -set_cover_merge=1 $(B)/merged $(FUZZ_CORPUS) $(B)/found
+	$(B)/fuzz-span -set_cover_merge=1 -use_counters=0 $(B)/merged $(FUZZ_CORPUS) $(B)/found
+	rm -rf $(FUZZ_CORPUS)
+	cp -r $(B)/merged $(FUZZ_CORPUS)
+
 ## bench: the standard comparison; results, charts and a page in results/latest
 .PHONY: bench
 bench: deps-bench
@@ -162,7 +258,8 @@ bench: deps-bench
 	scripts/spanbench bench
 
 ## lint: formatting, includes, Python
-C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] workloads/*.[ch] tests/*.[ch] tests/*/*.[ch])
+C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] workloads/*.[ch] workloads/*/*.[ch] \
+	tests/*.[ch] tests/*/*.[ch])
 PY_FILES = scripts workloads tests
 .PHONY: lint
 lint: deps-lint
@@ -171,10 +268,11 @@ lint: deps-lint
 	black --check -l 100 $(PY_FILES) $(PY_SCRIPTS)
 	flake8 $(PY_FILES) $(PY_SCRIPTS)
 
-PY_SCRIPTS = $(wildcard scripts/spanbench scripts/update_readme workloads/record_corpus)
+PY_SCRIPTS = $(wildcard scripts/spanbench scripts/update_readme \
+	workloads/record_corpus workloads/prepare_programs)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how
-.PHONY: deps deps-bench deps-test deps-lint
+.PHONY: deps deps-bench deps-test deps-lint deps-fuzz
 deps:
 	scripts/deps bench test lint
 deps-bench:
@@ -183,17 +281,22 @@ deps-test:
 	scripts/deps bench test
 deps-lint:
 	scripts/deps lint
+deps-fuzz:
+	scripts/deps fuzz
 
-## install: libspan, its header and pkg-config file, under DESTDIR and PREFIX
+## install: both libraries, their header and pkg-config files, under DESTDIR and PREFIX
+INSTALLED := libspan libspan-fast
 .PHONY: install
-install: $(B)/libspan.a $(B)/libspan.so
+install: $(INSTALLED:%=$(B)/%.a) $(INSTALLED:%=$(B)/%.so)
 	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
-	install -m 644 $(B)/libspan.a '$(DESTDIR)$(LIBDIR)/'
-	install -m 755 $(B)/libspan.so '$(DESTDIR)$(LIBDIR)/'
+	install -m 644 $(INSTALLED:%=$(B)/%.a) '$(DESTDIR)$(LIBDIR)/'
 	install -m 644 allocator/libspan.h '$(DESTDIR)$(INCLUDEDIR)/'
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' allocator/libspan.pc.in \
-		> '$(DESTDIR)$(LIBDIR)/pkgconfig/libspan.pc'
+	install -m 755 $(INSTALLED:%=$(B)/%.so) '$(DESTDIR)$(LIBDIR)/'
+	for name in $(INSTALLED); do \
+		sed -e 's|@NAME@|'$$name'|' -e 's|@SHORT@|'$${name#lib}'|' -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+			allocator/libspan.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/'$$name.pc; \
+	done
 
 ## clean: removes build/
 .PHONY: clean

@@ -4,8 +4,8 @@
  * which bins hold something.
  *
  * Gross sizes below 512 have a bin each; above there are four bins a doubling up to BIN_LARGE;
- * the last bin holds everything from there on. 61 bins fit one word of bitmap and cost a span of
- * 64 KiB 0.8 % of its bytes.
+ * the last bin holds everything from there on. The 61 bins (63 where blocks of 32 bytes exist) fit
+ * one word of bitmap and cost a span of 64 KiB 0.8 % of its bytes.
  *
  * Everything is inline: these few instructions run several times in each malloc and free.
  */
@@ -19,20 +19,28 @@
 enum {
     BIN_EXACT_END = 512,    /* gross sizes below have a bin each */
     BIN_LARGE = 128 * 1024, /* gross sizes from here on share the last bin */
-    BIN_LAST = 60,
-    BINS = BIN_LAST + 1,
-    BIN_WALK_MAX = 8, /* blocks looked at where a bin mixes sizes that fit with ones that
-                         do not; arbitrary, bounds the cost of a malloc */
+    BIN_WALK_MAX = 8,       /* blocks looked at where a bin mixes sizes that fit with ones that
+                               do not; arbitrary, bounds the cost of a malloc */
 };
+
+enum {
+    BIN_EXACT_LOG2 = 9,
+    BIN_LARGE_LOG2 = 17,
+    BINS_A_DOUBLING_LOG2 = 2,
+    BINS_A_DOUBLING = 1 << BINS_A_DOUBLING_LOG2,
+    BINS_EXACT = (BIN_EXACT_END - BLOCK_MIN) / ALIGNMENT,
+    BIN_LAST = BINS_EXACT + (BIN_LARGE_LOG2 - BIN_EXACT_LOG2) * BINS_A_DOUBLING,
+    BINS = BIN_LAST + 1,
+};
+
+_Static_assert(BIN_EXACT_END == 1 << BIN_EXACT_LOG2, "where exact bins end");
+_Static_assert(BIN_LARGE == 1 << BIN_LARGE_LOG2, "where the last bin begins");
+_Static_assert(BINS <= 64, "one word of bitmap");
 
 struct bins {
     uint64_t map; /* bit i: first[i] is not NULL */
     struct block *first[BINS];
 };
-
-enum { BIN_EXACT_LOG2 = 9, BINS_A_DOUBLING = 4, BINS_A_DOUBLING_LOG2 = 2 };
-
-_Static_assert(BIN_EXACT_END == 1 << BIN_EXACT_LOG2, "where exact bins end");
 
 static inline unsigned log2_floor(size_t n)
 {
@@ -42,14 +50,13 @@ static inline unsigned log2_floor(size_t n)
 /* The bin that a free block of this gross size belongs to. */
 static inline unsigned bin_of(size_t gross)
 {
-    const unsigned exact_last = (BIN_EXACT_END - BLOCK_MIN) / ALIGNMENT;
     if (gross < BIN_EXACT_END)
         return (unsigned)((gross - BLOCK_MIN) / ALIGNMENT);
     if (gross >= BIN_LARGE)
         return BIN_LAST;
     unsigned log2 = log2_floor(gross);
     unsigned quarter = (unsigned)(gross >> (log2 - BINS_A_DOUBLING_LOG2)) % BINS_A_DOUBLING;
-    return exact_last + (log2 - BIN_EXACT_LOG2) * BINS_A_DOUBLING + quarter;
+    return BINS_EXACT + (log2 - BIN_EXACT_LOG2) * BINS_A_DOUBLING + quarter;
 }
 
 /* The lowest bin in which every block is at least `gross`; BIN_LAST for all from BIN_LARGE on,

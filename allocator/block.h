@@ -5,9 +5,9 @@
  * A span is tiled by blocks without a gap. In use and free, lowest address on top:
  *
  *     in use                             free
- *     +--------------------------+       +--------------------------+  <- block, 16-aligned
- *     | gross size       | P | U |       | gross size       | P | U |  8 bytes: tag
- *     | magic |   owning span    |       | magic |   owning span    |  8 bytes: owner
+ *     +--------------------------+       +--------------------------+  <- block
+ *     | size, flags: P, U        |       | size, flags: P, U        |  tag
+ *     | magic, owning span       |       | magic, owning span       |  owner
  *     +--------------------------+       +--------------------------+  <- payload, 16-aligned
  *     |                          |       | next in the bin          |
  *     | payload: all of it is    |       | prev in the bin          |
@@ -21,39 +21,30 @@
 #ifndef ALLOCATOR_BLOCK_H
 #define ALLOCATOR_BLOCK_H
 
+#include "block_flags.h"
+#include "build.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct span;
-
 enum {
-    ALIGNMENT = 16,                               /* of headers, sizes and payloads */
-    BLOCK_HEADER = 16,                            /* bytes before a payload */
-    BLOCK_FOOTER = sizeof(size_t),                /* last bytes of a free block */
-    BLOCK_MIN = 64,                               /* smallest gross size */
-    BLOCK_PAYLOAD_MIN = BLOCK_MIN - BLOCK_HEADER, /* what malloc(0) may use */
-    BLOCK_POISON = 0xdf,                          /* arbitrary; reads as neither 0 nor text, and
-                                                     8 of them are no address a program can have */
+    BLOCK_FOOTER = sizeof(size_t), /* last bytes of a free block */
+    BLOCK_POISON = 0xdf,           /* arbitrary; reads as neither 0 nor text, and 8 of them are no
+                                      address a program can have */
 };
 
-enum block_flag { BLOCK_USED = 1, BLOCK_PREV_USED = 2, BLOCK_FLAGS = ALIGNMENT - 1 };
+#if SPAN_FAST
+#include "block_packed.h"
+#else
+#include "block_plain.h"
+#endif
 
-/* Arbitrary 16-bit values, different in every byte from each other and from poison and zero. */
-enum block_magic { BLOCK_MAGIC_USED = 0xb10c, BLOCK_MAGIC_FREE = 0x4ee5 };
+enum { BLOCK_PAYLOAD_MIN = BLOCK_MIN - BLOCK_HEADER }; /* what malloc(0) may use */
 
-struct block {
-    size_t tag;     /* gross size (a multiple of ALIGNMENT) | enum block_flag */
-    uint64_t owner; /* address of the span in the low 48 bits, enum block_magic above */
-    /* Payload while the block is used; valid only while it is free: neighbours in its bin. */
-    struct block *next;
-    struct block *prev;
-};
-
-_Static_assert(offsetof(struct block, next) == BLOCK_HEADER, "a used block's header is 16 bytes");
+_Static_assert(offsetof(struct block, next) == BLOCK_HEADER, "links begin where the payload does");
 _Static_assert(sizeof(struct block) + BLOCK_FOOTER <= BLOCK_MIN, "a free block holds its fields");
 
-static const unsigned BLOCK_OWNER_BITS = 48;
 /* The largest request whose gross size is still a sensible distance between pointers. */
 static const size_t BLOCK_REQUEST_MAX = PTRDIFF_MAX - (1 << 20);
 
@@ -64,51 +55,26 @@ static inline size_t block_gross(size_t request)
     return gross < BLOCK_MIN ? BLOCK_MIN : gross;
 }
 
-static inline size_t block_size(const struct block *block)
-{
-    return block->tag & ~(size_t)BLOCK_FLAGS;
-}
-
 static inline bool block_is_free(const struct block *block)
 {
-    return (block->tag & BLOCK_USED) == 0;
+    return (block_flags(block) & BLOCK_USED) == 0;
 }
 
 static inline bool block_prev_is_free(const struct block *block)
 {
-    return (block->tag & BLOCK_PREV_USED) == 0;
+    return (block_flags(block) & BLOCK_PREV_USED) == 0;
 }
 
 static inline void block_set_size(struct block *block, size_t gross)
 {
-    block->tag = gross | (block->tag & BLOCK_FLAGS);
-}
-
-static inline void block_set_prev_used(struct block *block, bool used)
-{
-    block->tag = used ? block->tag | BLOCK_PREV_USED : block->tag & ~(size_t)BLOCK_PREV_USED;
-}
-
-static inline enum block_magic block_magic(const struct block *block)
-{
-    return (enum block_magic)(block->owner >> BLOCK_OWNER_BITS);
-}
-
-static inline struct span *block_owner(const struct block *block)
-{
-    return (struct span *)(uintptr_t)(block->owner & ((UINT64_C(1) << BLOCK_OWNER_BITS) - 1));
-}
-
-static inline void block_set_owner(struct block *block, struct span *span, enum block_magic magic)
-{
-    block->owner = (uint64_t)(uintptr_t)span | (uint64_t)magic << BLOCK_OWNER_BITS;
+    block_set_tag(block, gross, block_flags(block));
 }
 
 /* Writes the whole header of a used block. */
 static inline void block_make_used(struct block *block, struct span *span, size_t gross,
                                    bool prev_used)
 {
-    block->tag = gross | BLOCK_USED | (prev_used ? BLOCK_PREV_USED : 0);
+    block_set_tag(block, gross, BLOCK_USED | (prev_used ? BLOCK_PREV_USED : 0));
     block_set_owner(block, span, BLOCK_MAGIC_USED);
 }
 
@@ -122,7 +88,7 @@ static inline size_t *block_footer(struct block *block)
 static inline void block_make_free(struct block *block, struct span *span, size_t gross,
                                    bool prev_used)
 {
-    block->tag = gross | (prev_used ? BLOCK_PREV_USED : 0);
+    block_set_tag(block, gross, prev_used ? BLOCK_PREV_USED : 0);
     block_set_owner(block, span, BLOCK_MAGIC_FREE);
     *block_footer(block) = gross;
 }

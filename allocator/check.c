@@ -1,5 +1,11 @@
-/* The recount: see check.h. Nothing here changes the heap, or trusts it further than it must. */
+/*
+ * The recount: see check.h. Nothing here changes the heap, or trusts it further than it must:
+ * lists are followed only as long as they are linked back, which no cycle is, and only to what can
+ * be a member. What is wrong with the list of spans itself ends the check.
+ */
 #include "check.h"
+#include "heap_parts.h"
+#include "os.h"
 
 #include <stdio.h>
 
@@ -15,12 +21,110 @@ static void fault(struct check *check, const void *where, const char *what)
         snprintf(check->report, CHECK_REPORT_MAX, "%p: %s", where, what);
 }
 
-static void expect(struct check *check, bool holds, const void *where, const char *what)
+/* Whether it holds. */
+static bool expect(struct check *check, bool holds, const void *where, const char *what)
 {
     if (!holds)
         fault(check, where, what);
+    return holds;
 }
 
+static bool is_whole_pages(uintptr_t number)
+{
+    return number % os_page_size() == 0;
+}
+
+/* Whether the span can be looked into, as far as it can be told from outside. */
+static bool check_span_shape(struct check *check, const struct span *span, const struct span *prev)
+{
+    return expect(check, is_whole_pages((uintptr_t)span), span, "span does not begin a page") &&
+           expect(check, span->prev == prev, span, "list of spans is not linked back") &&
+           expect(check, span->size >= SPAN_MIN && is_whole_pages(span->size), span,
+                  "size of a span is impossible");
+}
+
+static void check_disjoint(struct check *check, struct span *span)
+{
+    for (struct span *other = check->heap->spans.first; other != span; other = other->next)
+        expect(check,
+               (uintptr_t)span + span->size <= (uintptr_t)other ||
+                   (uintptr_t)other + other->size <= (uintptr_t)span,
+               span, "spans overlap");
+}
+
+static void check_list_of_spans(struct check *check)
+{
+    const struct spans *spans = &check->heap->spans;
+    const struct span *prev = NULL;
+    size_t count = 0;
+    size_t mapped = 0;
+    for (struct span *span = spans->first; span; prev = span, span = span->next) {
+        if (!check_span_shape(check, span, prev))
+            return;
+        check_disjoint(check, span);
+        count++;
+        mapped += span->size;
+    }
+    expect(check, count == spans->count, check->heap, "count of spans is wrong");
+    expect(check, mapped == spans->mapped, check->heap, "mapped bytes are wrong");
+}
+
+static bool is_listed(const struct check *check, const struct span *wanted)
+{
+    const struct span *span = check->heap->spans.first;
+    while (span && span != wanted)
+        span = span->next;
+    return span == wanted;
+}
+
+/* Whether a block's header can be read, and its size believed. */
+static bool check_block_shape(struct check *check, struct span *span, struct block *block)
+{
+    size_t room = (size_t)((char *)span_end(span) - (char *)block);
+    return expect(check, room >= BLOCK_MIN, block, "size is impossible") &&
+           expect(check, block_owner(block) == span, block, "owner is another span") &&
+           expect(check, block_size(block) >= BLOCK_MIN && block_size(block) <= room, block,
+                  "size is impossible");
+}
+
+/* The same for a block that something in the span points to. */
+static bool check_linked_block(struct check *check, struct span *span, struct block *block)
+{
+    bool possible = span_holds(span, block) && ((uintptr_t)block + BLOCK_HEADER) % ALIGNMENT == 0;
+    return expect(check, possible, span, "span has a block that is not in it") &&
+           check_block_shape(check, span, block);
+}
+
+/* Blocks in the bin, as far as it can be followed. */
+static size_t check_bin(struct check *check, struct span *span, unsigned bin)
+{
+    size_t count = 0;
+    const struct block *prev = NULL;
+    struct block *block = span->bins.first[bin];
+    for (; block; prev = block, block = block->next, count++) {
+        if (!check_linked_block(check, span, block) ||
+            !expect(check, block->prev == prev, block, "bin is not linked back"))
+            break;
+        expect(check, block_is_free(block), block, "used block is in a bin");
+        expect(check, bin_of(block_size(block)) == bin, block, "block is in a wrong bin");
+    }
+    return count;
+}
+
+/* Blocks in all bins. */
+static size_t check_bins(struct check *check, struct span *span)
+{
+    size_t count = 0;
+    for (unsigned bin = 0; bin < BINS; bin++) {
+        bool marked = span->bins.map >> bin & 1;
+        expect(check, marked == (span->bins.first[bin] != NULL), span, "bitmap of bins lies");
+        count += check_bin(check, span, bin);
+    }
+    expect(check, span->bins.map >> (BINS - 1) <= 1, span, "bitmap of bins lies");
+    return count;
+}
+
+/* Only in bins that were found to be sound. */
 static bool bin_holds(const struct bins *bins, const struct block *wanted)
 {
     const struct block *block = bins->first[bin_of(block_size(wanted))];
@@ -32,123 +136,180 @@ static bool bin_holds(const struct bins *bins, const struct block *wanted)
 /* What a walk over the blocks of a span counts. */
 struct recount {
     size_t used;
+    size_t loose; /* of the used ones */
     size_t free;
 };
 
-static void check_free_block(struct check *check, struct span *span, struct block *block)
+static void check_free_block(struct check *check, struct block *block)
 {
     expect(check, *block_footer(block) == block_size(block), block, "footer and tag differ");
     expect(check, block_magic(block) == BLOCK_MAGIC_FREE, block, "free block without its magic");
     expect(check, !block_prev_is_free(block), block, "two free blocks touch");
-    expect(check, bin_holds(&span->bins, block), block, "free block is not in its bin");
 }
 
-/* false: the walk over the span cannot go on. */
-static bool check_block(struct check *check, struct span *span, struct block *block, bool prev_used,
-                        struct recount *count)
+static void check_used_block(struct check *check, struct block *block)
 {
-    size_t room = (size_t)((char *)span_end(span) - (char *)block);
-    size_t size = block_size(block);
-    if (size < BLOCK_MIN || size > room) {
-        fault(check, block, "size is impossible");
-        return false;
-    }
-    expect(check, block_owner(block) == span, block, "owner is another span");
-    expect(check, block_prev_is_free(block) == !prev_used, block,
-           "flag of the previous block lies");
-    if (block_is_free(block)) {
-        count->free++;
-        check_free_block(check, span, block);
-    } else {
-        count->used++;
-        expect(check, block_magic(block) == BLOCK_MAGIC_USED, block,
-               "used block without its magic");
+    enum block_magic magic = block_magic(block);
+    bool marked =
+        magic == BLOCK_MAGIC_USED || magic == BLOCK_MAGIC_FRONT || magic == BLOCK_MAGIC_LOOSE;
+    expect(check, marked, block, "used block without its magic");
+}
+
+/* Whether blocks tile the span; their numbers. */
+static bool check_tiles(struct check *check, struct span *span, struct recount *count)
+{
+    bool prev_used = true;
+    for (struct block *block = span_first_block(span); block != span_end(span);
+         block = block_after(block)) {
+        if (!check_block_shape(check, span, block))
+            return false;
+        expect(check, block_prev_is_free(block) == !prev_used, block,
+               "flag of the previous block lies");
+        prev_used = !block_is_free(block);
+        if (prev_used)
+            check_used_block(check, block);
+        else
+            check_free_block(check, block);
+        count->used += prev_used;
+        count->loose += prev_used && block_magic(block) == BLOCK_MAGIC_LOOSE;
+        count->free += !prev_used;
     }
     return true;
 }
 
-static void check_bins(struct check *check, struct span *span, size_t free_blocks)
+/* Only in a span that blocks tile, and whose bins are sound. */
+static void check_free_are_binned(struct check *check, struct span *span)
 {
-    size_t listed = 0;
-    for (unsigned bin = 0; bin < BINS; bin++) {
-        const struct block *prev = NULL;
-        const struct block *block = span->bins.first[bin];
-        bool marked = span->bins.map >> bin & 1;
-        expect(check, marked == (block != NULL), span, "bitmap of bins lies");
-        for (; block && listed <= free_blocks; prev = block, block = block->next) {
-            listed++;
-            expect(check, block->prev == prev, block, "bin is not linked back");
-            expect(check, bin_of(block_size(block)) == bin, block, "block is in a wrong bin");
-        }
-    }
-    expect(check, listed == free_blocks, span, "bins hold other blocks than the span");
+    for (struct block *block = span_first_block(span); block != span_end(span);
+         block = block_after(block))
+        if (block_is_free(block))
+            expect(check, bin_holds(&span->bins, block), block, "free block is not in its bin");
 }
 
-static void check_filing(struct check *check, const struct span *span)
+static void check_blocks(struct check *check, struct span *span)
 {
-    int bin = heap_filing_bin(check->heap, span);
-    expect(check, span->filed_bin == bin, span, "span is filed under a wrong bin");
-    if (span->filed_bin < 0 || span->filed_bin >= BINS)
+    struct recount count = {0, 0, 0};
+    unsigned faults = check->faults;
+    size_t binned = check_bins(check, span);
+    if (!check_tiles(check, span, &count))
         return;
-    const struct span *filed = check->heap->filed[span->filed_bin];
-    size_t steps = 0;
-    while (filed && filed != span && steps++ < check->heap->spans.count)
-        filed = filed->filed_next;
-    expect(check, filed == span, span, "span is not where it is filed");
+    if (check->faults == faults)
+        check_free_are_binned(check, span);
+    expect(check, binned == count.free, span, "bins hold other blocks than the span");
+    expect(check, count.used == span->blkcount, span, "blkcount is not the number of used blocks");
+    expect(check, count.loose == span->loose_count, span, "count of loose blocks is wrong");
+}
+
+/* This list is linked one way only: the count ends it. */
+static void check_loose_blocks(struct check *check, struct span *span)
+{
+    size_t count = 0;
+    for (struct block *block = span->loose; block && count <= span->loose_count;
+         block = block->next, count++) {
+        if (!check_linked_block(check, span, block))
+            return;
+        expect(check, block_magic(block) == BLOCK_MAGIC_LOOSE && !block_is_free(block), block,
+               "loose block without its mark");
+    }
+    expect(check, count == span->loose_count, span, "count of loose blocks is wrong");
+    expect(check, count == 0 || count < span->blkcount, span, "all blocks of a span are loose");
 }
 
 static void check_span(struct check *check, struct span *span)
 {
-    struct recount count = {0, 0};
-    bool prev_used = true;
-    struct block *block = span_first_block(span);
-    while (block < span_end(span)) {
-        if (!check_block(check, span, block, prev_used, &count))
+    expect(check, span->heap == check->heap, span, "span is another heap's");
+    expect(check, (span->blkcount == 0) == span->cached, span,
+           "empty spans and the cached ones differ");
+    expect(check, !span->dedicated || span->blkcount == 1, span,
+           "dedicated span has not one used block");
+    check_loose_blocks(check, span);
+    check_blocks(check, span);
+    expect(check, span->filed_bin == heap_filing_bin(span), span,
+           "span is filed under a wrong bin");
+}
+
+/* Spans filed under the bin, as far as the list can be followed. */
+static size_t check_file(struct check *check, int bin)
+{
+    size_t count = 0;
+    const struct span *prev = NULL;
+    const struct span *span = check->heap->filed[bin];
+    for (; span; prev = span, span = span->filed_next, count++)
+        if (!expect(check, is_listed(check, span), check->heap, "filed span is not the heap's") ||
+            !expect(check, span->filed_bin == bin, span, "span is not where it is filed") ||
+            !expect(check, span->filed_prev == prev, span, "filed spans are not linked back"))
+            break;
+    return count;
+}
+
+static void check_files(struct check *check)
+{
+    const struct heap *heap = check->heap;
+    size_t filed = 0;
+    size_t wanted = 0;
+    for (int bin = 0; bin < BINS; bin++) {
+        bool marked = heap->filed_map >> bin & 1;
+        expect(check, marked == (heap->filed[bin] != NULL), heap, "bitmap of filed spans lies");
+        filed += check_file(check, bin);
+    }
+    expect(check, heap->filed_map >> (BINS - 1) <= 1, heap, "bitmap of filed spans lies");
+    for (const struct span *span = heap->spans.first; span; span = span->next)
+        wanted += span->filed_bin >= 0;
+    expect(check, filed == wanted, heap, "span is not where it is filed");
+}
+
+static void check_kept(struct check *check)
+{
+    const struct spans *spans = &check->heap->spans;
+    size_t count = 0;
+    size_t bytes = 0;
+    size_t wanted = 0;
+    const struct span *prev = NULL;
+    for (const struct span *span = spans->cached; span;
+         prev = span, span = span->filed_next, count++) {
+        if (!expect(check, is_listed(check, span), check->heap, "kept span is not the heap's") ||
+            !expect(check, span->cached, span, "span is kept and does not know it") ||
+            !expect(check, span->filed_prev == prev, span, "kept spans are not linked back"))
             return;
-        prev_used = !block_is_free(block);
-        block = block_after(block);
+        bytes += span->size;
     }
-    expect(check, count.used == span->blkcount, span, "blkcount is not the number of used blocks");
-    bool cached = check->heap->spans.cached == span;
-    expect(check, (span->blkcount == 0) == cached, span, "empty spans and the cached one differ");
-    check_bins(check, span, count.free);
-    check_filing(check, span);
+    for (const struct span *span = spans->first; span; span = span->next)
+        wanted += span->cached;
+    expect(check, count == wanted, check->heap, "kept span is not listed");
+    expect(check, count == spans->cached_count, check->heap, "count of kept spans is wrong");
+    expect(check, bytes == spans->cached_bytes, check->heap, "bytes of kept spans are wrong");
+    expect(check, count <= BUILD_SPANS_KEPT || spans->refusals, check->heap,
+           "more empty spans are kept than should be");
 }
 
-static void check_disjoint(struct check *check, struct span *span)
+static void check_spans_with_loose(struct check *check)
 {
-    for (struct span *other = span->next; other; other = other->next)
-        expect(check,
-               span_end(span) <= (struct block *)other || span_end(other) <= (struct block *)span,
-               span, "spans overlap");
-}
-
-static void check_filed_map(struct check *check)
-{
-    for (unsigned bin = 0; bin < BINS; bin++) {
-        bool marked = check->heap->filed_map >> bin & 1;
-        expect(check, marked == (check->heap->filed[bin] != NULL), check->heap,
-               "bitmap of filed spans lies");
-    }
+    size_t count = 0;
+    size_t wanted = 0;
+    const struct span *prev = NULL;
+    for (const struct span *span = check->heap->loose; span;
+         prev = span, span = span->loose_next, count++)
+        if (!expect(check, is_listed(check, span), check->heap, "loose span is not the heap's") ||
+            !expect(check, span->loose != NULL, span, "span without loose blocks is listed") ||
+            !expect(check, span->loose_prev == prev, span, "loose spans are not linked back"))
+            return;
+    for (const struct span *span = check->heap->spans.first; span; span = span->next)
+        wanted += span->loose != NULL;
+    expect(check, count == wanted, check->heap, "span with loose blocks is not listed");
 }
 
 unsigned heap_check(const struct heap *heap, char report[CHECK_REPORT_MAX])
 {
     struct check check = {heap, report, 0};
-    struct span *prev = NULL;
-    size_t count = 0;
-    size_t mapped = 0;
     if (report)
         report[0] = '\0';
-    for (struct span *span = heap->spans.first; span; prev = span, span = span->next) {
-        count++;
-        mapped += span->size;
-        expect(&check, span->prev == prev, span, "list of spans is not linked back");
-        check_disjoint(&check, span);
+    check_list_of_spans(&check);
+    if (check.faults)
+        return check.faults;
+    for (struct span *span = heap->spans.first; span; span = span->next)
         check_span(&check, span);
-    }
-    expect(&check, count == heap->spans.count, heap, "count of spans is wrong");
-    expect(&check, mapped == heap->spans.mapped, heap, "mapped bytes are wrong");
-    check_filed_map(&check);
+    check_kept(&check);
+    check_files(&check);
+    check_spans_with_loose(&check);
     return check.faults;
 }

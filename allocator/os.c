@@ -2,14 +2,18 @@
 #include "os.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 size_t os_page_size(void)
 {
-    static size_t page_size;
-    if (page_size == 0)
+    static _Atomic size_t known;
+    size_t page_size = atomic_load_explicit(&known, memory_order_relaxed);
+    if (page_size == 0) {
         page_size = (size_t)sysconf(_SC_PAGESIZE);
+        atomic_store_explicit(&known, page_size, memory_order_relaxed);
+    }
     return page_size;
 }
 
@@ -26,6 +30,13 @@ void *os_map(size_t bytes)
 {
     return mapped_or_null(
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+void os_expect_use(void *start, size_t bytes)
+{
+    int kept = errno; /* a kernel without huge pages says EINVAL */
+    madvise(start, bytes, MADV_HUGEPAGE);
+    errno = kept;
 }
 
 void *os_remap(void *start, size_t bytes, size_t new_bytes)

@@ -1,6 +1,6 @@
 /*
  * The operating system, as the allocator sees it: pages come and pages go. The only file that
- * calls mmap, mremap and munmap, and so the seam at which tests make them fail.
+ * calls mmap, mremap, munmap and madvise, and so the seam at which tests make them fail.
  */
 #ifndef ALLOCATOR_OS_H
 #define ALLOCATOR_OS_H
@@ -13,6 +13,13 @@ size_t os_page_size(void);
 
 /* Maps `bytes` (a multiple of the page) of zeroed, private memory. NULL and ENOMEM on failure. */
 void *os_map(size_t bytes);
+
+/* Bytes of a huge page, where there are such; a power of two. */
+enum { OS_HUGE_PAGE = 2 * 1024 * 1024 };
+
+/* Tells the system that all of [start, start + bytes) will be used: where it has huge pages to
+   give, one page fault brings one of them. */
+void os_expect_use(void *start, size_t bytes);
 
 /*
  * Changes the size of a mapping made by os_map from `bytes` to `new_bytes` (whole pages), moving

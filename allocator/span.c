@@ -12,7 +12,7 @@ static size_t round_to_pages(size_t bytes)
 
 size_t span_size_for(size_t gross)
 {
-    size_t size = round_to_pages(SPAN_HEADER + gross);
+    size_t size = round_to_pages(SPAN_HEADER + gross + SPAN_TAIL);
     return size < SPAN_MIN ? SPAN_MIN : size;
 }
 
@@ -44,58 +44,177 @@ static void keep_max_learn(struct spans *spans, size_t size)
 {
     if (size > spans->returned)
         return;
-    if (spans->returned <= SPAN_KEEP_LAST && spans->returned > spans->keep_max)
-        spans->keep_max = spans->returned;
+    if (spans->missed <= SPAN_KEEP_LAST && spans->missed > spans->keep_max)
+        spans->keep_max = spans->missed;
     spans->returned = 0;
+}
+
+/* Makes fresh pages a span in the list. */
+static struct span *span_begin(struct spans *spans, void *start, size_t size)
+{
+    struct span *span = start; /* zeroed: no bins, no blocks */
+    span->size = size;
+    span->filed_bin = -1;
+    keep_max_learn(spans, size);
+    span_link(spans, span);
+    return span;
 }
 
 struct span *span_map(struct spans *spans, size_t size)
 {
     assert(size >= SPAN_MIN && size == round_to_pages(size));
-    struct span *span = os_map(size); /* zeroed: no bins, no blocks */
-    if (!span)
+    void *start = os_map(size);
+    return start ? span_begin(spans, start, size) : NULL;
+}
+
+/* Of the mapping [*start, *end), returns to the system what lies outside of [from, to). What it
+   does not take stays part of the mapping. */
+static void trim(char **start, char **end, char *from, char *to)
+{
+    if (from == *start || os_unmap(*start, (size_t)(from - *start)))
+        *start = from;
+    if (to == *end || os_unmap(to, (size_t)(*end - to)))
+        *end = to;
+}
+
+static char *round_up(char *p, size_t align)
+{
+    return p + (-(uintptr_t)p & (align - 1));
+}
+
+struct span *span_map_huge(struct spans *spans)
+{
+    char *start = os_map((size_t)2 * OS_HUGE_PAGE);
+    if (!start)
         return NULL;
-    span->size = size;
-    span->filed_bin = -1;
-    if (size > SPAN_KEEP_FIRST)
-        keep_max_learn(spans, size);
-    span_link(spans, span);
-    return span;
+    char *end = start + (size_t)2 * OS_HUGE_PAGE;
+    char *huge = round_up(start, OS_HUGE_PAGE);
+    os_expect_use(huge, OS_HUGE_PAGE);
+    trim(&start, &end, huge, huge + OS_HUGE_PAGE);
+    return span_begin(spans, start, (size_t)(end - start));
+}
+
+struct span *span_map_aligned(struct spans *spans, size_t align, size_t gross, struct block **block)
+{
+    size_t page = os_page_size();
+    assert(align >= page && SPAN_HEADER + BLOCK_HEADER + BLOCK_MIN <= page);
+    size_t size = page + span_size_for(gross); /* the payload begins with a page */
+    char *start = os_map(size + align);
+    if (!start)
+        return NULL;
+    char *end = start + size + align;
+    char *p = round_up(start + page, align);
+    trim(&start, &end, p - page, p - page + size);
+    bool reachable = (size_t)(p - start) <= BLOCK_DISTANCE_MAX;
+    *block = reachable ? block_from_payload(p) : NULL;
+    return span_begin(spans, start, (size_t)(end - start));
 }
 
 void span_fill(struct span *span)
 {
     struct block *block = span_first_block(span);
-    block_make_free(block, span, span->size - SPAN_HEADER, true);
+    block_make_free(block, span, span->size - SPAN_HEADER - SPAN_TAIL, true);
     bins_put(&span->bins, block);
+}
+
+static size_t keep_max(const struct spans *spans)
+{
+    return spans->keep_max > SPAN_KEEP_FIRST ? spans->keep_max : SPAN_KEEP_FIRST;
+}
+
+static void note_returned(struct spans *spans, size_t size, size_t missed)
+{
+    spans->returned = size;
+    spans->missed = missed;
 }
 
 bool span_is_worth_keeping(struct spans *spans, const struct span *span)
 {
-    if (span->size > SPAN_KEEP_FIRST && span->size > spans->keep_max) {
-        spans->returned = span->size;
+    if (span->size > keep_max(spans)) {
+        note_returned(spans, span->size, span->size);
         return false;
     }
     /* Of two empty spans the larger serves more requests. */
-    return !spans->cached || spans->cached->size < span->size;
+    return BUILD_SPANS_KEPT > 1 || !spans->cached || spans->cached->size < span->size;
+}
+
+bool spans_are_too_many(const struct spans *spans, size_t size)
+{
+    return spans->cached && (spans->cached_count == BUILD_SPANS_KEPT ||
+                             spans->cached_bytes + size > keep_max(spans));
+}
+
+void span_keep(struct spans *spans, struct span *span)
+{
+    assert(span->filed_bin < 0 && "its links are free");
+    span->cached = true;
+    span->filed_prev = NULL;
+    span->filed_next = spans->cached;
+    if (spans->cached)
+        spans->cached->filed_prev = span;
+    spans->cached = span;
+    spans->cached_count++;
+    spans->cached_bytes += span->size;
+}
+
+void span_unkeep(struct spans *spans, struct span *span)
+{
+    span->cached = false;
+    if (span->filed_next)
+        span->filed_next->filed_prev = span->filed_prev;
+    if (span->filed_prev)
+        span->filed_prev->filed_next = span->filed_next;
+    else
+        spans->cached = span->filed_next;
+    spans->cached_count--;
+    spans->cached_bytes -= span->size;
 }
 
 bool span_unmap(struct spans *spans, struct span *span)
 {
     size_t size = span->size;
-    bool cached = spans->cached == span;
-    span_unlink(spans, span);
-    if (!os_unmap(span, size)) {
-        span_link(spans, span);
-        return false;
-    }
+    bool cached = span->cached;
     if (cached)
-        spans->cached = NULL;
-    return true;
+        span_unkeep(spans, span);
+    span_unlink(spans, span);
+    if (os_unmap(span, size))
+        return true;
+    span_link(spans, span);
+    if (cached)
+        span_keep(spans, span);
+    spans->refusals++;
+    return false;
+}
+
+static struct span *spans_oldest_kept(const struct spans *spans)
+{
+    struct span *span = spans->cached;
+    while (span && span->filed_next)
+        span = span->filed_next;
+    return span;
+}
+
+/* What the limit would have had to be to keep a span of `oldest` bytes beside one of `size`, but no
+   more than would keep a few of the larger one. */
+static size_t missed_by(const struct spans *spans, size_t oldest, size_t size)
+{
+    size_t few = SPAN_KEEP_FEW * (oldest > size ? oldest : size);
+    size_t all = spans->cached_bytes + size;
+    return all < few ? all : few;
+}
+
+bool spans_evict(struct spans *spans, size_t size)
+{
+    struct span *oldest = spans_oldest_kept(spans);
+    if (BUILD_SPANS_KEPT > 1)
+        note_returned(spans, oldest->size, missed_by(spans, oldest->size, size));
+    return span_unmap(spans, oldest);
 }
 
 struct span *span_remap(struct spans *spans, struct span *span, size_t size)
 {
+    if (size > span->size)
+        keep_max_learn(spans, size);
     span_unlink(spans, span);
     struct span *moved = os_remap(span, span->size, size);
     if (moved)
@@ -106,7 +225,7 @@ struct span *span_remap(struct spans *spans, struct span *span, size_t size)
 
 void span_trim(struct spans *spans, struct span *span, size_t used)
 {
-    size_t size = round_to_pages(used);
+    size_t size = round_to_pages(used + SPAN_TAIL);
     if (size < SPAN_MIN)
         size = SPAN_MIN;
     if (size >= span->size || !os_unmap((char *)span + size, span->size - size))

@@ -8,7 +8,7 @@
  *     +-------------------------+  <- first block
  *     | block | block | block   |
  *     | block            | ...  |  blocks tile the rest without a gap
- *     +-------------------------+  <- start + size
+ *     +-------------------------+  <- start + size (- 8 where headers have 8 bytes)
  */
 #ifndef ALLOCATOR_SPAN_H
 #define ALLOCATOR_SPAN_H
@@ -18,13 +18,15 @@
 enum {
     SPAN_MIN = 64 * 1024, /* least bytes asked of the system; from the design */
     /*
-     * Largest empty span that is kept at first. Arbitrary within wide limits: 1 MiB costs a program
-     * little, and faulting its 256 pages in again would cost some 300 us.
+     * Bytes of empty spans that are kept at first. Arbitrary within wide limits: 1 MiB costs a
+     * program little, and faulting its 256 pages in again would cost some 300 us.
      */
     SPAN_KEEP_FIRST = 1024 * 1024,
     /* Where that limit ends when it grows with the spans that were returned too early. The largest
        mmap threshold of glibc, so that both keep the same blocks in reach. */
     SPAN_KEEP_LAST = 32 * 1024 * 1024,
+    /* And how many of the spans that were returned too early it may come to. */
+    SPAN_KEEP_FEW = 8,
 };
 
 struct span {
@@ -35,26 +37,49 @@ struct span {
     struct bins bins; /* the free list; nothing in it while every byte is in use */
 
     /*
-     * The heap's: spans with a free block are filed under their highest bin. A dedicated span was
-     * mapped for one large block and is not filed, so that small blocks do not settle in the
-     * rest of its pages and hold all of it when the large block goes.
+     * The heap's, whose span it is: spans with a free block are filed under their highest bin. A
+     * dedicated span was mapped for one large block and is not filed, so that small blocks do not
+     * settle in the rest of its pages and hold all of it when the large block goes. Spans that are
+     * kept empty are not filed either, and use the links for the list of those.
      */
+    struct heap *heap;
     struct span *filed_prev;
     struct span *filed_next;
     int filed_bin; /* -1: not filed */
     bool dedicated;
+    bool cached;
+
+    /* The heap's, too: blocks that are free but not merged yet, linked by next, and the list of
+       spans that have such blocks. */
+    struct block *loose;
+    size_t loose_count;
+    struct span *loose_prev;
+    struct span *loose_next;
 };
 
-enum { SPAN_HEADER = (sizeof(struct span) + ALIGNMENT - 1) & ~(ALIGNMENT - 1) };
+enum {
+    /* Bytes in front of the first block, such that payloads are aligned. */
+    SPAN_HEADER =
+        ((sizeof(struct span) + BLOCK_HEADER + ALIGNMENT - 1) & ~(ALIGNMENT - 1)) - BLOCK_HEADER,
+    /* Bytes behind the last block: sizes are multiples of ALIGNMENT, and so is what lies between
+       the first block and the last one's end. */
+    SPAN_TAIL = (ALIGNMENT - BLOCK_HEADER) % ALIGNMENT,
+};
+
+_Static_assert(offsetof(struct span, size) == 0, "block.h reads it there");
 
 /* All spans of a heap. Zero-initialised is empty. */
 struct spans {
     struct span *first;
-    struct span *cached; /* the one empty span that is kept, or NULL */
+    struct span *cached; /* the empty spans that are kept, last emptied first; or NULL */
+    size_t cached_count; /* at most BUILD_SPANS_KEPT, unless the system refused to take some */
+    size_t cached_bytes;
     size_t count;
     size_t mapped;   /* bytes of all spans */
-    size_t keep_max; /* largest empty span that is kept, if above SPAN_KEEP_FIRST */
-    size_t returned; /* size of the span that was last too large to keep; 0: asked for again */
+    size_t keep_max; /* bytes of empty spans that are kept, if above SPAN_KEEP_FIRST */
+    size_t returned; /* size of the span that was last too much to keep; 0: asked for again */
+    size_t refusals; /* how often the system did not take a span */
+    size_t missed;   /* what keep_max would have had to be to keep that one */
 };
 
 static inline struct block *span_first_block(struct span *span)
@@ -64,7 +89,7 @@ static inline struct block *span_first_block(struct span *span)
 
 static inline struct block *span_end(struct span *span)
 {
-    return (struct block *)((char *)span + span->size);
+    return (struct block *)((char *)span + span->size - SPAN_TAIL);
 }
 
 static inline bool span_holds(struct span *span, const void *p)
@@ -81,19 +106,42 @@ size_t span_size_for(size_t gross);
  * with no blocks in it yet. NULL and ENOMEM if the system has no memory.
  */
 struct span *span_map(struct spans *spans, size_t size);
+/* The same of OS_HUGE_PAGE bytes, on a huge page if the system has one. */
+struct span *span_map_huge(struct spans *spans);
 
 /* Makes all of a span without blocks one free block, in its bin. */
 void span_fill(struct span *span);
 
 /*
- * Whether a span that becomes empty now is to be kept as the cached one: if it is not too large,
- * and larger than the one that is. What is too large is learnt: a span that was returned and then
+ * The same for a span that has room for one block of `gross` bytes whose payload lies at a multiple
+ * of `align`, a power of two and a page at least. The block's place is in *block; nothing is
+ * written there. NULL: the system refused to take back what is in front of it, and that is more
+ * than a block's distance from its span can be.
+ */
+struct span *span_map_aligned(struct spans *spans, size_t align, size_t gross,
+                              struct block **block);
+
+/*
+ * Whether a span that becomes empty now is to be kept: if it is not too large, and, where only one
+ * is kept, larger than that one. What is too large is learnt: a span that was returned and then
  * asked for again should have been kept, so that programs which allocate and free large blocks in
  * turn do not fault them in each time.
  */
 bool span_is_worth_keeping(struct spans *spans, const struct span *span);
 
-/* Unlinks a span and returns it to the system; false if that was refused, and nothing changed. */
+/* Whether another span must go before one of `size` bytes is kept. */
+bool spans_are_too_many(const struct spans *spans, size_t size);
+
+/* Puts an empty span into the list of those that are kept, and takes it out. */
+void span_keep(struct spans *spans, struct span *span);
+void span_unkeep(struct spans *spans, struct span *span);
+
+/* Returns the kept span that was emptied first to the system, in favour of one of `size` bytes;
+   false if the system refused, and the span is kept still. */
+bool spans_evict(struct spans *spans, size_t size);
+
+/* Unlinks a span, kept or not, and returns it to the system; false if that was refused, and nothing
+   changed. */
 bool span_unmap(struct spans *spans, struct span *span);
 
 /*

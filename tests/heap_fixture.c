@@ -1,9 +1,9 @@
 /* See heap_fixture.h. */
 #include "heap_fixture.h"
 #include "allocator/check.h"
-#include "cmocka_all.h"
 #include "fake_os.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct heap heap;
@@ -22,8 +22,17 @@ int sound_heap(void **state)
     char report[CHECK_REPORT_MAX];
     unsigned faults = heap_check(&heap, report);
     if (faults)
-        print_error("heap_check: %u faults, first %s\n", faults, report);
+        fprintf(stderr, "heap_check: %u faults, first %s\n", faults, report);
     return faults ? -1 : 0;
+}
+
+void drop_heap(void)
+{
+    fake_os.unmaps_fail = false;
+    fake_os.unmap_fails_in = FAKE_OS_NEVER;
+    while (heap.spans.first && span_unmap(&heap.spans, heap.spans.first))
+        ;
+    memset(&heap, 0, sizeof heap);
 }
 
 struct span *span_of(void *p)

@@ -12,6 +12,9 @@ int fresh_heap(void **state);
 /* For its teardown: fails the test if heap_check finds a fault. */
 int sound_heap(void **state);
 
+/* Gives every span of the heap back to the system, with whatever is in it. */
+void drop_heap(void);
+
 /* The span of the block at p. */
 struct span *span_of(void *p);
 

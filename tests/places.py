@@ -21,3 +21,5 @@ def preloadable(folder):
 
 
 BUILD = preloadable(Path(os.environ.get("SPANBENCH_BUILD", REPO / "build" / "release")))
+# The allocator's two builds, to be preloaded.
+ALLOCATORS = {"default": BUILD / "libspan.so", "fast": BUILD / "libspan-fast.so"}

@@ -19,8 +19,10 @@ STANDARD = {
     "pvalloc",
     "malloc_usable_size",
 }
+PREFIXED = {f"span_{name}" for name in STANDARD} | {"span_check", "span_version"}
 EXPORTS = {
-    "libspan.so": STANDARD | {f"span_{name}" for name in STANDARD} | {"span_check", "span_version"},
+    "libspan.so": STANDARD | PREFIXED,
+    "libspan-fast.so": STANDARD | PREFIXED,
     "libnull.so": STANDARD,
 }
 

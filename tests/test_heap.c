@@ -1,13 +1,12 @@
 /*
- * Spans and the heap: what is kept, returned and refused; resizing in place; alignment; a system
- * that fails; and the model test (shadow.h).
+ * The heap: what is kept, returned and refused; resizing in place; alignment. Random operations and
+ * a system that fails at any point are the business of test_model.c and test_refusals.c.
  */
 #include "allocator/check.h"
 #include "allocator/os.h"
 #include "cmocka_all.h"
 #include "fake_os.h"
 #include "heap_fixture.h"
-#include "shadow.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -56,7 +55,7 @@ static void larger_empty_span_is_kept(void **state)
     heap_free(&heap, small, "free");
     heap_free(&heap, large, "free");
     assert_ptr_equal(heap.spans.cached, large_span);
-    assert_int_equal(heap.spans.count, 1);
+    assert_int_equal(heap.spans.count, BUILD_SPANS_KEPT > 1 ? 2 : 1);
     assert_ptr_equal(span_of(heap_allocate(&heap, 500 << 10)), large_span);
     assert_int_equal(fake_os.maps, 2);
 }
@@ -77,10 +76,11 @@ static void limit_learns_from_what_is_asked_for_again(void **state)
         heap_free(&heap, heap_allocate(&heap, 5 << 20), "free");
         heap_free(&heap, heap_allocate(&heap, 3 << 20), "free");
     }
-    assert_int_equal(fake_os.maps, 3); /* each of them once, and the first one once more */
-    for (int i = 0; i < 3; i++)        /* but not from what is too large for ever */
+    long maps = fake_os.maps;
+    assert_true(maps <= 3);     /* each of them once, and the first one once more */
+    for (int i = 0; i < 3; i++) /* but not from what is too large for ever */
         heap_free(&heap, heap_allocate(&heap, 2 * SPAN_KEEP_LAST), "free");
-    assert_int_equal(fake_os.maps, 6);
+    assert_int_equal(fake_os.maps, maps + 3);
 }
 
 static void small_blocks_take_the_cached_span_last_and_in_part(void **state)
@@ -131,13 +131,186 @@ static void a_refused_unmap_keeps_the_heap_sound(void **state)
     assert_int_equal(fake_os.maps, maps);
 }
 
+/* Small blocks until so much is mapped. */
+static void grow_to(size_t bytes)
+{
+    while (heap.spans.mapped < bytes)
+        assert_non_null(heap_allocate(&heap, 1000));
+}
+
+static const size_t grows_by_huge_pages = (size_t)HEAP_HUGE_SHARE * OS_HUGE_PAGE;
+
 static void heap_grows_in_larger_spans(void **state)
 {
     (void)state;
-    for (int i = 0; i < 40000; i++)
+    for (size_t mapped = 0; mapped < grows_by_huge_pages; mapped = heap.spans.mapped) {
+        grow_to(mapped + 1);
+        size_t size = heap.spans.mapped - mapped;
+        size_t share = mapped / HEAP_SPAN_SHARE;
+        assert_int_equal(size, fake_os.last_bytes);
+        assert_true(size == SPAN_MIN || (size <= share && size + SPAN_MIN > share));
+    }
+    assert_true(heap.spans.count < 50); /* 8 MB would be 128 spans of 64 KiB */
+    assert_int_equal(fake_os.expected, 0);
+}
+
+static void large_heaps_grow_by_huge_pages(void **state)
+{
+    (void)state;
+    grow_to(grows_by_huge_pages);
+    size_t mapped = heap.spans.mapped;
+    for (size_t i = 1; i <= 8; i++) {
+        grow_to(heap.spans.mapped + 1);
+        assert_int_equal(heap.spans.mapped, mapped + i * OS_HUGE_PAGE);
+        assert_int_equal(fake_os.expected, i * OS_HUGE_PAGE);
+        assert_int_equal(fake_os.mapped, heap.spans.mapped);
+    }
+}
+
+/* Memory around a huge page that the system does not take back serves like any other. */
+static void refused_trims_of_huge_pages_lose_nothing(void **state)
+{
+    (void)state;
+    grow_to(grows_by_huge_pages);
+    for (long n = 0; n < 3; n++) {
+        fake_os.unmap_fails_in = n % 2;
+        grow_to(heap.spans.mapped + 1);
+        fake_os.unmap_fails_in = FAKE_OS_NEVER;
+        assert_int_equal(fake_os.mapped, heap.spans.mapped);
+        assert_int_equal(sound_heap(NULL), 0);
+    }
+    fake_os.unmaps_fail = true;
+    size_t mapped = heap.spans.mapped;
+    grow_to(mapped + 1);
+    assert_int_equal(heap.spans.mapped, mapped + 2 * OS_HUGE_PAGE);
+    struct span *span = heap.spans.first;
+    long maps = fake_os.maps;
+    size_t served = 0;
+    while (heap_allocate(&heap, 1000) && fake_os.maps == maps)
+        served += 1000;
+    assert_true(served > 2 * OS_HUGE_PAGE - OS_HUGE_PAGE / 8);
+    assert_true(span->blkcount > 0);
+}
+
+static void without_a_huge_page_a_small_span_does(void **state)
+{
+    (void)state;
+    grow_to(grows_by_huge_pages);
+    size_t mapped = heap.spans.mapped;
+    long failures = fake_os.failures;
+    while (heap.spans.mapped == mapped) {
+        fake_os.map_fails_in = 0;
         assert_non_null(heap_allocate(&heap, 1000));
-    assert_true(heap.spans.count < 100); /* 40 MB would be 640 spans of 64 KiB */
-    assert_int_equal(fake_os.last_bytes, HEAP_SPAN_MAX);
+    }
+    assert_int_equal(fake_os.failures, failures + 1);
+    assert_int_equal(heap.spans.mapped, mapped + SPAN_MIN);
+    fake_os.map_fails_in = FAKE_OS_NEVER;
+}
+
+static void a_block_as_large_as_a_huge_page(void **state)
+{
+    (void)state;
+    size_t request = OS_HUGE_PAGE - SPAN_HEADER - SPAN_TAIL - BLOCK_HEADER;
+    for (int refuses = 0; refuses < 2; refuses++) {
+        fake_os.unmaps_fail = refuses;
+        char *p = heap_allocate_zeroed(&heap, request);
+        assert_true(heap_usable_size(p, "test") >= request);
+        assert_true(is_byte(p, request, 0));
+        memset(p, 'h', request);
+        assert_int_equal(fake_os.mapped, heap.spans.mapped);
+        assert_int_equal(sound_heap(NULL), 0);
+    }
+}
+
+static void no_more_empty_spans_are_kept_than_should_be(void **state)
+{
+    (void)state;
+    enum { KEPT_REQUEST = 140 << 10, BLOCKS = 12 }; /* each has a span, more than is kept */
+    void *p[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++)
+        p[i] = heap_allocate(&heap, KEPT_REQUEST);
+    for (int i = 0; i < BLOCKS; i++)
+        heap_free(&heap, p[i], "free");
+    size_t fit = SPAN_KEEP_FIRST / heap.spans.cached->size;
+    assert_int_equal(heap.spans.cached_count, BUILD_SPANS_KEPT > 1 ? fit : 1);
+    assert_int_equal(heap.spans.count, heap.spans.cached_count);
+    assert_int_equal(fake_os.maps, BLOCKS);
+    while (heap.spans.cached)
+        assert_non_null(heap_allocate(&heap, KEPT_REQUEST));
+    assert_int_equal(fake_os.maps, BLOCKS);
+}
+
+static void a_kept_span_is_stretched_for_a_larger_block(void **state)
+{
+    (void)state;
+    char *p = heap_allocate(&heap, 600 << 10);
+    memset(p, 's', 600 << 10);
+    heap_free(&heap, p, "free");
+    fake_os.maps_fail = true;
+    assert_null(heap_allocate(&heap, 900 << 10)); /* neither that nor another one */
+    assert_int_equal(sound_heap(NULL), 0);
+    assert_int_equal(heap.spans.cached_count, 1);
+    fake_os.maps_fail = false;
+    p = heap_allocate_zeroed(&heap, 900 << 10);
+    assert_true(is_byte(p, 900 << 10, 0));
+    assert_true(span_of(p)->dedicated);
+    assert_int_equal(fake_os.maps, 1);
+    assert_int_equal(fake_os.remaps, 1);
+    assert_int_equal(sound_heap(NULL), 0);
+    heap_free(&heap, p, "free");
+    assert_non_null(heap_allocate(&heap, 2 << 20)); /* but not to more than twice its size */
+    assert_int_equal(fake_os.maps, 2);
+    assert_int_equal(fake_os.remaps, 1);
+}
+
+static void the_largest_kept_span_is_stretched(void **state)
+{
+    (void)state;
+    if (BUILD_SPANS_KEPT == 1)
+        skip();
+    void *p[3];
+    for (size_t i = 0; i < 3; i++)
+        p[i] = heap_allocate(&heap, (200 + 50 * i) << 10);
+    size_t sizes = heap.spans.mapped - span_of(p[2])->size;
+    heap_free(&heap, p[0], "free");
+    heap_free(&heap, p[2], "free");
+    heap_free(&heap, p[1], "free");
+    struct span *stretched = span_of(heap_allocate(&heap, 380 << 10));
+    assert_int_equal(heap.spans.mapped, sizes + stretched->size);
+    assert_int_equal(fake_os.remaps, 1);
+    assert_int_equal(fake_os.maps, 3);
+}
+
+static void the_smallest_kept_span_that_suffices_serves(void **state)
+{
+    (void)state;
+    void *p[3];
+    struct span *spans[3];
+    for (size_t i = 0; i < 3; i++) {
+        p[i] = heap_allocate(&heap, (i + 2) * (70 << 10));
+        spans[i] = span_of(p[i]);
+    }
+    heap_free(&heap, p[1], "free");
+    heap_free(&heap, p[0], "free");
+    heap_free(&heap, p[2], "free");
+    if (BUILD_SPANS_KEPT > 1)
+        assert_ptr_equal(span_of(heap_allocate(&heap, 3 * (70 << 10) - 100)), spans[1]);
+    assert_ptr_equal(span_of(heap_allocate(&heap, 4 * (70 << 10) - 100)), spans[2]);
+}
+
+static void a_kept_span_that_cannot_be_trimmed_serves_whole(void **state)
+{
+    (void)state;
+    heap_free(&heap, heap_allocate(&heap, 900 << 10), "free");
+    struct span *kept = heap.spans.cached;
+    size_t size = kept->size;
+    fake_os.unmaps_fail = true;
+    assert_ptr_equal(span_of(heap_allocate(&heap, 1000)), kept);
+    assert_int_equal(kept->size, size);
+    assert_int_equal(sound_heap(NULL), 0);
+    while (fake_os.maps == 1)
+        assert_non_null(heap_allocate(&heap, 1000));
+    assert_true(kept->blkcount > 800);
 }
 
 static void small_blocks_do_not_pin_large_spans(void **state)
@@ -194,7 +367,7 @@ static void resize_grows_into_the_block_before(void **state)
     assert_ptr_equal(grown, end - block_gross(5000) + BLOCK_HEADER);
     assert_true(is_byte(grown, 1000, 'f'));
     assert_int_equal(span_of(grown)->blkcount, 1);
-    size_t all = span_of(grown)->size - SPAN_HEADER - BLOCK_HEADER;
+    size_t all = span_of(grown)->size - SPAN_HEADER - BLOCK_HEADER - SPAN_TAIL;
     assert_non_null(heap_resize(&heap, grown, all, "realloc"));
     assert_int_equal(fake_os.maps, 1);
 }
@@ -221,7 +394,7 @@ static void resize_shrinks_in_place(void **state)
     assert_ptr_equal(heap_resize(&heap, p, 100, "realloc"), p);
     assert_int_equal(block_size(block_from_payload(p)), block_gross(100));
     assert_true(is_byte(p, 100, 's'));
-    assert_int_equal((unsigned char)p[5000], BLOCK_POISON);
+    assert_int_equal((unsigned char)p[5000], BUILD_POISONS ? BLOCK_POISON : 's');
 }
 
 static void resize_moves_when_it_must(void **state)
@@ -285,26 +458,6 @@ static void aligned_blocks_leave_no_odd_rests(void **state)
     }
 }
 
-/* Every way in which the system can refuse a map, in a run that uses all functions. */
-static void every_failing_map_leaves_the_heap_sound(void **state)
-{
-    (void)state;
-    char message[SHADOW_MESSAGE_MAX];
-    for (long fails_in = 0; fails_in < 60; fails_in++) {
-        fresh_heap(NULL);
-        fake_os.map_fails_in = fails_in;
-        struct shadow_plan plan = {.seed = 7,
-                                   .ops = 400,
-                                   .slots = 60,
-                                   .request_max = 1 << 19,
-                                   .check_every = 1,
-                                   .out_of_memory = true};
-        if (!shadow_run(&heap, &plan, message))
-            fail_msg("map %ld fails: %s", fails_in, message);
-        assert_true(heap.spans.count <= 1);
-    }
-}
-
 static void no_memory_is_null_and_enomem(void **state)
 {
     (void)state;
@@ -320,26 +473,318 @@ static void no_memory_is_null_and_enomem(void **state)
     assert_non_null(heap_allocate(&heap, 100)); /* there is still room in the span */
 }
 
-static void model(void **state)
+/* Sizes at which a header of 8 bytes has no room for a block's size, or for its distance. */
+static void blocks_of_many_gigabytes(void **state)
 {
     (void)state;
-    const struct shadow_plan plans[] = {
-        {.ops = 20000, .slots = 40, .request_max = 300, .check_every = 1},
-        {.ops = 8000, .slots = 200, .request_max = 5000, .check_every = 1},
-        {.ops = 5000, .slots = 100, .request_max = 1 << 18, .check_every = 1},
-        {.ops = 300000, .slots = 3000, .request_max = 2000, .check_every = 20000},
-        {.ops = 3000, .slots = 20, .request_max = 4 << 20, .check_every = 1},
-    };
-    char message[SHADOW_MESSAGE_MAX];
-    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
-        for (uint64_t seed = 1; seed <= 3; seed++) {
-            struct shadow_plan plan = plans[i];
-            plan.seed = seed;
-            if (!shadow_run(&heap, &plan, message))
-                fail_msg("plan %zu, %s", i, message);
-            assert_true(heap.spans.count <= 1);
+    const size_t gib = 1 << 30;
+    const size_t sizes[] = {gib / 4 - 100, gib / 4 + 5000, gib / 3, 4 * gib - 100, 5 * gib + 77,
+                            4 * gib + 1,   3 * gib,        gib / 4, 6 * gib,       gib};
+    char *p = heap_allocate(&heap, 1000);
+    memset(p, 'h', 1000);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char *resized = heap_resize(&heap, p, sizes[i], "realloc");
+        if (!resized)
+            skip(); /* the real system has not so much */
+        p = resized;
+        assert_true(heap_usable_size(p, "test") >= sizes[i]);
+        assert_true(is_byte(p, 1000, 'h'));
+        p[sizes[i] - 1] = 'e';
+        assert_int_equal(sound_heap(NULL), 0);
+    }
+    heap_free(&heap, p, "free");
+    assert_int_equal(fake_os.mapped, heap.spans.mapped);
+}
+
+static void aligned_blocks_of_many_megabytes(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {100, 250 << 20, 300 << 20};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t align = 64; align <= 512 << 20; align *= 8) {
+            char *p = heap_allocate_aligned(&heap, align, sizes[i]);
+            if (!p)
+                skip();
+            assert_int_equal((uintptr_t)p % align, 0);
+            assert_int_equal(sound_heap(NULL), 0);
+            p = heap_resize(&heap, p, sizes[i] / 2 + 1, "realloc");
+            assert_int_equal(sound_heap(NULL), 0);
+            heap_free(&heap, p, "free");
         }
     }
+}
+
+/* The system does not take it back, so it serves what comes next. */
+static void a_huge_span_that_is_refused_is_of_use(void **state)
+{
+    (void)state;
+    char *huge = heap_allocate(&heap, 300 << 20);
+    if (!huge)
+        skip();
+    fake_os.unmaps_fail = true;
+    heap_free(&heap, huge, "free");
+    char *p = heap_allocate(&heap, 100);
+    assert_int_equal(sound_heap(NULL), 0);
+    heap_free(&heap, p, "free");
+}
+
+enum { RUN = 40, RUN_GROSS = 160 };
+
+static void a_run_is_that_many_blocks(void **state)
+{
+    (void)state;
+    void *p[RUN];
+    assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, p, RUN), RUN);
+    for (size_t i = 0; i < RUN; i++) {
+        assert_int_equal((uintptr_t)p[i] % ALIGNMENT, 0);
+        assert_true(block_size(block_from_payload(p[i])) >= RUN_GROSS);
+        memset(p[i], (int)i, heap_usable_size(p[i], "test"));
+    }
+    assert_int_equal(span_of(p[0])->blkcount, RUN);
+    assert_int_equal(sound_heap(NULL), 0);
+    for (size_t i = 0; i < RUN; i++) {
+        assert_true(is_byte(p[i], RUN_GROSS - BLOCK_HEADER, (char)i));
+        heap_free(&heap, p[i], "free");
+    }
+}
+
+static void a_run_does_not_map_for_more_than_one(void **state)
+{
+    (void)state;
+    void *p[RUN];
+    size_t count = heap_allocate_run(&heap, SPAN_MIN / 4, p, RUN);
+    assert_true(count >= 3 && count <= 4);
+    assert_int_equal(fake_os.maps, 1);
+    assert_int_equal(heap_allocate_run(&heap, SPAN_MIN / 2, p, 1), 1);
+    assert_int_equal(fake_os.maps, 2);
+    fake_os.maps_fail = true;
+    errno = 0;
+    assert_int_equal(heap_allocate_run(&heap, BIN_LARGE, p, RUN), 0);
+    assert_int_equal(errno, ENOMEM);
+}
+
+static void a_run_fills_holes(void **state)
+{
+    (void)state;
+    void *p[RUN];
+    void *holes[RUN];
+    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
+    for (size_t i = 0; i < RUN; i += 2)
+        heap_free(&heap, p[i], "free");
+    assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, holes, RUN / 2), RUN / 2);
+    assert_int_equal(sound_heap(NULL), 0);
+    assert_int_equal(fake_os.maps, 1);
+}
+
+/* Marks blocks as freed by the program, as a front does. */
+static void mark_freed(void **payloads, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        block_mark(block_from_payload(payloads[i]), BLOCK_MAGIC_FRONT);
+}
+
+static void loose_blocks_are_merged_when_they_are_needed(void **state)
+{
+    (void)state;
+    void *p[RUN];
+    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
+    struct span *span = span_of(p[0]);
+    mark_freed(p + 1, RUN - 2);
+    assert_int_equal(heap_free_run(&heap, p + 1, RUN - 2, "free"), 0);
+    assert_int_equal(span->loose_count, RUN - 2);
+    assert_int_equal(sound_heap(NULL), 0);
+    size_t most = block_size(span_first_block(span)) - BLOCK_HEADER;
+    assert_ptr_equal(span_of(heap_allocate(&heap, most)), span); /* all but what is loose */
+    void *middle = heap_allocate(&heap, (RUN - 3) * RUN_GROSS);
+    assert_ptr_equal(span_of(middle), span);
+    assert_int_equal(span->loose_count, 0);
+    assert_int_equal(fake_os.maps, 1);
+}
+
+static void spans_whose_blocks_are_all_loose_are_empty(void **state)
+{
+    (void)state;
+    void *p[RUN];
+    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
+    struct span *span = span_of(p[0]);
+    mark_freed(p, RUN);
+    assert_int_equal(heap_free_run(&heap, p, RUN / 2, "free"), 0);
+    assert_int_equal(span->blkcount, RUN);
+    assert_int_equal(heap_free_run(&heap, p + RUN / 2, RUN / 2, "free"), 0);
+    assert_int_equal(span->blkcount, 0);
+    assert_null(heap.loose);
+    assert_true(span->cached);
+}
+
+static void the_last_free_meets_loose_blocks(void **state)
+{
+    (void)state;
+    void *p[RUN];
+    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
+    struct span *span = span_of(p[0]);
+    mark_freed(p, RUN - 1);
+    heap_free_run(&heap, p, RUN - 1, "free");
+    heap_free(&heap, p[RUN - 1], "free");
+    assert_int_equal(span->blkcount, 0);
+    assert_true(span->cached);
+}
+
+enum { SPANS = 3 };
+
+/* Spans in which nothing is free but every second block of a run, each in a row of its own. */
+static void loosen_every_second(void *rows[][RUN], struct span **spans, int count)
+{
+    void *loose[RUN / 2];
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, rows[i], RUN), RUN);
+        spans[i] = span_of(rows[i][0]);
+        size_t rest = block_size(span_first_block(spans[i]));
+        assert_ptr_equal(span_of(heap_allocate(&heap, rest - BLOCK_HEADER)), spans[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        for (size_t j = 0; j < RUN / 2; j++)
+            loose[j] = rows[i][2 * j];
+        mark_freed(loose, RUN / 2);
+        assert_int_equal(heap_free_run(&heap, loose, RUN / 2, "free"), 0);
+        assert_int_equal(spans[i]->loose_count, RUN / 2);
+    }
+}
+
+static void as_many_spans_are_merged_as_it_takes(void **state)
+{
+    (void)state;
+    void *p[SPANS][RUN];
+    struct span *spans[SPANS];
+    loosen_every_second(p, spans, SPANS);
+    assert_int_equal(heap.spans.count, 3);
+    assert_ptr_equal(span_of(heap_allocate(&heap, 100)), spans[2]); /* one is enough */
+    assert_true(spans[0]->loose && spans[1]->loose && !spans[2]->loose);
+    heap_free(&heap, p[0][1], "free"); /* beside loose ones on both sides */
+    void *three = heap_allocate(&heap, 3 * RUN_GROSS - BLOCK_HEADER);
+    assert_ptr_equal(span_of(three), spans[0]);
+    assert_null(heap.loose);
+    assert_int_equal(fake_os.maps, 3);
+    assert_int_equal(sound_heap(NULL), 0);
+}
+
+static void spans_with_loose_blocks_leave_the_list_from_any_place(void **state)
+{
+    (void)state;
+    void *p[SPANS][RUN];
+    struct span *spans[SPANS];
+    loosen_every_second(p, spans, SPANS);
+    for (int i = 1; i < RUN; i += 2) /* the middle one, then one end */
+        heap_free(&heap, p[1][i], "free");
+    assert_true(spans[1]->loose != NULL);
+    void *rest = block_payload(span_first_block(spans[1]));
+    heap_free(&heap, rest, "free");
+    assert_true(spans[1]->cached);
+    assert_int_equal(sound_heap(NULL), 0);
+    for (int i = 1; i < RUN; i += 2)
+        heap_free(&heap, p[0][i], "free");
+    heap_free(&heap, block_payload(span_first_block(spans[0])), "free");
+    assert_int_equal(sound_heap(NULL), 0);
+    assert_ptr_equal(heap.loose, spans[2]);
+}
+
+/* Few loose blocks are merged one by one, many by a walk over the span: it makes no difference. */
+static void any_number_of_loose_blocks_is_merged(void **state)
+{
+    for (size_t loose = 1; loose < RUN - 1; loose++) {
+        void *p[RUN];
+        fresh_heap(state);
+        assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, p, RUN), RUN);
+        struct span *span = span_of(p[0]);
+        size_t rest = block_size(span_first_block(span));
+        for (size_t i = 0; i < RUN; i++)
+            memset(p[i], (int)i, RUN_GROSS - BLOCK_HEADER);
+        heap_free(&heap, p[RUN / 2], "free");
+        p[RUN / 2] = p[RUN - 1];
+        mark_freed(p, loose);
+        assert_int_equal(heap_free_run(&heap, p, loose, "free"), 0);
+        assert_int_equal(span->loose_count, loose);
+        assert_ptr_not_equal(span_of(heap_allocate(&heap, rest + RUN * RUN_GROSS)), span);
+        assert_null(heap.loose);
+        assert_int_equal(span->blkcount, RUN - 1 - loose);
+        assert_int_equal(sound_heap(NULL), 0);
+        for (size_t i = loose; i < RUN - 1; i++)
+            assert_true(
+                is_byte(p[i], RUN_GROSS - BLOCK_HEADER, (char)(i == RUN / 2 ? RUN - 1 : i)));
+        drop_heap();
+    }
+}
+
+static void small_rests_are_used_before_loose_blocks_are_merged(void **state)
+{
+    (void)state;
+    void *p[1][RUN];
+    struct span *span;
+    loosen_every_second(p, &span, 1);
+    heap_free(&heap, p[0][1], "free");
+    assert_ptr_equal(heap_allocate(&heap, RUN_GROSS - BLOCK_HEADER), p[0][1]);
+    assert_non_null(span->loose);
+}
+
+static void loose_blocks_are_merged_before_large_memory_is_cut(void **state)
+{
+    (void)state;
+    void *p[1][RUN];
+    struct span *span;
+    loosen_every_second(p, &span, 1);
+    struct span *other = span_of(heap_allocate(&heap, 1000)); /* most of it is free */
+    assert_ptr_not_equal(other, span);
+    assert_null(span->loose);
+    assert_ptr_equal(span_of(heap_allocate(&heap, RUN_GROSS - BLOCK_HEADER)), span);
+}
+
+static void a_large_span_goes_back_when_all_is_loose(void **state)
+{
+    (void)state;
+    for (int refuses = 1; refuses >= 0; refuses--) {
+        void *p = heap_allocate(&heap, 5 << 20);
+        fake_os.unmaps_fail = refuses;
+        mark_freed(&p, 1);
+        assert_int_equal(heap_free_run(&heap, &p, 1, "free"), 0);
+        assert_int_equal(heap.spans.cached_count, refuses); /* where nobody takes it */
+        assert_int_equal(sound_heap(NULL), 0);
+    }
+    assert_int_equal(fake_os.mapped, 0);
+}
+
+static void blocks_of_others_are_left_in_a_run(void **state)
+{
+    (void)state;
+    static struct heap other_heap;
+    memset(&other_heap, 0, sizeof other_heap);
+    void *mine[RUN];
+    void *theirs[RUN];
+    void *mixed[2 * RUN];
+    heap_allocate_run(&heap, RUN_GROSS, mine, RUN);
+    heap_allocate_run(&other_heap, RUN_GROSS, theirs, RUN);
+    for (size_t i = 0; i < RUN; i++) {
+        mixed[2 * i] = mine[i];
+        mixed[2 * i + 1] = theirs[i];
+    }
+    mark_freed(mixed, 2 * RUN);
+    assert_int_equal(heap_free_run(&heap, mixed, 2 * RUN, "free"), RUN);
+    assert_memory_equal(mixed, theirs, sizeof theirs);
+    assert_int_equal(heap_free_run(&other_heap, mixed, RUN, "free"), 0);
+    assert_int_equal(heap_check(&other_heap, NULL), 0);
+    assert_int_equal(other_heap.spans.cached_count, 1);
+}
+
+static void heaps_do_not_know_each_other(void **state)
+{
+    (void)state;
+    static struct heap other_heap;
+    memset(&other_heap, 0, sizeof other_heap);
+    char *mine = heap_allocate(&heap, 100);
+    char *theirs = heap_allocate(&other_heap, 100);
+    assert_ptr_not_equal(span_of(mine), span_of(theirs));
+    assert_ptr_equal(span_of(theirs)->heap, &other_heap);
+    heap_free(&other_heap, theirs, "free");
+    assert_int_equal(heap.spans.count, 1);
+    assert_int_equal(heap_check(&other_heap, NULL), 0);
 }
 
 #define HEAP_TEST(name) cmocka_unit_test_setup_teardown(name, fresh_heap, sound_heap)
@@ -355,6 +800,15 @@ int main(void)
         HEAP_TEST(edge_of_a_span_does_not_map_each_time),
         HEAP_TEST(a_refused_unmap_keeps_the_heap_sound),
         HEAP_TEST(heap_grows_in_larger_spans),
+        HEAP_TEST(large_heaps_grow_by_huge_pages),
+        HEAP_TEST(refused_trims_of_huge_pages_lose_nothing),
+        HEAP_TEST(without_a_huge_page_a_small_span_does),
+        HEAP_TEST(a_block_as_large_as_a_huge_page),
+        HEAP_TEST(no_more_empty_spans_are_kept_than_should_be),
+        HEAP_TEST(a_kept_span_is_stretched_for_a_larger_block),
+        HEAP_TEST(the_largest_kept_span_is_stretched),
+        HEAP_TEST(the_smallest_kept_span_that_suffices_serves),
+        HEAP_TEST(a_kept_span_that_cannot_be_trimmed_serves_whole),
         HEAP_TEST(small_blocks_do_not_pin_large_spans),
         HEAP_TEST(refuses_what_overflows),
         HEAP_TEST(resize_grows_into_the_block_behind),
@@ -365,9 +819,24 @@ int main(void)
         HEAP_TEST(large_block_gives_pages_back_when_it_shrinks),
         HEAP_TEST(large_block_grows_without_a_copy),
         HEAP_TEST(aligned_blocks_leave_no_odd_rests),
-        HEAP_TEST(every_failing_map_leaves_the_heap_sound),
         HEAP_TEST(no_memory_is_null_and_enomem),
-        HEAP_TEST(model),
+        HEAP_TEST(blocks_of_many_gigabytes),
+        HEAP_TEST(aligned_blocks_of_many_megabytes),
+        HEAP_TEST(a_huge_span_that_is_refused_is_of_use),
+        HEAP_TEST(a_run_is_that_many_blocks),
+        HEAP_TEST(a_run_does_not_map_for_more_than_one),
+        HEAP_TEST(a_run_fills_holes),
+        HEAP_TEST(loose_blocks_are_merged_when_they_are_needed),
+        HEAP_TEST(spans_whose_blocks_are_all_loose_are_empty),
+        HEAP_TEST(the_last_free_meets_loose_blocks),
+        HEAP_TEST(as_many_spans_are_merged_as_it_takes),
+        HEAP_TEST(spans_with_loose_blocks_leave_the_list_from_any_place),
+        HEAP_TEST(any_number_of_loose_blocks_is_merged),
+        HEAP_TEST(small_rests_are_used_before_loose_blocks_are_merged),
+        HEAP_TEST(loose_blocks_are_merged_before_large_memory_is_cut),
+        HEAP_TEST(a_large_span_goes_back_when_all_is_loose),
+        HEAP_TEST(blocks_of_others_are_left_in_a_run),
+        HEAP_TEST(heaps_do_not_know_each_other),
     };
     return cmocka_run_group_tests_name("heap", tests, NULL, NULL);
 }

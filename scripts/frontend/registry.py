@@ -14,13 +14,13 @@ from frontend import elf
 from frontend.failure import Failure
 from frontend.paths import build_folder, built, shown
 
-DEFAULT = ("span", "glibc", "jemalloc")
+DEFAULT = ("span", "span-fast", "glibc", "jemalloc")
 FLOOR = "null"
 REFERENCE = "glibc"
 NEEDED_FUNCTIONS = ("malloc", "free", "calloc", "realloc")
 NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
-BUILT_HERE = {"span": "libspan.so", FLOOR: "libnull.so"}
+BUILT_HERE = {"span": "libspan.so", "span-fast": "libspan-fast.so", FLOOR: "libnull.so"}
 SONAMES = {
     "jemalloc": ("libjemalloc.so.2",),
     "mimalloc": ("libmimalloc.so.2", "libmimalloc.so"),
@@ -37,13 +37,14 @@ TWINS = {
 }
 NOTES = {
     "span": "ours, poisons what is freed",
+    "span-fast": "ours, tuned: no poison, freed blocks kept in front",
     "glibc": "the C library's own",
     "scudo": "hardened",
     "jemalloc-junk": "twin of span: poisons what is freed",
     "glibc-perturb": "twin of span: poisons, thread cache off",
     FLOOR: "no allocator: the floor of the harness",
 }
-NAMES = ("span", "glibc", *SONAMES, "scudo", *TWINS, FLOOR)
+NAMES = ("span", "span-fast", "glibc", *SONAMES, "scudo", *TWINS, FLOOR)
 
 
 @dataclass(frozen=True)

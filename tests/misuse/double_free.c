@@ -1,4 +1,8 @@
-/* span: free(0xADDRESS): double free */
+/*
+ * A block is freed twice in a row.
+ * both builds: certain
+ * span: free(0xADDRESS): double free
+ */
 #include <stdlib.h>
 
 int main(void)

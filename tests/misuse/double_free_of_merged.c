@@ -1,4 +1,8 @@
-/* span: free(0xADDRESS): double free */
+/*
+ * A block is freed again after it was merged with the free block in front of it.
+ * both builds: certain
+ * span: free(0xADDRESS): double free
+ */
 #include <stdlib.h>
 
 int main(void)

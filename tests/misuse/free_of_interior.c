@@ -1,4 +1,8 @@
-/* span: free(0xADDRESS): not a block of ours, or its header was overwritten */
+/*
+ * A pointer into a block, with text in front of it, is freed.
+ * both builds: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +10,7 @@ int main(void)
 {
     char *volatile p = malloc(100);
     memset(p, 'x', 100);
-    free(p + 32);
+    p += 32;
+    free(p);
     return 0;
 }

@@ -1,4 +1,8 @@
-/* span: free(0xADDRESS): not a block of ours, or its header was overwritten */
+/*
+ * A pointer to static memory is freed.
+ * both builds: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
 #include <stdlib.h>
 
 static _Alignas(16) char memory[128];

@@ -1,4 +1,8 @@
-/* span: realloc(0xADDRESS): used after it was freed */
+/*
+ * A freed block is given to realloc.
+ * both builds: certain
+ * span: realloc(0xADDRESS): used after it was freed
+ */
 #include <stdlib.h>
 
 int main(void)

@@ -1,0 +1,24 @@
+/*
+ * The two builds of the allocator, and everything in which they differ: libspan keeps each sentence
+ * of the design, libspan-fast (compiled with SPAN_FAST=1) bends those that cost time. What each
+ * difference buys is measured in docs/allocator.md.
+ */
+#ifndef ALLOCATOR_BUILD_H
+#define ALLOCATOR_BUILD_H
+
+#ifndef SPAN_FAST
+#define SPAN_FAST 0
+#endif
+
+enum {
+    /* Payloads of freed blocks are overwritten. */
+    BUILD_POISONS = !SPAN_FAST,
+    /* Headers of 8 bytes (block_packed.h) instead of 16 (block_plain.h). */
+    BUILD_PACKS_HEADERS = SPAN_FAST,
+    /* Empty spans that a heap keeps. */
+    BUILD_SPANS_KEPT = SPAN_FAST ? 16 : 1,
+    /* Heaps that threads share out among themselves. */
+    BUILD_HEAPS = SPAN_FAST ? 16 : 1,
+};
+
+#endif

@@ -1,0 +1,166 @@
+/* Refilling, flushing and the size of fronts: see front.h. */
+#include "front.h"
+
+#include <string.h>
+
+enum {
+    FRONT_LIMIT_FIRST = 4,             /* blocks in a list that was used for the first time */
+    FRONT_LIMIT_MAX = 256,             /* and the most that it may hold */
+    FRONT_LIST_BYTES_MAX = 256 * 1024, /* of blocks in a list */
+    FRONT_ROOM_MIN = 1024 * 1024,      /* bytes of blocks that a front may always hold */
+    FRONT_ROOM_SHARE = 16,             /* and what part of its heap it may hold */
+    FRONT_FILL_BYTES = 4096,           /* taken from the heap at once; a page */
+    FRONT_FILL_MAX = 64,               /* blocks */
+};
+
+static size_t lists_gross(unsigned index)
+{
+    const unsigned exact = FRONT_EXACT_MAX / ALIGNMENT;
+    if (index <= exact)
+        return (size_t)index * ALIGNMENT;
+    unsigned above = index - exact;
+    unsigned doubling = above / FRONT_LISTS_A_DOUBLING;
+    size_t begin = (size_t)FRONT_EXACT_MAX << doubling;
+    return begin + above % FRONT_LISTS_A_DOUBLING * (begin / FRONT_LISTS_A_DOUBLING);
+}
+
+static void front_number_units(struct front *front)
+{
+    uint8_t list = FRONT_EXACT_MAX / ALIGNMENT;
+    for (size_t unit = FRONT_EXACT_MAX / FRONT_UNIT; unit <= FRONT_UNITS; unit++) {
+        if (front->lists[list].gross < unit * FRONT_UNIT)
+            list++;
+        bool exact = front->lists[list].gross == unit * FRONT_UNIT;
+        front->list_above[unit] = list;
+        front->list_below[unit] = exact ? list : list - 1;
+    }
+}
+
+struct front *front_new(struct guard *guard)
+{
+    bool locked = guard_lock(guard);
+    struct front *front = heap_allocate_zeroed(&guard->heap, sizeof *front);
+    guard_unlock(guard, locked);
+    if (!front)
+        return NULL;
+    front->guard = guard;
+    for (unsigned i = 0; i < FRONT_LISTS; i++)
+        front->lists[i].gross = (uint32_t)lists_gross(i);
+    front_number_units(front);
+    return front;
+}
+
+/* Brings the first `count` blocks of a list home, each to its own heap. */
+static void list_flush(struct front_list *list, size_t count)
+{
+    if (count == 0)
+        return;
+    size_t away = count;
+    while (away) {
+        struct block *block = block_from_payload(list->payloads[0]);
+        struct guard *guard = guard_of_heap(block_owner(block)->heap);
+        bool locked = guard_lock(guard);
+        away = heap_free_run(&guard->heap, list->payloads, away, "free");
+        guard_unlock(guard, locked);
+    }
+    list->count -= (uint16_t)count;
+    memmove(list->payloads, list->payloads + count, list->count * sizeof *list->payloads);
+}
+
+static void guarded_free(struct guard *guard, void *p)
+{
+    bool locked = guard_lock(guard);
+    heap_free(&guard->heap, p, "free");
+    guard_unlock(guard, locked);
+}
+
+void front_delete(struct front *front)
+{
+    for (unsigned i = 0; i < FRONT_LISTS; i++) {
+        struct front_list *list = &front->lists[i];
+        list_flush(list, list->count);
+        if (list->payloads)
+            guarded_free(front->guard, list->payloads);
+    }
+    guarded_free(front->guard, front);
+}
+
+static size_t limit_max(const struct front_list *list)
+{
+    size_t limit = FRONT_LIST_BYTES_MAX / list->gross;
+    return limit < FRONT_LIMIT_MAX ? limit : FRONT_LIMIT_MAX;
+}
+
+/* Bytes of blocks that a front may hold. */
+static size_t room_max(const struct heap *heap)
+{
+    size_t share = heap->spans.mapped / FRONT_ROOM_SHARE;
+    return share < FRONT_ROOM_MIN ? FRONT_ROOM_MIN : share;
+}
+
+/* Doubles the limit of a list, at most to `max`; false if it stays as it is. */
+static bool list_grow(struct front *front, struct front_list *list, size_t max)
+{
+    size_t limit = list->limit ? 2 * (size_t)list->limit : FRONT_LIMIT_FIRST;
+    if (limit > max)
+        limit = max;
+    if (limit <= list->limit)
+        return false;
+    struct guard *guard = front->guard;
+    size_t more = (limit - list->limit) * list->gross;
+    bool locked = guard_lock(guard);
+    void **payloads = front->room + more <= room_max(&guard->heap)
+                          ? heap_allocate(&guard->heap, limit * sizeof *payloads)
+                          : NULL;
+    if (payloads && list->payloads) {
+        memcpy(payloads, list->payloads, list->count * sizeof *payloads);
+        heap_free(&guard->heap, list->payloads, "free");
+    }
+    guard_unlock(guard, locked);
+    if (!payloads)
+        return false;
+    list->payloads = payloads;
+    list->limit = (uint16_t)limit;
+    front->room += more;
+    return true;
+}
+
+static size_t fill_of(const struct front_list *list)
+{
+    size_t fill = FRONT_FILL_BYTES / list->gross;
+    if (fill > FRONT_FILL_MAX)
+        fill = FRONT_FILL_MAX;
+    return fill;
+}
+
+void *front_refill(struct front *front, struct front_list *list)
+{
+    size_t fill = fill_of(list);
+    if (list->limit < 2 * fill)
+        list_grow(front, list, 2 * fill);
+    if (fill > list->limit / 2)
+        fill = list->limit / 2;
+    void *one;
+    void **payloads = fill > 1 ? list->payloads : &one;
+    struct guard *guard = front->guard;
+    bool locked = guard_lock(guard);
+    size_t count = heap_allocate_run(&guard->heap, list->gross, payloads, fill > 1 ? fill : 1);
+    guard_unlock(guard, locked);
+    if (count == 0)
+        return NULL;
+    for (size_t i = 0; i + 1 < count; i++)
+        block_mark(block_from_payload(payloads[i]), BLOCK_MAGIC_FRONT);
+    if (fill > 1)
+        list->count = (uint16_t)(count - 1);
+    return payloads[count - 1];
+}
+
+bool front_make_room(struct front *front, struct front_list *list)
+{
+    if (list_grow(front, list, limit_max(list)))
+        return true;
+    if (list->count == 0)
+        return false;
+    list_flush(list, (list->count + 1u) / 2);
+    return true;
+}

@@ -1,0 +1,49 @@
+/*
+ * Heaps behind mutexes, and what becomes of those in a fork. A mutex is left alone while the
+ * process has a single thread.
+ */
+#ifndef ALLOCATOR_GUARD_H
+#define ALLOCATOR_GUARD_H
+
+#include "heap.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/single_threaded.h>
+
+enum { GUARD_LINE = 64 }; /* bytes; guards of two threads share no cache line */
+
+struct guard {
+    _Alignas(GUARD_LINE) struct heap heap; /* first: guard_of_heap */
+    pthread_mutex_t mutex;
+    _Atomic unsigned fronts; /* threads that take their blocks from here */
+};
+
+/* All heaps of the process. */
+extern struct guard guards[BUILD_HEAPS];
+
+static inline struct guard *guard_of_heap(struct heap *heap)
+{
+    return (struct guard *)heap;
+}
+
+/* Locks the mutex, unless the calling thread has it: see guard.c. */
+bool guard_lock_threaded(struct guard *guard);
+
+/*
+ * Locks and unlocks; the bool is whether there was anything to lock, and belongs to the unlock: the
+ * answer of __libc_single_threaded may change to true before that (it never changes to false in
+ * between, since nothing in a heap starts threads).
+ */
+static inline bool guard_lock(struct guard *guard)
+{
+    return !__libc_single_threaded && guard_lock_threaded(guard);
+}
+
+static inline void guard_unlock(struct guard *guard, bool locked)
+{
+    if (locked)
+        pthread_mutex_unlock(&guard->mutex);
+}
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * Allocating at a multiple: cut out of a larger block, or in a span of its own, mapped such that
+ * the place is right.
+ */
+#include "heap_parts.h"
+#include "os.h"
+
+/* Where in a used block an aligned one of `gross` bytes begins: as far back as possible, and so
+   that what is left in front is a block or nothing. */
+static struct block *aligned_place(struct block *block, size_t align, size_t gross)
+{
+    uintptr_t start = (uintptr_t)block;
+    uintptr_t p = start + block_size(block) - gross + BLOCK_HEADER;
+    p &= ~(uintptr_t)(align - 1);
+    while (p - BLOCK_HEADER != start && p - BLOCK_HEADER - start < BLOCK_MIN)
+        p -= align;
+    return block_from_payload((void *)p);
+}
+
+/* Makes the first `front` bytes of a used block free, merged with a free block in front. */
+static void block_free_front(struct span *span, struct block *block, size_t front)
+{
+    if (block_prev_is_free(block)) {
+        block = block_before(block);
+        block_rebin(span, block, block_size(block) + front, "malloc");
+        return;
+    }
+    block_make_free(block, span, front, true);
+    bins_put(&span->bins, block);
+}
+
+/* The payload of a used block in a new span of its own, at a multiple of `align`; or NULL. */
+static void *heap_map_aligned(struct heap *heap, size_t align, size_t gross)
+{
+    struct block *block;
+    struct span *span = span_map_aligned(&heap->spans, align, gross, &block);
+    if (!span)
+        return NULL;
+    span->heap = heap;
+    if (!block) {
+        span_fill(span);
+        if (!span_unmap(&heap->spans, span))
+            heap_keep_span(heap, span);
+        errno = ENOMEM;
+        return NULL;
+    }
+    span->dedicated = true;
+    span->blkcount = 1;
+    size_t front = (size_t)((char *)block - (char *)span_first_block(span));
+    block_make_free(span_first_block(span), span, front, true);
+    bins_put(&span->bins, span_first_block(span));
+    block_make_used(block, span, (size_t)((char *)span_end(span) - (char *)block), false);
+    block_cut(span, block, gross, "malloc");
+    return block_payload(block);
+}
+
+void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request)
+{
+    bool fresh;
+    if (align <= ALIGNMENT)
+        return heap_allocate(heap, request);
+    if (!request_fits(align) || !request_fits(request) || !request_fits(align + request))
+        return NULL;
+    size_t gross = block_gross(request);
+    if (align >= os_page_size() && gross + align + BLOCK_MIN > BIN_LARGE)
+        return heap_map_aligned(heap, align, gross);
+    /* Room for any misalignment and for a smallest block in front of it. */
+    struct block *whole = heap_take(heap, gross + align + BLOCK_MIN, &fresh);
+    if (!whole)
+        return NULL;
+    struct span *span = block_owner(whole);
+    struct block *block = aligned_place(whole, align, gross);
+    size_t front = (size_t)((char *)block - (char *)whole);
+    if (front) {
+        block_make_used(block, span, block_size(whole) - front, false);
+        block_free_front(span, whole, front);
+    }
+    block_cut(span, block, gross, "malloc");
+    heap_file(heap, span);
+    return block_payload(block);
+}

@@ -1,0 +1,80 @@
+/*
+ * Empty spans that are kept: which of them serves a request, and how it is made to fit. How many
+ * are kept is span.c's to decide.
+ */
+#include "heap_parts.h"
+
+#include <string.h>
+
+void heap_keep_span(struct heap *heap, struct span *span)
+{
+    while (spans_are_too_many(&heap->spans, span->size) && spans_evict(&heap->spans, span->size))
+        continue;
+    heap_file_under(heap, span, -1);
+    span->dedicated = false;
+    span_keep(&heap->spans, span);
+}
+
+struct block *heap_find_kept(const struct heap *heap, size_t gross)
+{
+    struct block *best = NULL;
+    for (struct span *span = heap->spans.cached; span; span = span->filed_next) {
+        struct block *block = span_first_block(span);
+        size_t size = block_size(block);
+        /* Blocks are cut from the end, which must be in reach of the span's start. */
+        bool serves = size >= gross && size - gross <= BLOCK_DISTANCE_MAX - SPAN_HEADER;
+        if (serves && (!best || size < block_size(best)))
+            best = block;
+    }
+    return best;
+}
+
+/* A few small blocks must not hold what a large one left. */
+void heap_trim_kept(struct heap *heap, struct span *span, size_t size)
+{
+    if (span->size / 2 <= size)
+        return;
+    span_unkeep(&heap->spans, span);
+    block_unbin(span, span_first_block(span), "malloc");
+    span_trim(&heap->spans, span, size);
+    span_fill(span);
+    span_keep(&heap->spans, span);
+}
+
+/* The largest kept span that is smaller than `size` bytes, but no less than half of them. */
+static struct span *heap_find_stretchable(const struct heap *heap, size_t size)
+{
+    struct span *best = NULL;
+    for (struct span *span = heap->spans.cached; span; span = span->filed_next)
+        if (span->size < size && span->size >= size / 2 && (!best || span->size > best->size))
+            best = span;
+    return best;
+}
+
+/* Makes a kept span as large as `gross` bytes need: what it has need not be faulted in again. All
+   of it as one free block, no longer kept; or NULL. */
+static struct block *heap_stretch_kept(struct heap *heap, size_t gross)
+{
+    size_t size = span_size_for(gross);
+    struct span *span = heap_find_stretchable(heap, size);
+    if (!span)
+        return NULL;
+    span_unkeep(&heap->spans, span);
+    struct span *stretched = span_remap(&heap->spans, span, size);
+    if (!stretched) {
+        span_keep(&heap->spans, span);
+        return NULL;
+    }
+    memset(&stretched->bins, 0, sizeof stretched->bins);
+    span_fill(stretched);
+    return span_first_block(stretched);
+}
+
+/* A kept span waits for the next block of its size: a smaller one would have it mapped again. */
+struct block *heap_find_kept_large(struct heap *heap, size_t gross)
+{
+    struct block *block = heap_find_kept(heap, gross);
+    if (block && block_size(block) / 2 <= gross)
+        return block;
+    return block ? NULL : heap_stretch_kept(heap, gross);
+}

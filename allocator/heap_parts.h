@@ -1,0 +1,197 @@
+/*
+ * What the parts of the heap share, and nobody else but check.c sees. Each part uses those above it
+ * in this list:
+ *
+ *     heap_kept.c     empty spans that are kept, and large blocks served from them
+ *     heap_free.c     checks of what the program passes in, merging with neighbours, release
+ *     heap_loose.c    blocks that are freed now and merged later
+ *     heap.c          finding free memory, growing, allocating
+ *     heap_aligned.c  allocating at a multiple
+ *     heap_resize.c   growing and shrinking in place, or elsewhere
+ *
+ * Inline is what runs in nearly every malloc and free. `function` is the standard function that a
+ * fatal message names.
+ */
+#ifndef ALLOCATOR_HEAP_PARTS_H
+#define ALLOCATOR_HEAP_PARTS_H
+
+#include "heap.h"
+#include "misuse.h"
+
+#include <errno.h>
+
+/* false, with errno set: no block can be that large. */
+static inline bool request_fits(size_t request)
+{
+    if (request <= BLOCK_REQUEST_MAX)
+        return true;
+    errno = ENOMEM;
+    return false;
+}
+
+/* The bin that a span is to be filed under; -1: none. */
+static inline int heap_filing_bin(const struct span *span)
+{
+    if (span->dedicated || span->cached)
+        return -1;
+    return bins_highest(&span->bins);
+}
+
+/* Files the span under `bin`; -1: takes it out of the files. */
+static inline void heap_file_under(struct heap *heap, struct span *span, int bin)
+{
+    if (__builtin_expect(bin == span->filed_bin, 1))
+        return;
+    if (span->filed_bin >= 0) {
+        if (span->filed_next)
+            span->filed_next->filed_prev = span->filed_prev;
+        if (span->filed_prev)
+            span->filed_prev->filed_next = span->filed_next;
+        else
+            heap->filed[span->filed_bin] = span->filed_next;
+        if (!heap->filed[span->filed_bin])
+            heap->filed_map &= ~(UINT64_C(1) << span->filed_bin);
+    }
+    span->filed_bin = bin;
+    if (bin < 0)
+        return;
+    span->filed_prev = NULL;
+    span->filed_next = heap->filed[bin];
+    if (span->filed_next)
+        span->filed_next->filed_prev = span;
+    heap->filed[bin] = span;
+    heap->filed_map |= UINT64_C(1) << bin;
+}
+
+/* Files the span where it belongs; to be called after any change of its bins or its role. */
+static inline void heap_file(struct heap *heap, struct span *span)
+{
+    heap_file_under(heap, span, heap_filing_bin(span));
+}
+
+/* Puts the span into the list of those that have loose blocks. */
+static inline void heap_note_loose(struct heap *heap, struct span *span)
+{
+    span->loose_prev = NULL;
+    span->loose_next = heap->loose;
+    if (heap->loose)
+        heap->loose->loose_prev = span;
+    heap->loose = span;
+}
+
+/* Takes the span out of that list, if it is there, and forgets which of its blocks are loose. */
+static inline void heap_forget_loose(struct heap *heap, struct span *span)
+{
+    if (!span->loose)
+        return;
+    if (span->loose_next)
+        span->loose_next->loose_prev = span->loose_prev;
+    if (span->loose_prev)
+        span->loose_prev->loose_next = span->loose_next;
+    else
+        heap->loose = span->loose_next;
+    span->loose = NULL;
+    span->loose_count = 0;
+}
+
+/* A link of a free block that a write after free has hit is hardly one into the same span. Blocks
+   that it names are not looked at: that would cost a cache miss in each malloc and free. */
+static inline bool link_is_possible(struct span *span, struct block *link)
+{
+    return !link || (span_holds(span, link) && (uintptr_t)block_payload(link) % ALIGNMENT == 0);
+}
+
+static inline bool links_hold(struct span *span, const struct block *block)
+{
+    return link_is_possible(span, block->next) && link_is_possible(span, block->prev) &&
+           (block->prev || span->bins.first[bin_of(block_size(block))] == block);
+}
+
+static inline void links_check(struct span *span, struct block *block, const char *function)
+{
+    if (__builtin_expect(!links_hold(span, block), 0))
+        misuse_abort(function, block_payload(block), "free block was written to");
+}
+
+/* Takes a free block out of its bin; fatal if its links are impossible. */
+static inline void block_unbin(struct span *span, struct block *block, const char *function)
+{
+    links_check(span, block, function);
+    bins_take(&span->bins, block);
+}
+
+/* Gives a free block a new size, and so perhaps another bin; fatal as above. */
+static inline void block_rebin(struct span *span, struct block *block, size_t gross,
+                               const char *function)
+{
+    if (bin_of(gross) != bin_of(block_size(block)))
+        links_check(span, block, function);
+    bins_resize(&span->bins, block, gross);
+}
+
+/* Tells the block after `block`, if there is one, whether `block` is used. */
+static inline void block_tell_next(struct span *span, struct block *block, bool used)
+{
+    struct block *next = block_after(block);
+    if (next != span_end(span))
+        block_set_prev_used(next, used);
+}
+
+/* What is left of `room` bytes when `gross` of them are taken: enough for a block, or 0, and then
+   all of it is to be taken. */
+static inline size_t block_rest(size_t room, size_t gross)
+{
+    return room - gross < BLOCK_MIN ? 0 : room - gross;
+}
+
+/* heap_kept.c */
+
+/* Keeps a span without used blocks, all of it one free block in its bin; others go back to the
+   system if they are too many then. */
+void heap_keep_span(struct heap *heap, struct span *span);
+
+/* The free block of the smallest kept span that has `gross` bytes; NULL if none has. The span stays
+   kept. */
+struct block *heap_find_kept(const struct heap *heap, size_t gross);
+
+/* The same for a block that uses most of it, which the caller must take: where no kept span has the
+   bytes, one may have been enlarged to them, and is kept no longer. */
+struct block *heap_find_kept_large(struct heap *heap, size_t gross);
+
+/* Gives back what a kept span has beyond `size` bytes, if that is most of it. */
+void heap_trim_kept(struct heap *heap, struct span *span, size_t size);
+
+/* heap_free.c */
+
+/* Ends the program: the magic of the block is not the one that it should have. */
+_Noreturn void block_is_wrong(const struct block *block, void *p, const char *function);
+
+/* The free block in front of a block that says there is one; fatal if there is none. */
+struct block *block_before_checked(struct span *span, struct block *block, const char *function);
+
+/* Cuts what a used block has beyond `gross` off its end and puts it into the span's bins, merged
+   with a free block behind it. The block stays as it is if no block can be there. */
+void block_cut(struct span *span, struct block *block, size_t gross, const char *function);
+
+/* Frees a used block that was checked, and whatever else of its span goes with it: the span may be
+   returned to the system. */
+void heap_release(struct heap *heap, struct block *block, const char *function);
+
+/* Makes a span empty whose used blocks are all loose: it is kept or returned to the system. */
+void heap_empty_span(struct heap *heap, struct span *span);
+
+/* heap_loose.c */
+
+/* Merges the loose blocks of one span with their neighbours; there must be such a span. */
+void heap_merge_loose(struct heap *heap);
+
+/* heap.c */
+
+/* A used block of at least `gross` bytes; NULL without memory. *fresh if its payload is zero pages
+   that nobody touched. */
+struct block *heap_take(struct heap *heap, size_t gross, bool *fresh);
+
+/* Takes `gross` bytes from the end of a free block, or all of it where too little would be left. */
+struct block *heap_carve(struct heap *heap, struct block *block, size_t gross);
+
+#endif

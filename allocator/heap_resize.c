@@ -1,0 +1,183 @@
+/*
+ * Resizing: in place where the block or a free neighbour allows it; a block of a dedicated span
+ * with its span; else by moving the contents. What a block has room for is told here, too.
+ */
+#include "heap_parts.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Frees the end of a used block, if it is large enough to be one. */
+static void block_shrink(struct span *span, struct block *block, size_t gross, const char *function)
+{
+    size_t rest = block_size(block) - gross;
+    if (rest < BLOCK_MIN)
+        return;
+    if (BUILD_POISONS)
+        memset((char *)block + gross, BLOCK_POISON, rest);
+    block_cut(span, block, gross, function);
+}
+
+/* Makes a used block larger by a free one behind it. NULL if there is not enough. */
+static struct block *block_grow_behind(struct span *span, struct block *block, size_t gross,
+                                       const char *function)
+{
+    struct block *next = block_after(block);
+    if (next == span_end(span) || !block_is_free(next))
+        return NULL;
+    size_t room = block_size(block) + block_size(next);
+    if (room < gross)
+        return NULL;
+    block_unbin(span, next, function);
+    block_set_size(block, room);
+    block_tell_next(span, block, true);
+    block_cut(span, block, gross, function);
+    return block;
+}
+
+/*
+ * Makes a used block larger by the free one in front of it (and one behind it), which is where
+ * free space is in a span that is served from the end. The contents move towards the front, the
+ * rest stays free in front of the block. NULL if there is not enough.
+ */
+static struct block *block_grow_before(struct span *span, struct block *block, size_t gross,
+                                       const char *function)
+{
+    if (!block_prev_is_free(block))
+        return NULL;
+    struct block *before = block_before_checked(span, block, function);
+    struct block *next = block_after(block);
+    bool takes_next = next != span_end(span) && block_is_free(next);
+    size_t room = block_size(before) + block_size(block) + (takes_next ? block_size(next) : 0);
+    if (room < gross)
+        return NULL;
+    size_t rest = block_rest(room, gross);
+    if (takes_next)
+        block_unbin(span, next, function);
+    if (!rest)
+        block_unbin(span, before, function);
+    struct block *moved = block_at(before, rest);
+    memmove(block_payload(moved), block_payload(block), block_payload_size(block));
+    if (rest)
+        block_rebin(span, before, rest, function);
+    block_make_used(moved, span, room - rest, rest == 0);
+    block_tell_next(span, moved, true);
+    return moved;
+}
+
+/* The same contents in a new block. */
+static void *heap_move(struct heap *heap, struct block *block, size_t request, const char *function)
+{
+    void *p = heap_allocate(heap, request);
+    if (!p)
+        return NULL;
+    size_t kept = block_payload_size(block);
+    memcpy(p, block_payload(block), kept < request ? kept : request);
+    heap_free(heap, block_payload(block), function);
+    return p;
+}
+
+/* Makes the block of a dedicated span smaller and gives the pages behind it back. */
+static void dedicated_trim(struct heap *heap, struct span *span, struct block *block, size_t gross,
+                           const char *function)
+{
+    struct block *end = block_after(block);
+    if (end != span_end(span)) {
+        assert(block_is_free(end) && block_after(end) == span_end(span) && "one block a span");
+        block_unbin(span, end, function);
+        block_set_size(block, block_size(block) + block_size(end));
+    }
+    span_trim(&heap->spans, span, (size_t)((char *)block - (char *)span) + gross);
+    block_set_size(block, (size_t)((char *)span_end(span) - (char *)block));
+    block_shrink(span, block, gross, function);
+}
+
+/* Makes the block of a dedicated span smaller: its payload. */
+static void *dedicated_shrink(struct heap *heap, struct block *block, size_t request,
+                              const char *function)
+{
+    size_t gross = block_gross(request);
+    /* A block that is no longer large goes to the others, or its span would hold only it. */
+    void *moved = gross <= BIN_LARGE ? heap_move(heap, block, request, function) : NULL;
+    if (moved)
+        return moved;
+    dedicated_trim(heap, block_owner(block), block, gross, function);
+    return block_payload(block);
+}
+
+/* Moves the block of a dedicated span to a kept one: to copy bytes is cheaper than to have pages
+   faulted in. */
+static struct block *dedicated_move(struct heap *heap, struct block *block, struct block *kept,
+                                    size_t gross)
+{
+    block_owner(kept)->dedicated = true;
+    struct block *moved = heap_carve(heap, kept, gross);
+    memcpy(block_payload(moved), block_payload(block), block_payload_size(block));
+    heap_release(heap, block, "realloc");
+    return moved;
+}
+
+/*
+ * Makes the block of a dedicated span larger by enlarging the span: the system moves pages, not
+ * bytes, so that a growing buffer is not copied each time. NULL if there is no memory.
+ */
+static struct block *dedicated_grow(struct heap *heap, struct span *span, struct block *block,
+                                    size_t gross)
+{
+    size_t offset = (size_t)((char *)block - (char *)span);
+    struct block *kept = heap_find_kept(heap, gross);
+    if (kept && block_size(kept) / 2 <= gross)
+        return dedicated_move(heap, block, kept, gross);
+    struct span *moved =
+        span_remap(&heap->spans, span, span_size_for(offset - SPAN_HEADER + gross));
+    if (!moved)
+        return NULL;
+    memset(&moved->bins, 0, sizeof moved->bins); /* they named blocks where the span was */
+    size_t front = offset - SPAN_HEADER;
+    if (front) {
+        block_make_free(span_first_block(moved), moved, front, true);
+        bins_put(&moved->bins, span_first_block(moved));
+    }
+    block = block_at((struct block *)moved, offset);
+    block_make_used(block, moved, (size_t)((char *)span_end(moved) - (char *)block), front == 0);
+    block_cut(moved, block, gross, "realloc");
+    return block;
+}
+
+/* Makes a used block larger: its payload, elsewhere if need be. NULL without memory. */
+static void *heap_enlarge(struct heap *heap, struct block *block, size_t request,
+                          const char *function)
+{
+    struct span *span = block_owner(block);
+    size_t gross = block_gross(request);
+    struct block *grown = block_grow_behind(span, block, gross, function);
+    if (!grown)
+        grown = block_grow_before(span, block, gross, function);
+    if (!grown && span->dedicated)
+        grown = dedicated_grow(heap, span, block, gross);
+    if (!grown)
+        return heap_move(heap, block, request, function);
+    heap_file(heap, block_owner(grown));
+    return block_payload(grown);
+}
+
+void *heap_resize(struct heap *heap, void *p, size_t request, const char *function)
+{
+    struct block *block = heap_block_checked(p, BLOCK_MAGIC_USED, function);
+    struct span *span = block_owner(block);
+    if (!request_fits(request))
+        return NULL;
+    size_t gross = block_gross(request);
+    if (gross > block_size(block))
+        return heap_enlarge(heap, block, request, function);
+    if (span->dedicated)
+        return dedicated_shrink(heap, block, request, function);
+    block_shrink(span, block, gross, function);
+    heap_file(heap, span);
+    return p;
+}
+
+size_t heap_usable_size(void *p, const char *function)
+{
+    return block_payload_size(heap_block_checked(p, BLOCK_MAGIC_USED, function));
+}

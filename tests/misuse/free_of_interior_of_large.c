@@ -1,0 +1,16 @@
+/*
+ * A pointer into a block of many pages is freed.
+ * both builds: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <stdlib.h>
+
+enum { BYTES = 8 << 20 };
+
+int main(void)
+{
+    char *volatile p = malloc(BYTES);
+    free(p + BYTES / 2);
+    free(p);
+    return 0;
+}

@@ -1,0 +1,13 @@
+/*
+ * A pointer into a block of zeros is freed.
+ * both builds: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <stdlib.h>
+
+int main(void)
+{
+    char *volatile p = calloc(1, 100);
+    free(p + 32);
+    return 0;
+}

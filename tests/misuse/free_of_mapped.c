@@ -1,0 +1,17 @@
+/*
+ * A pointer into memory from mmap is freed.
+ * both builds: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { BYTES = 1 << 20 };
+
+int main(void)
+{
+    char *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *volatile p = memory + BYTES / 2;
+    free(p);
+    return 0;
+}

@@ -1,0 +1,14 @@
+/*
+ * A pointer to the stack is freed.
+ * both builds: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <stdlib.h>
+
+int main(void)
+{
+    _Alignas(16) char memory[128] = {0};
+    char *volatile p = memory + 64;
+    free(p);
+    return 0;
+}

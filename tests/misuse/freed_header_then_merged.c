@@ -1,0 +1,25 @@
+/*
+ * Text over the 16 bytes in front of a freed small block, then its neighbours are freed.
+ * default: certain
+ * span: free(0xADDRESS): block behind it was overwritten
+ * fast: not detected
+ */
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCKS = 4000, BYTES = 112 };
+
+int main(void)
+{
+    /* Every second block stays in use: the free ones are not merged. */
+    void *volatile blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++)
+        blocks[i] = malloc(BYTES);
+    for (int i = 0; i < BLOCKS; i += 2)
+        free(blocks[i]);
+    memset((char *)blocks[BLOCKS / 2] - 16, 'x', 16);
+    /* Its neighbours are freed, with which it is merged. */
+    for (int i = BLOCKS / 2 + 1; i < BLOCKS; i += 2)
+        free(blocks[i]);
+    return 0;
+}

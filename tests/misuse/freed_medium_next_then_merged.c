@@ -1,0 +1,24 @@
+/*
+ * Text over the first 8 bytes of a freed block of 40 kB, then its neighbours are freed.
+ * both builds: certain
+ * span: free(0xADDRESS): free block was written to
+ */
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCKS = 40, BYTES = 40000 };
+
+int main(void)
+{
+    /* Every second block stays in use: the free ones are not merged. */
+    void *volatile blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++)
+        blocks[i] = malloc(BYTES);
+    for (int i = 0; i < BLOCKS; i += 2)
+        free(blocks[i]);
+    memset(blocks[BLOCKS / 2], 'x', 8);
+    /* Its neighbours are freed, with which it is merged. */
+    for (int i = BLOCKS / 2 + 1; i < BLOCKS; i += 2)
+        free(blocks[i]);
+    return 0;
+}

@@ -1,0 +1,17 @@
+/*
+ * The 4 bytes in front of a block are overwritten with -1.
+ * both builds: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <stdlib.h>
+#include <string.h>
+
+int main(void)
+{
+    char *volatile p = malloc(112);
+    void *keeps_the_span = malloc(112);
+    memset(p - 4, 0xff, 4);
+    free(p);
+    free(keeps_the_span);
+    return 0;
+}

@@ -1,0 +1,17 @@
+/*
+ * The 16 bytes in front of a block are overwritten with text.
+ * both builds: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <stdlib.h>
+#include <string.h>
+
+int main(void)
+{
+    char *volatile p = malloc(112);
+    void *keeps_the_span = malloc(112);
+    memset(p - 16, 'x', 16);
+    free(p);
+    free(keeps_the_span);
+    return 0;
+}

@@ -1,0 +1,20 @@
+/*
+ * A block is written 16 letters past its end, then both are freed.
+ * default: likely
+ * span: free(0xADDRESS): block behind it was overwritten
+ * fast: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include "neighbours.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    struct neighbours pair = neighbours_new();
+    memset(pair.p + pair.size, argc > 1 ? 'a' + atoi(argv[1]) % 26 : 'x', 16);
+    free(pair.p);
+    free(pair.behind);
+    return 0;
+}

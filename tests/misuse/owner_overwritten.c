@@ -1,0 +1,19 @@
+/*
+ * The 4 bytes that lie 8 to 4 in front of a block are overwritten with text.
+ * default: certain
+ * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ * fast: certain
+ * span: free(0xADDRESS): header was overwritten
+ */
+#include <stdlib.h>
+#include <string.h>
+
+int main(void)
+{
+    char *volatile p = malloc(112);
+    void *keeps_the_span = malloc(112);
+    memset(p - 8, 'q', 4);
+    free(p);
+    free(keeps_the_span);
+    return 0;
+}

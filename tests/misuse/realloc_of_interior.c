@@ -1,0 +1,16 @@
+/*
+ * A pointer into a block, with text in front of it, is given to realloc.
+ * both builds: certain
+ * span: realloc(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <stdlib.h>
+#include <string.h>
+
+int main(void)
+{
+    char *volatile p = malloc(100);
+    memset(p, 'x', 100);
+    p += 32;
+    p = realloc(p, 200);
+    return 0;
+}

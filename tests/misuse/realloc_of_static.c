@@ -1,0 +1,15 @@
+/*
+ * A pointer to static memory is given to realloc.
+ * both builds: certain
+ * span: realloc(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <stdlib.h>
+
+static _Alignas(16) char memory[128];
+
+int main(void)
+{
+    char *volatile p = memory + 64;
+    p = realloc(p, 200);
+    return 0;
+}

@@ -1,0 +1,15 @@
+/*
+ * A pointer to static memory is given to malloc_usable_size.
+ * both builds: certain
+ * span: malloc_usable_size(0xADDRESS): not a block of ours, or its header was overwritten
+ */
+#include <malloc.h>
+#include <stdlib.h>
+
+static _Alignas(16) char memory[128];
+
+int main(void)
+{
+    char *volatile p = memory + 64;
+    return malloc_usable_size(p) == 0;
+}

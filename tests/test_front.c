@@ -1,0 +1,305 @@
+/*
+ * Fronts, which only the tuned build has: which list serves which request, refilling, room, and the
+ * way home. Threads and what they hand each other are test_threads.c's business.
+ */
+#include "allocator/check.h"
+#include "allocator/front.h"
+#include "cmocka_all.h"
+#include "fake_os.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct guard *const guard = &guards[0];
+
+/* Empty heaps behind all guards. */
+static int fresh_guards(void **state)
+{
+    (void)state;
+    for (int i = 0; i < BUILD_HEAPS; i++)
+        memset(&guards[i].heap, 0, sizeof guards[i].heap);
+    fake_os_reset();
+    return 0;
+}
+
+static int sound_guard(void **state)
+{
+    (void)state;
+    return heap_check(&guard->heap, NULL) ? -1 : 0;
+}
+
+static struct front *new_front(void)
+{
+    struct front *front = front_new(guard);
+    assert_non_null(front);
+    return front;
+}
+
+/* Blocks in use by the heap's count. */
+static size_t used_blocks(void)
+{
+    size_t used = 0;
+    for (struct span *span = guard->heap.spans.first; span; span = span->next)
+        used += span->blkcount;
+    return used;
+}
+
+static unsigned index_of(const struct front *front, const struct front_list *list)
+{
+    assert_true(list >= front->lists && list < front->lists + FRONT_LISTS);
+    return (unsigned)(list - front->lists);
+}
+
+static void lists_are_ordered_by_size(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    unsigned last = index_of(front, front_list_of(front, BLOCK_MIN));
+    for (size_t gross = BLOCK_MIN; gross <= FRONT_GROSS_MAX; gross += ALIGNMENT) {
+        unsigned list = index_of(front, front_list_of(front, gross));
+        assert_true(list == last || list == last + 1);
+        last = list;
+    }
+    front_delete(front);
+}
+
+static void any_block_of_a_list_serves_any_request_for_it(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    size_t least[FRONT_LISTS] = {0}; /* gross sizes that may be put into the list */
+    for (size_t gross = FRONT_GROSS_MAX; gross >= BLOCK_MIN; gross -= ALIGNMENT)
+        least[index_of(front, front_list_of(front, gross))] = gross;
+    for (size_t request = 0; request <= FRONT_REQUEST_MAX; request++) {
+        struct front_list *list = front_list_for(front, request);
+        size_t gross = block_gross(request);
+        assert_true(least[index_of(front, list)] >= gross);
+        assert_true(list->gross >= gross && list->gross <= least[index_of(front, list)]);
+        /* And little is given away: an eighth and a granule. */
+        assert_true(list->gross <= gross + gross / 8 + ALIGNMENT);
+    }
+    front_delete(front);
+}
+
+static void blocks_from_the_heap_are_what_their_list_promises(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    for (size_t request = 0; request <= FRONT_REQUEST_MAX; request = request * 3 / 2 + 1) {
+        struct front_list *list = front_list_for(front, request);
+        if (list->count)
+            continue;
+        void *p = front_refill(front, list);
+        assert_non_null(p);
+        assert_true(heap_usable_size(p, "test") >= request);
+        assert_true(list->count <= list->limit);
+        for (unsigned i = 0; i < list->count; i++) {
+            struct block *block = block_from_payload(list->payloads[i]);
+            assert_int_equal(block_magic(block), BLOCK_MAGIC_FRONT);
+            assert_true(block_size(block) >= block_gross(request));
+        }
+        heap_free(&guard->heap, p, "free");
+        assert_int_equal(heap_check(&guard->heap, NULL), 0);
+    }
+    front_delete(front);
+}
+
+static void nothing_is_left_when_a_front_goes(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    for (size_t request = 0; request <= FRONT_REQUEST_MAX; request += 500) {
+        struct front_list *list = front_list_for(front, request);
+        if (!list->count)
+            heap_free(&guard->heap, front_refill(front, list), "free");
+    }
+    assert_true(used_blocks() > 10);
+    front_delete(front);
+    assert_int_equal(used_blocks(), 0);
+}
+
+/* Frees blocks of a size into the front, as long as it makes room; how many it holds in the end. */
+static size_t fill_list(struct front *front, size_t request, size_t blocks)
+{
+    struct front_list *list = front_list_for(front, request);
+    for (size_t i = 0; i < blocks; i++) {
+        void *p = heap_allocate(&guard->heap, request);
+        if (list->count == list->limit && !front_make_room(front, list)) {
+            heap_free(&guard->heap, p, "free");
+            continue;
+        }
+        assert_true(list->count < list->limit);
+        block_mark(block_from_payload(p), BLOCK_MAGIC_FRONT);
+        list->payloads[list->count++] = p;
+    }
+    return list->count;
+}
+
+/* Bytes of blocks in the lists; `could`: that they have room for. */
+static size_t bytes_held(const struct front *front, size_t *could)
+{
+    size_t held = 0;
+    *could = 0;
+    for (unsigned i = 0; i < FRONT_LISTS; i++) {
+        const struct front_list *list = &front->lists[i];
+        assert_true(list->count <= list->limit);
+        held += list->count * (size_t)list->gross;
+        *could += list->limit * (size_t)list->gross;
+    }
+    return held;
+}
+
+/* From front.c; the numbers are decisions, not consequences. */
+enum { LIMIT_MAX = 256, LIST_BYTES_MAX = 256 << 10, ROOM_MIN = 1 << 20, ROOM_SHARE = 16 };
+
+static void a_list_is_bounded_in_number_and_bytes(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    while (guard->heap.spans.mapped < 64 << 20) /* the share of the heap is no bound */
+        assert_non_null(heap_allocate(&guard->heap, 1 << 20));
+    for (size_t request = 16; request <= FRONT_REQUEST_MAX; request = request * 5 / 2) {
+        size_t gross = front_list_for(front, request)->gross;
+        fill_list(front, request, 1000);
+        size_t limit = front_list_for(front, request)->limit;
+        assert_true(limit <= LIMIT_MAX && limit * gross <= LIST_BYTES_MAX);
+        assert_true(limit == LIMIT_MAX || (limit + 1) * gross > LIST_BYTES_MAX);
+    }
+    front_delete(front);
+}
+
+static void a_front_holds_little_of_a_small_heap(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    size_t could;
+    for (size_t request = 16; request <= 30000; request = request * 3 / 2)
+        fill_list(front, request, 300);
+    size_t held = bytes_held(front, &could);
+    size_t mapped = guard->heap.spans.mapped;
+    assert_int_equal(could, front->room);
+    assert_true(held > ROOM_MIN / 2);
+    assert_true(could <= (mapped / ROOM_SHARE > ROOM_MIN ? mapped / ROOM_SHARE : ROOM_MIN));
+    assert_int_equal(heap_check(&guard->heap, NULL), 0);
+    front_delete(front);
+    assert_int_equal(used_blocks(), 0);
+}
+
+static void refills_are_about_a_page(void **state)
+{
+    (void)state;
+    for (size_t request = 0; request <= FRONT_REQUEST_MAX; request = request * 2 + 24) {
+        struct front *front = new_front();
+        struct front_list *list = front_list_for(front, request);
+        size_t used = used_blocks();
+        heap_free(&guard->heap, front_refill(front, list), "free");
+        assert_true(list->count * list->gross <= 4096 && list->count < 64);
+        assert_true(list->count > 0 || 2 * list->gross > 4096);
+        assert_true(list->count * 2 <= list->limit || list->count == 0); /* room to free some */
+        assert_int_equal(used_blocks(), used + list->count + (list->payloads != NULL));
+        front_delete(front);
+    }
+}
+
+/* A full list gives up the half that was freed first. */
+static void a_full_list_keeps_what_was_freed_last(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    struct front_list *list = front_list_for(front, 100);
+    fill_list(front, 100, 2000);
+    while (list->count < list->limit)
+        fill_list(front, 100, 1);
+    void *kept[LIMIT_MAX];
+    size_t count = list->count;
+    memcpy(kept, list->payloads, count * sizeof kept[0]);
+    assert_true(front_make_room(front, list));
+    assert_int_equal(list->count, count / 2);
+    assert_memory_equal(list->payloads, kept + count - count / 2, count / 2 * sizeof kept[0]);
+    assert_int_equal(heap_check(&guard->heap, NULL), 0);
+    front_delete(front);
+}
+
+static void what_is_put_last_is_taken_first(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    struct front_list *list = front_list_for(front, 100);
+    assert_true(front_make_room(front, list));
+    struct block *first = block_from_payload(heap_allocate(&guard->heap, 100));
+    struct block *second = block_from_payload(heap_allocate(&guard->heap, 100));
+    front_put(front, list, first);
+    front_put(front, list, second);
+    assert_int_equal(block_magic(second), BLOCK_MAGIC_FRONT);
+    assert_int_equal(front->frees, 2);
+    assert_ptr_equal(front_take(front, list), block_payload(second));
+    assert_int_equal(block_magic(second), BLOCK_MAGIC_USED);
+    assert_int_equal(front->frees, 0);
+    assert_ptr_equal(front_take(front, list), block_payload(first));
+    heap_free(&guard->heap, block_payload(first), "free");
+    heap_free(&guard->heap, block_payload(second), "free");
+    front_delete(front);
+}
+
+static void blocks_go_home_each_to_its_heap(void **state)
+{
+    (void)state;
+    enum { HOMES = 3, BLOCKS = 90 };
+    struct front *front = new_front();
+    struct front_list *list = front_list_for(front, 500);
+    for (int i = 0; i < BLOCKS; i++) {
+        void *p = heap_allocate(&guards[i % HOMES].heap, 500);
+        if (list->count == list->limit)
+            assert_true(front_make_room(front, list));
+        front_put(front, list, block_from_payload(p));
+    }
+    front_delete(front);
+    for (int i = 0; i < HOMES; i++) {
+        struct heap *home = &guards[i].heap;
+        assert_int_equal(heap_check(home, NULL), 0);
+        assert_int_equal(home->spans.count, 1);
+        assert_int_equal(home->spans.first->blkcount, 0);
+    }
+}
+
+static void without_memory_fronts_do_without(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    struct front_list *list = front_list_for(front, 3000);
+    while (heap_allocate(&guard->heap, 3000) && guard->heap.spans.mapped < 1 << 20)
+        continue;
+    fake_os.maps_fail = true;
+    while (heap_allocate(&guard->heap, 2900))
+        continue;
+    errno = 0;
+    void *p = front_refill(front, list);
+    assert_true(p || errno == ENOMEM);
+    while (heap_allocate(&guard->heap, 0))
+        continue;
+    assert_null(front_new(guard));
+    list = front_list_for(front, 1000);
+    assert_null(front_refill(front, list));
+    assert_int_equal(errno, ENOMEM);
+    assert_false(front_make_room(front, list)); /* not even for an array of payloads */
+}
+
+#define FRONT_TEST(name) cmocka_unit_test_setup_teardown(name, fresh_guards, sound_guard)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FRONT_TEST(lists_are_ordered_by_size),
+        FRONT_TEST(any_block_of_a_list_serves_any_request_for_it),
+        FRONT_TEST(blocks_from_the_heap_are_what_their_list_promises),
+        FRONT_TEST(nothing_is_left_when_a_front_goes),
+        FRONT_TEST(a_list_is_bounded_in_number_and_bytes),
+        FRONT_TEST(a_front_holds_little_of_a_small_heap),
+        FRONT_TEST(refills_are_about_a_page),
+        FRONT_TEST(a_full_list_keeps_what_was_freed_last),
+        FRONT_TEST(what_is_put_last_is_taken_first),
+        FRONT_TEST(blocks_go_home_each_to_its_heap),
+        FRONT_TEST(without_memory_fronts_do_without),
+    };
+    return cmocka_run_group_tests_name("front", tests, NULL, NULL);
+}

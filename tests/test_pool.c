@@ -1,0 +1,464 @@
+/*
+ * The public functions over fronts, which only the tuned build has: what a thread's front keeps,
+ * blocks that are freed with delay, payloads inside of blocks, and how buffers grow. Fronts by
+ * themselves are test_front.c's business.
+ */
+#include "allocator/libspan.h"
+#include "allocator/thread_front.h"
+#include "cmocka_all.h"
+#include "fake_os.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int sound(void **state)
+{
+    (void)state;
+    return span_check() ? -1 : 0;
+}
+
+static bool is_byte(const unsigned char *p, size_t bytes, unsigned char byte)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (p[i] != byte)
+            return false;
+    return true;
+}
+
+static size_t used_blocks(const struct heap *heap)
+{
+    size_t used = 0;
+    for (const struct span *span = heap->spans.first; span; span = span->next)
+        used += span->blkcount - span->loose_count;
+    return used;
+}
+
+static size_t delayed_blocks(void)
+{
+    size_t count = 0;
+    for (int i = 0; i < FRONT_DELAY; i++)
+        count += thread_front->delayed[i] != NULL;
+    return count;
+}
+
+static void allocate_all(void **blocks, size_t count, size_t request)
+{
+    for (size_t i = 0; i < count; i++) {
+        blocks[i] = span_malloc(request);
+        assert_non_null(blocks[i]);
+    }
+}
+
+static void free_all(void **blocks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        span_free(blocks[i]);
+}
+
+static void what_is_freed_last_comes_first(void **state)
+{
+    (void)state;
+    for (size_t request = 0; request <= FRONT_REQUEST_MAX; request = request * 2 + 10) {
+        void *p[3];
+        allocate_all(p, 3, request);
+        free_all(p, 3);
+        assert_ptr_equal(span_malloc(request), p[2]);
+        assert_ptr_equal(span_malloc(request), p[1]);
+        free_all(p + 1, 2);
+    }
+}
+
+/* A block may serve any request of its list, and is kept with those of its own size. */
+static void blocks_serve_the_sizes_of_their_list(void **state)
+{
+    (void)state;
+    for (size_t request = FRONT_EXACT_MAX; request < FRONT_REQUEST_MAX; request += 333) {
+        unsigned char *p = span_malloc(request);
+        size_t usable = span_malloc_usable_size(p);
+        assert_true(usable >= request);
+        memset(p, 'u', usable);
+        span_free(p);
+        assert_ptr_equal(span_malloc(request), p);
+        span_free(p);
+    }
+}
+
+enum { MANY = 200 };
+
+static void frees_in_a_row_are_delayed(void **state)
+{
+    (void)state;
+    void *p[MANY];
+    allocate_all(p, MANY, 70);
+    assert_int_equal(delayed_blocks(), 0);
+    for (size_t i = 0; i < MANY; i++) {
+        span_free(p[i]);
+        size_t expected = i <= FRONT_FREES_IN_A_ROW ? 0 : i - FRONT_FREES_IN_A_ROW;
+        assert_int_equal(delayed_blocks(), expected < FRONT_DELAY ? expected : FRONT_DELAY);
+    }
+    void *q = span_malloc(3000); /* of any size ends it */
+    assert_int_equal(delayed_blocks(), 0);
+    assert_int_equal(thread_front->frees, 0);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_not_equal(block_magic(block_from_payload(p[i])), BLOCK_MAGIC_USED);
+    span_free(q);
+}
+
+/* Runs a child that must be aborted with a message that ends so. */
+static void expect_abort(void (*run)(void), const char *end)
+{
+    int ends[2];
+    char message[200] = "";
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        alarm(10);
+        run();
+        _exit(0);
+    }
+    close(ends[1]);
+    ssize_t bytes = read(ends[0], message, sizeof message - 1);
+    close(ends[0]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_true(bytes > 0);
+    if (!strstr(message, end))
+        fail_msg("\"%s\", not \"%s\"", message, end);
+}
+
+static const char *const double_free = "double free\n";
+
+/* Frees all of a row, and one of the last again. */
+static void free_last_twice(size_t again)
+{
+    void *p[MANY];
+    allocate_all(p, MANY, 70);
+    free_all(p, MANY);
+    span_free(p[MANY - again]);
+}
+
+static void allocate_after_double_free(void)
+{
+    free_last_twice(1);
+    span_malloc(70);
+}
+
+static void allocate_other_after_double_free(void)
+{
+    free_last_twice(FRONT_DELAY - 1);
+    span_malloc(7000);
+}
+
+static void free_more_after_double_free(void)
+{
+    void *p[MANY];
+    allocate_all(p, MANY, 100);
+    free_last_twice(2);
+    allocate_all(p, MANY, 100);
+}
+
+static void exit_after_double_free(void)
+{
+    free_last_twice(1);
+    exit(0);
+}
+
+static void *thread_of_double_free(void *unused)
+{
+    free_last_twice(1);
+    return unused;
+}
+
+static void end_thread_after_double_free(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, thread_of_double_free, NULL);
+    pthread_join(thread, NULL);
+}
+
+static void double_frees_among_delayed_ones_are_found(void **state)
+{
+    (void)state;
+    expect_abort(allocate_after_double_free, double_free);
+    expect_abort(allocate_other_after_double_free, double_free);
+    expect_abort(free_more_after_double_free, double_free);
+    expect_abort(exit_after_double_free, double_free);
+    expect_abort(end_thread_after_double_free, double_free);
+}
+
+static bool is_inner(const void *p)
+{
+    return block_magic(block_from_payload(p)) == BLOCK_MAGIC_INNER;
+}
+
+/* A payload that is not its block's own; for small requests, whose blocks are not all aligned. */
+static void *allocate_inner(size_t align, size_t request)
+{
+    void *p;
+    do
+        p = span_aligned_alloc(align, request);
+    while (!is_inner(p));
+    return p;
+}
+
+static void free_inner_twice(void)
+{
+    void *p = allocate_inner(256, 100);
+    span_free(p);
+    span_free(p);
+}
+
+static void use_inner_after_free(void)
+{
+    void *p = allocate_inner(64, 100);
+    span_free(p);
+    span_free(span_realloc(p, 1000));
+}
+
+static void inner_payloads_are_freed_once(void **state)
+{
+    (void)state;
+    expect_abort(free_inner_twice, double_free);
+    expect_abort(use_inner_after_free, "used after it was freed\n");
+}
+
+static void inner_payloads_are_like_any_other(void **state)
+{
+    (void)state;
+    size_t inner = 0;
+    for (size_t align = 32; align <= 256; align *= 2) {
+        for (size_t request = 0; request < FRONT_REQUEST_MAX - align; request = request * 3 + 5) {
+            unsigned char *p = span_aligned_alloc(align, request);
+            inner += is_inner(p);
+            size_t usable = span_malloc_usable_size(p);
+            assert_int_equal((uintptr_t)p % align, 0);
+            assert_true(usable >= request);
+            memset(p, 'i', usable);
+            assert_int_equal(span_check(), 0);
+            unsigned char *grown = span_realloc(p, 2 * usable);
+            assert_true(is_byte(grown, usable, 'i'));
+            assert_false(is_inner(grown));
+            span_free(grown);
+        }
+    }
+    assert_true(inner > 10);
+}
+
+static void inner_payloads_shrink(void **state)
+{
+    (void)state;
+    unsigned char *p = allocate_inner(128, 4000);
+    memset(p, 's', 4000);
+    assert_ptr_equal(span_realloc(p, 3500), p);
+    unsigned char *shrunk = span_realloc(p, 100);
+    assert_ptr_not_equal(shrunk, p);
+    assert_true(is_byte(shrunk, 100, 's'));
+    span_free(shrunk);
+}
+
+static void inner_payloads_give_all_of_their_block_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        span_free(span_aligned_alloc(64, 1000));
+    size_t used = used_blocks(&thread_front->guard->heap);
+    for (int i = 0; i < 10000; i++)
+        span_free(span_aligned_alloc(64, 1000));
+    assert_int_equal(used_blocks(&thread_front->guard->heap), used);
+}
+
+static void a_block_shrinks_when_less_than_three_quarters_are_used(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {1000, 20000, 100000};
+    for (size_t i = 0; i < 3; i++) {
+        void *p = span_malloc(sizes[i]);
+        size_t usable = span_malloc_usable_size(p);
+        assert_ptr_equal(span_realloc(p, usable), p);
+        assert_ptr_equal(span_realloc(p, usable - usable / 4), p);
+        assert_int_equal(span_malloc_usable_size(p), usable);
+        p = span_realloc(p, usable - usable / 4 - 1);
+        assert_true(span_malloc_usable_size(p) < usable);
+        span_free(p);
+    }
+}
+
+/*
+ * Grows a buffer by `step` at a time with other blocks allocated in between, so that it has no room
+ * to grow in place; how many of its bytes were copied: at most, all that it had when it moved.
+ */
+static size_t bytes_copied(size_t size, size_t step)
+{
+    size_t copied = 0;
+    unsigned char *buffer = span_malloc(step);
+    for (size_t bytes = step; bytes < size; bytes += step) {
+        void *between = span_malloc(step);
+        unsigned char *grown = span_realloc(buffer, bytes + step);
+        assert_non_null(grown);
+        copied += grown == buffer ? 0 : bytes;
+        buffer = grown;
+        buffer[bytes] = 'g';
+        span_free(between);
+    }
+    span_free(buffer);
+    return copied;
+}
+
+static void growing_buffers_are_copied_a_few_times(void **state)
+{
+    (void)state;
+    /* Small blocks are copied for each granule. Above there are eight steps a doubling, each a copy
+       of once and a half what the doubling began with: twelve times that, and half as much for the
+       doubling before it, and so on. */
+    const size_t small = FRONT_EXACT_MAX / ALIGNMENT * (FRONT_EXACT_MAX / 2);
+    for (size_t size = 2000; size <= 20 * BIN_LARGE; size *= 3)
+        assert_true(bytes_copied(size, 16) < small + 12 * size);
+}
+
+static void growing_does_with_little_memory(void **state)
+{
+    (void)state;
+    enum { LARGE = 4 << 20 };
+    unsigned char *p = span_malloc(LARGE);
+    memset(p, 'l', LARGE);
+    long remaps = fake_os.remaps;
+    fake_os.map_fails_in = 0; /* not for an eighth more */
+    fake_os.fails_on = false;
+    errno = EDOM;
+    p = span_realloc(p, LARGE + 100000);
+    assert_non_null(p);
+    fake_os.map_fails_in = FAKE_OS_NEVER;
+    assert_true(fake_os.remaps > remaps || span_malloc_usable_size(p) >= LARGE + 100000);
+    assert_true(is_byte(p, LARGE, 'l'));
+    fake_os.maps_fail = true;
+    assert_null(span_realloc(p, 2 * LARGE));
+    assert_int_equal(errno, ENOMEM);
+    fake_os.maps_fail = false;
+    assert_true(is_byte(p, LARGE, 'l'));
+    span_free(p);
+}
+
+/* What a thread did, for the test to look at after its end. */
+struct life {
+    struct guard *guard;
+    void *left[MANY];
+    void *given[MANY];
+};
+
+static void *live(void *argument)
+{
+    struct life *life = argument;
+    void *p[MANY];
+    for (size_t request = 10; request < FRONT_GROSS_MAX; request *= 3) {
+        allocate_all(p, MANY, request);
+        free_all(p, MANY);
+    }
+    life->guard = thread_front->guard;
+    allocate_all(life->left, MANY, 100);
+    free_all(life->given, MANY); /* the last ones are delayed when the thread ends */
+    assert_true(delayed_blocks() > 0);
+    return NULL;
+}
+
+static void threads_bring_everything_home(void **state)
+{
+    (void)state;
+    struct life life;
+    pthread_t thread;
+    allocate_all(life.given, MANY, 100);
+    struct guard *mine = thread_front->guard;
+    size_t used = used_blocks(&mine->heap);
+    assert_int_equal(pthread_create(&thread, NULL, live, &life), 0);
+    pthread_join(thread, NULL);
+    assert_ptr_not_equal(life.guard, mine); /* the heap with the fewest threads */
+    assert_int_equal(life.guard->fronts, 0);
+    assert_int_equal(mine->fronts, 1);
+    assert_int_equal(used_blocks(&life.guard->heap), MANY);
+    assert_int_equal(used_blocks(&mine->heap), used - MANY);
+    free_all(life.left, MANY);
+}
+
+static struct heap_use {
+    struct guard *guard;
+    pthread_barrier_t all_are_here;
+} uses[BUILD_HEAPS];
+
+static void *take_a_heap(void *argument)
+{
+    struct heap_use *use = argument;
+    span_free(span_malloc(100));
+    use->guard = thread_front->guard;
+    pthread_barrier_wait(&uses[0].all_are_here);
+    return NULL;
+}
+
+static void threads_share_out_the_heaps(void **state)
+{
+    (void)state;
+    pthread_t threads[BUILD_HEAPS];
+    pthread_barrier_init(&uses[0].all_are_here, NULL, BUILD_HEAPS);
+    for (int i = 1; i < BUILD_HEAPS; i++)
+        pthread_create(&threads[i], NULL, take_a_heap, &uses[i]);
+    pthread_barrier_wait(&uses[0].all_are_here);
+    for (int i = 1; i < BUILD_HEAPS; i++)
+        pthread_join(threads[i], NULL);
+    unsigned users = 0;
+    for (int i = 1; i < BUILD_HEAPS; i++) {
+        assert_int_equal(guards[i].fronts, 0);
+        users += uses[i].guard != &guards[0];
+    }
+    assert_int_equal(users, BUILD_HEAPS - 1);
+}
+
+static void *live_without_memory(void *p)
+{
+    fake_os.maps_fail = true;
+    while (span_malloc(100)) /* what the heap has left */
+        continue;
+    int error = errno;
+    span_free(p);
+    fake_os.maps_fail = false;
+    return error == ENOMEM ? NULL : p;
+}
+
+static void threads_without_memory_for_a_front(void **state)
+{
+    (void)state;
+    void *p = span_malloc(100);
+    void *failed;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, live_without_memory, p), 0);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+}
+
+#define POOL_TEST(name) cmocka_unit_test_teardown(name, sound)
+
+int main(void)
+{
+    fake_os_reset();
+    const struct CMUnitTest tests[] = {
+        POOL_TEST(what_is_freed_last_comes_first),
+        POOL_TEST(blocks_serve_the_sizes_of_their_list),
+        POOL_TEST(frees_in_a_row_are_delayed),
+        POOL_TEST(double_frees_among_delayed_ones_are_found),
+        POOL_TEST(inner_payloads_are_freed_once),
+        POOL_TEST(inner_payloads_are_like_any_other),
+        POOL_TEST(inner_payloads_shrink),
+        POOL_TEST(inner_payloads_give_all_of_their_block_back),
+        POOL_TEST(a_block_shrinks_when_less_than_three_quarters_are_used),
+        POOL_TEST(growing_buffers_are_copied_a_few_times),
+        POOL_TEST(growing_does_with_little_memory),
+        POOL_TEST(threads_bring_everything_home),
+        POOL_TEST(threads_share_out_the_heaps),
+        POOL_TEST(threads_without_memory_for_a_front),
+    };
+    return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
+}
