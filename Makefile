@@ -224,6 +224,22 @@ test-c: $(TESTS)
 test-python: test-programs
 	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -rs -p no:cacheprovider --durations=5 tests
 
+## programs: real programs on both builds of the allocator do the same as without it
+.PHONY: programs
+programs: deps-bench
+	scripts/deps programs || true # what stays missing is named, and skipped
+	$(MAKE) --no-print-directory all
+	SPANBENCH_BUILD=$(abspath $(B)) $(PYTHON) tests/battery.py
+
+## whole-programs: a dozen of them timed under each allocator (ALLOCATORS=a,b,... REPEATS=n)
+.PHONY: whole-programs
+whole-programs: deps-bench
+	scripts/deps programs || true
+	$(MAKE) --no-print-directory all
+	mkdir -p results/latest
+	SPANBENCH_BUILD=$(abspath $(B)) scripts/spanbench whole-programs $(ALLOCATORS:%=-a %) $(REPEATS:%=-n %) \
+		-o results/latest/whole-programs.json
+
 ## fuzz: random inputs for the allocator, for MINUTES=10 in each build
 FUZZ_CORPUS := tests/fuzz/corpus
 FUZZ_OPTIONS := -len_control=0 -max_len=2048 -print_final_stats=1

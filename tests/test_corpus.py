@@ -127,7 +127,7 @@ def test_unknown_program_is_refused(capsys):
 
 
 def test_missing_packages_are_named_to_an_ordinary_user(capsys, monkeypatch):
-    monkeypatch.setattr(record_corpus, "installed_version", lambda package: None)
+    monkeypatch.setattr("workshop.installed_version", lambda package: None)
     monkeypatch.setattr(record_corpus.os, "geteuid", lambda: 1000)
     assert record_corpus.main(["redis"]) == 2
     expected = "sudo apt-get install -y --no-install-recommends redis-server redis-tools"

@@ -13,7 +13,7 @@ from places import REPO
 from frontend import bench, cli, progress, results
 
 PROGRAM = REPO / "scripts" / "spanbench"
-VERBS = "record info import replay exec bench report allocators".split()
+VERBS = "record info import replay exec whole-programs bench report allocators".split()
 
 
 def test_overview_lists_every_verb(spanbench):

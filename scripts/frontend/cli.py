@@ -27,6 +27,7 @@ VERBS = {
     "import": Verb("importing"),
     "replay": Verb("replay"),
     "exec": Verb("execute", takes_command=True),
+    "whole-programs": Verb("whole_programs"),
     "bench": Verb("bench"),
     "report": Verb("reporting"),
     "allocators": Verb("allocators"),

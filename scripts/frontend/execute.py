@@ -5,9 +5,8 @@ calls."""
 import hashlib
 import json
 import shutil
-
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from frontend import campaign, context, identity, registry, results
@@ -31,10 +30,23 @@ class Command:
 
     name: str
     words: list
+    place: Path = None  # the folder in which it runs, ours if None
+    environment: dict = field(default_factory=dict)  # variables beside ours
 
 
 def add_arguments(parser):
     """The options of the verb."""
+    add_measuring(parser)
+    parser.add_argument(
+        "command",
+        nargs="...",
+        metavar="CMD",
+        help="the program and its arguments; its standard input is empty",
+    )
+
+
+def add_measuring(parser):
+    """The options for running programs, whichever they are."""
     add_allocators(parser, registry.DEFAULT)
     parser.add_argument("-n", "--repeats", type=positive, default=REPEATS, metavar="N")
     parser.add_argument(
@@ -46,17 +58,17 @@ def add_arguments(parser):
         "--timeout", type=seconds, default=TIMEOUT_S, metavar="S", help="of one run"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.json", help="keep the results")
-    parser.add_argument(
-        "command",
-        nargs="...",
-        metavar="CMD",
-        help="the program and its arguments; its standard input is empty",
-    )
 
 
 def run(options, argv):
     """Runs and shows; 1 if a row failed, 77 if the outputs cannot be compared."""
     command = find_command(rest_of_line(options.command))
+    allocators = prepare(options)
+    return measure_and_show([command], allocators, options, argv)
+
+
+def prepare(options):
+    """The allocators that the options name; fails if they, or what measures, cannot be had."""
     allocators = registry.resolve(options.allocators)
     if any(allocator.is_floor for allocator in allocators):
         raise Failure("-a: null: its blocks overlap, no program can run on it")
@@ -64,14 +76,18 @@ def run(options, argv):
     built("libprobe.so")
     if options.output:
         results.check_writable(options.output)
-    measured, is_steady = measure(command, allocators, options, argv)
+    return allocators
+
+
+def measure_and_show(commands, allocators, options, argv):
+    """Runs, writes and shows; the exit status."""
+    measured, unsteady = measure(commands, allocators, options, argv)
     if options.output:
         results.write(options.output, measured)
     status = show(measured)
-    if not is_steady:
-        say(f"{command.name}: prints something else each time; --ignore-output compares no output")
-        return status or CANNOT_TELL
-    return status
+    for name in unsteady:
+        say(f"{name}: prints something else each time; --ignore-output compares no output")
+    return status or (CANNOT_TELL if unsteady else 0)
 
 
 def find_command(words):
@@ -81,28 +97,32 @@ def find_command(words):
     return Command(Path(words[0]).name, words)
 
 
-def measure(command, allocators, options, argv):
-    """(Results, whether the reference allocator's runs all printed the same)."""
+def measure(commands, allocators, options, argv):
+    """(Results, names of the commands that did not print the same in all of the reference
+    allocator's runs)."""
     facts = context.gather(allocators, argv)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         runner = Runner(links, Path(folder), options.timeout, not options.ignore_output)
         with progress() as shown:
             done = campaign.measure(
-                "exec", [command], allocators, runner.attempt, lambda *_: options.repeats, shown
+                "exec", commands, allocators, runner.attempt, lambda *_: options.repeats, shown
             )
     reference = registry.reference(allocators)
-    is_steady = len({e.get("checksum") for e in successes(done.entries, reference)}) <= 1
-    entries = done.entries
-    if is_steady:
-        entries = campaign.reject_disagreements(entries, reference, ("checksum",))
-    facts.update(warmups=done.warm_ups, rounds=done.rounds, program=" ".join(command.words))
-    return results.Results(facts, entries), is_steady
+    unsteady = [c.name for c in commands if not is_steady(done.entries, c.name, reference)]
+    judged = campaign.reject_disagreements(done.entries, reference, ("checksum",))
+    entries = [
+        old if results.split_name(old["name"])[1] in unsteady else new
+        for old, new in zip(done.entries, judged)
+    ]
+    programs = {command.name: " ".join(command.words) for command in commands}
+    facts.update(warmups=done.warm_ups, rounds=done.rounds, programs=programs)
+    return results.Results(facts, entries), unsteady
 
 
-def successes(entries, allocator):
-    """The entries of an allocator that did not fail."""
-    own = (e for e in entries if e["name"].rpartition("/")[2] == allocator)
-    return [e for e in own if "error_occurred" not in e]
+def is_steady(entries, name, allocator):
+    """Whether all of an allocator's runs of a command that did not fail printed the same."""
+    own = (e for e in entries if results.split_name(e["name"])[1:] == (name, allocator))
+    return len({e.get("checksum") for e in own if "error_occurred" not in e}) <= 1
 
 
 @dataclass(frozen=True)
@@ -133,7 +153,8 @@ class Runner:
     def plain(self, command, allocator):
         """A run that counts."""
         preload = [self.links.link(allocator.path)]
-        return self.start(command.words, measured_environment(allocator.settings, preload))
+        environment = measured_environment(allocator.settings, preload)
+        return self.start(command, command.words, environment)
 
     def probed(self, command, allocator):
         """A run with the probe, which must have seen the allocator in the command's process."""
@@ -143,15 +164,16 @@ class Runner:
         environment = measured_environment(allocator.settings)
         environment["SPANBENCH_PROBE_FILE"] = str(probe)
         words = ["/bin/sh", "-c", PROBED, str(pid), preload, *command.words]
-        done = self.start(words, environment)
+        done = self.start(command, words, environment)
         if not done.error:
             check_probe(probe, int(pid.read_text()), allocator)
         return done
 
-    def start(self, words, environment):
+    def start(self, command, words, environment):
         """One run; its standard output goes to a file, since a pipe's reader would disturb it."""
+        environment = {**environment, **command.environment}
         with open(self.folder / "stdout", "wb") as stdout:
-            return launch(words, environment, self.timeout, self.folder, stdout)
+            return launch(words, environment, self.timeout, self.folder, stdout, command.place)
 
     def checksum(self, status):
         """Of what a program did as far as its user can tell."""

@@ -48,23 +48,24 @@ def signal_name(number):
         return "unknown"
 
 
-def launch(argv, environment, timeout, folder, stdout):
-    """Runs argv with stdin closed, stdout to the file given and stderr to folder/stderr."""
+def launch(argv, environment, timeout, folder, stdout, place=None):
+    """Runs argv in the folder `place` (ours if None) with stdin closed, stdout to the file given
+    and stderr to folder/stderr."""
     report = Path(folder) / "launch.json"
     report.unlink(missing_ok=True)
     command = [str(built("launch")), "--timeout", f"{timeout:g}", "--report", str(report), "--"]
     with open(Path(folder) / "stderr", "w+b") as stderr:
-        status = wait_for(command + argv, environment, timeout, stdout, stderr)
+        status = wait_for(command + argv, environment, timeout, stdout, stderr, place)
         stderr.seek(0)
         tail = stderr.read().decode("utf-8", "replace")
     return Run(read_report(report), status, tail, timeout)
 
 
-def wait_for(command, environment, timeout, stdout, stderr):
+def wait_for(command, environment, timeout, stdout, stderr, place):
     """The exit status of a command; launch keeps the time-out, this one is for launch itself."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
     try:
-        process = subprocess.Popen(command, env=environment, **streams)
+        process = subprocess.Popen(command, env=environment, cwd=place, **streams)
     except OSError as error:
         raise io_failure(error, command[0], WORK_FAILED) from error
     with process:
