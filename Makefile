@@ -5,6 +5,10 @@ MODE ?= release
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+# The C++ compiler that belongs to CC.
+ifeq ($(origin CXX),default)
+CXX := $(patsubst %cc,%c++,$(subst gcc,g++,$(subst clang,clang++,$(CC))))
+endif
 PREFIX ?= /usr/local
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
@@ -29,6 +33,7 @@ CPPFLAGS_OWN := -D_GNU_SOURCE -I. -DSPANBENCH_VERSION='"$(VERSION)"'
 # The calls are what is measured: the compiler must not fold, pair or remove them.
 NO_BUILTIN := $(addprefix -fno-builtin-,malloc calloc realloc free aligned_alloc memalign \
 	posix_memalign valloc pvalloc malloc_usable_size reallocarray)
+CXXFLAGS_OWN := -std=c++17 -Wall -Wextra -Wshadow -Wundef -fPIC $(NO_BUILTIN) $(MODE_$(MODE))
 CFLAGS_OWN := -std=c11 $(WARN) -fPIC -fvisibility=hidden $(NO_BUILTIN) $(MODE_$(MODE))
 # V=1 shows the commands.
 ifneq ($(V),1)
@@ -37,7 +42,9 @@ SAY = @echo "  $(1) $@"
 endif
 
 COMPILE = $(CC) $(CPPFLAGS_OWN) $(CFLAGS_OWN) $(INLINE) -MMD -MP $(CPPFLAGS) $(CFLAGS)
+COMPILE_CXX = $(CXX) $(CPPFLAGS_OWN) $(CXXFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CXXFLAGS)
 LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
+LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
 ALLOCATOR := os span heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse \
 	guard libspan
@@ -46,7 +53,14 @@ FAST := front thread_front pool_fronts
 TRACE_READ := trace pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
 RECORDER := recorder recorder_access recorder_image recorder_window recorder_file recorder_text
-REPLAY := replay steps replayer memory_curve footprint own_memory process_memory identity json_text
+REPLAY := replay steps replayer cost driver memory_curve footprint own_memory process_memory \
+	identity json_text
+WORK := work crew cost driver footprint own_memory process_memory identity json_text
+WORKLOADS := registry worker profile pages $(patsubst workloads/%.c,%,$(wildcard workloads/synthetic/*.c))
+# The main of a program of micro-benchmarks, and the benchmarks, in the order in which they run: what
+# needs much memory comes last, for allocators go on returning it for a while.
+MICRO_MAIN := micro benchmark_shim driver identity json_text
+MICRO := $(MICRO_MAIN) own_memory $(addprefix micro_,pairs realloc threads first tiers batches)
 objects = $(patsubst %,$(O)/$(1)/%.o,$(2))
 
 ALLOCATOR_O := $(call objects,allocator,$(ALLOCATOR) $(PLAIN))
@@ -58,9 +72,15 @@ TRACE_READ_O := $(call objects,workloads,$(TRACE_READ))
 TRACE_ALL_O := $(call objects,workloads,$(TRACE_ALL))
 RECORDER_O := $(call objects,workloads,$(RECORDER))
 REPLAY_O := $(call objects,bench,$(REPLAY))
+WORK_O := $(call objects,bench,$(WORK)) $(call objects,workloads,$(WORKLOADS))
+MICRO_MAIN_O := $(call objects,bench,$(MICRO_MAIN))
+MICRO_O := $(call objects,bench,$(MICRO)) $(call objects,workloads,pages)
+
 LIBRARIES := $(B)/libspan.a $(B)/libspan.so $(B)/libspan-fast.a $(B)/libspan-fast.so \
 	$(B)/librecord.so $(B)/libnull.so $(B)/libprobe.so
-PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc jemalloc)
+PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc jemalloc) \
+	$(addprefix $(B)/workload-,span span-fast glibc jemalloc) \
+	$(addprefix $(B)/micro-,span span-fast glibc jemalloc)
 
 # Tests of the allocator that hold for both builds run against both.
 WHOLE_LIBRARY := threads forks
@@ -85,7 +105,7 @@ INLINE_release := -O3
 $(O)/allocator/%.o $(O)/fast/allocator/%.o: INLINE = $(INLINE_$(MODE))
 
 # A change of compiler or flags rebuilds everything.
-FLAGS_NOW := $(COMPILE) $(LDFLAGS)
+FLAGS_NOW := $(COMPILE) $(LDFLAGS) $(CXX) $(CXXFLAGS)
 $(shell mkdir -p $(B); echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $(B)/flags \
 	|| echo '$(subst ','\'',$(FLAGS_NOW))' > $(B)/flags)
 
@@ -93,6 +113,11 @@ $(O)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call SAY,CC  )
 	$(COMPILE) -c $< -o $@
+
+$(O)/%.o: %.cc $(B)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CXX )
+	$(COMPILE_CXX) -c $< -o $@
 
 $(O)/fast/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -147,6 +172,34 @@ $(B)/replay-glibc: $(REPLAY_O) $(TRACE_READ_O)
 $(B)/replay-jemalloc: $(REPLAY_O) $(TRACE_READ_O)
 	$(call SAY,LINK)
 	$(LINK_REPLAY) -Wl,-rpath,'$$ORIGIN' -l:libjemalloc.so.2 -o $@
+
+# The micro-benchmarks, linked in the same way.
+LINK_MICRO = $(LINK_CXX) -pie $(MICRO_O) -lbenchmark -pthread
+# Those of span have its internal pieces as well, from the static library.
+$(B)/micro-span: $(O)/bench/micro_internals.o
+$(B)/micro-span-fast: $(O)/fast/bench/micro_internals.o
+$(B)/micro-span $(B)/micro-span-fast: $(B)/micro-%: $(MICRO_O) $(B)/lib%.a $(B)/lib%.so
+	$(call SAY,LINK)
+	$(LINK_MICRO) $(filter %/micro_internals.o,$^) -Wl,-rpath,'$$ORIGIN' $(B)/lib$*.a \
+		$(B)/lib$*.so -o $@
+$(B)/micro-glibc: $(MICRO_O)
+	$(call SAY,LINK)
+	$(LINK_MICRO) -o $@
+$(B)/micro-jemalloc: $(MICRO_O)
+	$(call SAY,LINK)
+	$(LINK_MICRO) -Wl,-rpath,'$$ORIGIN' -l:libjemalloc.so.2 -o $@
+
+# The synthetic workloads, linked in the same way.
+$(B)/workload-%: LINK_WORK = $(LINK) -pie $(WORK_O) -pthread
+$(B)/workload-span $(B)/workload-span-fast: $(B)/workload-%: $(WORK_O) $(B)/lib%.so
+	$(call SAY,LINK)
+	$(LINK_WORK) -Wl,-rpath,'$$ORIGIN' $(B)/lib$*.so -o $@
+$(B)/workload-glibc: $(WORK_O)
+	$(call SAY,LINK)
+	$(LINK_WORK) -o $@
+$(B)/workload-jemalloc: $(WORK_O)
+	$(call SAY,LINK)
+	$(LINK_WORK) -Wl,-rpath,'$$ORIGIN' -l:libjemalloc.so.2 -o $@
 
 # The tests bring an os.o of their own, which can be told to fail.
 TEST_PARTS := fake_os heap_fixture model model_trace fuzz/fuzz_heap
@@ -203,6 +256,12 @@ $(B)/tests/subjects/%.so: $(O)/tests/subjects/%.o
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK) -shared $^ -pthread -o $@
+
+# Benchmarks of the tests, on the shim of the micro-benchmarks.
+$(B)/tests/subjects/shimmed: $(O)/tests/subjects/shimmed.o $(MICRO_MAIN_O)
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_CXX) -pie $^ -lbenchmark -pthread -o $@
 
 .PHONY: test-programs
 test-programs: all $(TESTS) $(MISUSES) $(SUBJECTS)
@@ -273,8 +332,17 @@ bench: deps-bench
 	$(MAKE) --no-print-directory all
 	scripts/spanbench bench
 
+## stress: all calls at random, with threads and too little memory (MINUTES=5 for all allocators)
+STRESS := span,span-fast,glibc,jemalloc
+.PHONY: stress
+stress: deps-bench
+	$(MAKE) --no-print-directory all
+	seed=$$(date +%s); echo "seed $$seed"; SPANBENCH_BUILD='$(B)' scripts/spanbench run stress \
+		-a $(STRESS) -n 1 --seed $$seed --seconds $$(($(or $(MINUTES),5) * 60 / 8)) \
+		--address-space 96 --timeout $$(($(or $(MINUTES),5) * 60))
+
 ## lint: formatting, includes, Python
-C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] workloads/*.[ch] workloads/*/*.[ch] \
+C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] bench/*.cc workloads/*.[ch] workloads/*/*.[ch] \
 	tests/*.[ch] tests/*/*.[ch])
 PY_FILES = scripts workloads tests
 .PHONY: lint

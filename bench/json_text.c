@@ -52,6 +52,17 @@ void json_text_string(struct json_text *text, const char *string)
     json_text_add(text, "\"");
 }
 
+void json_text_number(struct json_text *text, const char *key, int64_t number)
+{
+    json_text_add(text, ", \"%s\": %lld", key, (long long)number);
+}
+
+void json_text_pair(struct json_text *text, const char *key, const char *string)
+{
+    json_text_add(text, ", \"%s\": ", key);
+    json_text_string(text, string);
+}
+
 bool json_text_write(const struct json_text *text, int fd)
 {
     if (text->overflowed) {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A text that grows in buffer[0 .. capacity); `used` leaves room for the final zero. */
 struct json_text {
@@ -23,6 +24,9 @@ __attribute__((format(printf, 2, 3))) void json_text_add(struct json_text *text,
                                                          ...);
 /* Appends a quoted string; NULL becomes null. Bytes above 127 are taken to be UTF-8. */
 void json_text_string(struct json_text *text, const char *string);
+/* Append a comma, the key and the value. */
+void json_text_number(struct json_text *text, const char *key, int64_t number);
+void json_text_pair(struct json_text *text, const char *key, const char *string);
 /* Writes all of the text to fd, in one write(2) where the system takes it; false and errno. */
 bool json_text_write(const struct json_text *text, int fd);
 

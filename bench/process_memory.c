@@ -81,6 +81,11 @@ size_t process_memory_rss_exact(void)
     return bytes ? bytes : process_memory_rss();
 }
 
+size_t process_memory_mapped(void)
+{
+    return status_bytes("\nVmSize:");
+}
+
 size_t process_memory_peak(void)
 {
     return status_bytes("\nVmHWM:");

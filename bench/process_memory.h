@@ -24,6 +24,8 @@ size_t process_memory_rss(void);
  * milliseconds a GiB). Where the system has no such file, as process_memory_rss.
  */
 size_t process_memory_rss_exact(void);
+/* Bytes of address space in use (VmSize). */
+size_t process_memory_mapped(void);
 /* Most resident bytes at once since the process began or process_memory_reset_peak (VmHWM). */
 size_t process_memory_peak(void);
 /* false and errno on failure. */

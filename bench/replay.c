@@ -3,8 +3,8 @@
  * It measures once; repeating, comparing and judging is the front end's business. From the start
  * of main to the end of the process nothing here calls malloc, except for the trace.
  */
+#include "driver.h"
 #include "footprint.h"
-#include "identity.h"
 #include "memory_curve.h"
 #include "replayer.h"
 
@@ -14,9 +14,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,12 +22,10 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
 /* Arbitrary: 128 MiB of steps at once, and 32 MiB where a trace is longer than that. */
 enum { WHOLE_OPS_MAX = 16 << 20, CHUNK_OPS = 4 << 20, CHUNK_OPS_MAX = 1 << 30 };
 
-enum { POINTS_DEFAULT = 1000, POINTS_MAX = 1000000, MESSAGE_MAX = IDENTITY_ERROR_MAX };
+enum { POINTS_DEFAULT = 1000, POINTS_MAX = 1000000 };
 
 static const char *const pass_names[] = {"speed", "memory"};
 enum pass { PASS_SPEED, PASS_MEMORY };
@@ -76,21 +72,6 @@ struct run {
 
 static struct run this_run;
 
-__attribute__((format(printf, 2, 3))) static int fail(int status, const char *format, ...)
-{
-    static char line[MESSAGE_MAX + 1];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(line, MESSAGE_MAX, format, arguments);
-    va_end(arguments);
-    if (length > MESSAGE_MAX - 1)
-        length = MESSAGE_MAX - 1;
-    line[length++] = '\n';
-    if (write(STDERR_FILENO, line, (size_t)length) < 0)
-        return status;
-    return status;
-}
-
 /* The index of `name` in names[n]; n if it is not there. */
 static unsigned name_find(const char *const *names, unsigned n, const char *name)
 {
@@ -100,25 +81,14 @@ static unsigned name_find(const char *const *names, unsigned n, const char *name
     return i;
 }
 
-static int parse_count(const char *option, const char *text, uint64_t max, uint64_t *count)
-{
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '9' || n < 1 || n > max)
-        return fail(EXIT_USAGE, "%s %s: a number from 1 to %llu is needed", option, text,
-                    (unsigned long long)max);
-    *count = n;
-    return EXIT_OK;
-}
-
 static int parse_threads(const char *text)
 {
     if (strcmp(text, "serial") == 0)
         return EXIT_OK;
     if (strcmp(text, "original") == 0)
-        return fail(EXIT_USAGE, "--threads original: not available yet: only serial replay is");
-    return fail(EXIT_USAGE, "--threads %s: serial or original is needed", text);
+        return driver_fail(EXIT_USAGE,
+                           "--threads original: not available yet: only serial replay is");
+    return driver_fail(EXIT_USAGE, "--threads %s: serial or original is needed", text);
 }
 
 static int parse_option(int option, const char *value, struct options *options)
@@ -126,16 +96,18 @@ static int parse_option(int option, const char *value, struct options *options)
     switch (option) {
     case 'p':
         options->pass = name_find(pass_names, 2, value);
-        return options->pass < 2 ? EXIT_OK : fail(EXIT_USAGE, "--pass %s: no such pass", value);
+        return options->pass < 2 ? EXIT_OK
+                                 : driver_fail(EXIT_USAGE, "--pass %s: no such pass", value);
     case 't':
         options->touch = name_find(touch_names, 4, value);
-        return options->touch < 4 ? EXIT_OK : fail(EXIT_USAGE, "--touch %s: no such policy", value);
+        return options->touch < 4 ? EXIT_OK
+                                  : driver_fail(EXIT_USAGE, "--touch %s: no such policy", value);
     case 'T':
         return parse_threads(value);
     case 'n':
-        return parse_count("--points", value, POINTS_MAX, &options->points);
+        return driver_parse_count("--points", value, 1, POINTS_MAX, &options->points);
     case 'k':
-        return parse_count("--chunk", value, CHUNK_OPS_MAX, &options->chunk_ops);
+        return driver_parse_count("--chunk", value, 1, CHUNK_OPS_MAX, &options->chunk_ops);
     case 'a':
         options->allocator = value;
         return EXIT_OK;
@@ -143,25 +115,18 @@ static int parse_option(int option, const char *value, struct options *options)
         options->curve = value;
         return EXIT_OK;
     default:
-        return fail(EXIT_USAGE, "unknown option or missing value; --help tells more");
+        return driver_fail(EXIT_USAGE, "unknown option or missing value; --help tells more");
     }
-}
-
-/* Prints and ends the process. */
-static void print_and_exit(const char *text)
-{
-    ssize_t n = write(STDOUT_FILENO, text, strlen(text));
-    _exit(n < 0 ? EXIT_FAILED : EXIT_OK);
 }
 
 static int options_check(const struct options *options)
 {
     if (options->allocator == NULL)
-        return fail(EXIT_USAGE, "--allocator PATH is needed; --help tells more");
+        return driver_fail(EXIT_USAGE, "--allocator PATH is needed; --help tells more");
     if (options->trace == NULL)
-        return fail(EXIT_USAGE, "one TRACE is needed; --help tells more");
+        return driver_fail(EXIT_USAGE, "one TRACE is needed; --help tells more");
     if (options->curve != NULL && options->pass != PASS_MEMORY)
-        return fail(EXIT_USAGE, "--curve needs --pass memory");
+        return driver_fail(EXIT_USAGE, "--curve needs --pass memory");
     return EXIT_OK;
 }
 
@@ -178,24 +143,14 @@ static int options_parse(int argc, char **argv, struct options *options)
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
         if (option == 'h')
-            print_and_exit(help);
+            driver_print_and_exit(help);
         if (option == 'V')
-            print_and_exit("replay (spanbench) " SPANBENCH_VERSION "\n");
+            driver_print_and_exit("replay (spanbench) " SPANBENCH_VERSION "\n");
         if (parse_option(option, optarg, options) != EXIT_OK)
             return EXIT_USAGE;
     }
     options->trace = argc - optind == 1 ? argv[optind] : NULL;
     return options_check(options);
-}
-
-static int prove_allocator(struct run *run)
-{
-    static char error[IDENTITY_ERROR_MAX];
-    if (!identity_of_file(run->options.allocator, &run->malloc, error))
-        return fail(EXIT_USAGE, "%s", error);
-    if (!identity_prove(&run->malloc, error))
-        return fail(EXIT_FAILED, "%s", error);
-    return EXIT_OK;
 }
 
 /* The functions that few programs use and some allocators lack: theirs must not be mixed with the
@@ -216,7 +171,7 @@ static int prove_rare_functions(struct run *run)
         if (totals->by_kind[functions[i].kind] > 0 &&
             !identity_prove_function(&run->malloc, trace_kind_name(functions[i].kind),
                                      functions[i].address, error))
-            return fail(EXIT_FAILED, "%s", error);
+            return driver_fail(EXIT_FAILED, "%s", error);
     return EXIT_OK;
 }
 
@@ -227,7 +182,7 @@ static int open_curve_file(struct run *run)
         return EXIT_OK;
     run->curve_fd = open(run->options.curve, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (run->curve_fd < 0)
-        return fail(EXIT_USAGE, "%s: %s", run->options.curve, strerror(errno));
+        return driver_fail(EXIT_USAGE, "%s: %s", run->options.curve, strerror(errno));
     return EXIT_OK;
 }
 
@@ -237,7 +192,7 @@ static int decode_part(struct run *run)
     char error[TRACE_ERROR_MAX];
     bool unusable;
     if (!steps_source_read(&run->source, &run->steps, run->part_ops, &unusable, error))
-        return fail(unusable ? EXIT_USAGE : EXIT_FAILED, "%s", error);
+        return driver_fail(unusable ? EXIT_USAGE : EXIT_FAILED, "%s", error);
     return EXIT_OK;
 }
 
@@ -263,14 +218,14 @@ static int open_trace(struct run *run)
     char error[TRACE_ERROR_MAX];
     bool unusable;
     if (!steps_source_open(&run->source, run->options.trace, &unusable, error))
-        return fail(unusable ? EXIT_USAGE : EXIT_FAILED, "%s", error);
+        return driver_fail(unusable ? EXIT_USAGE : EXIT_FAILED, "%s", error);
     const struct trace_totals *totals = trace_reader_totals(run->source.reader);
     run->threads = totals->threads;
     run->peak_live = totals->peak_live;
     run->total = steps_source_count(&run->source);
     run->part_ops = part_ops(run);
     if (!steps_open(&run->steps, words_expected(run)))
-        return fail(EXIT_FAILED, "%s: %s", run->options.trace, strerror(errno));
+        return driver_fail(EXIT_FAILED, "%s: %s", run->options.trace, strerror(errno));
     return prove_rare_functions(run);
 }
 
@@ -285,13 +240,13 @@ static int open_tables(struct run *run)
     run->next_sample = memory && points > 0 ? run->total / points : UINT64_MAX;
     if (!replayer_open(&run->replayer, run->source.null_slot, options->touch, memory) ||
         !memory_curve_open(&run->curve, points + 1))
-        return fail(EXIT_FAILED, "%s: %s", options->trace, strerror(errno));
+        return driver_fail(EXIT_FAILED, "%s: %s", options->trace, strerror(errno));
     return EXIT_OK;
 }
 
 static int prepare(struct run *run)
 {
-    int status = prove_allocator(run);
+    int status = driver_prove_allocator(run->options.allocator, &run->malloc);
     if (status == EXIT_OK)
         status = open_trace(run);
     if (status == EXIT_OK)
@@ -328,9 +283,10 @@ static int fail_at(const struct run *run, const uint64_t *reached, uint64_t pass
     char operand[32] = "";
     if (step_has_operand(step.kind))
         snprintf(operand, sizeof(operand), "%llu, ", (unsigned long long)step.operand);
-    return fail(EXIT_FAILED, "%s: operation %llu: %s(%s%llu) returned NULL", run->options.trace,
-                (unsigned long long)steps_find_op(run->options.trace, passed), names[step.kind],
-                operand, (unsigned long long)step.size);
+    return driver_fail(EXIT_FAILED, "%s: operation %llu: %s(%s%llu) returned NULL",
+                       run->options.trace,
+                       (unsigned long long)steps_find_op(run->options.trace, passed),
+                       names[step.kind], operand, (unsigned long long)step.size);
 }
 
 static uint64_t steps_between(const uint64_t *at, const uint64_t *end)
@@ -365,7 +321,7 @@ static int run_steps(struct run *run)
 static int run_part(struct run *run, int64_t net)
 {
     if (!footprint_begin_part(&run->footprint, net))
-        return fail(EXIT_FAILED, "/proc/self/clear_refs: %s", strerror(errno));
+        return driver_fail(EXIT_FAILED, "/proc/self/clear_refs: %s", strerror(errno));
     if (run->baseline_rss == 0) { /* the first part */
         run->baseline_rss = run->footprint.baseline;
         run->harness_bytes = pages_mapped();
@@ -402,41 +358,20 @@ static int finish_memory_pass(struct run *run)
     if (run->curve_fd < 0)
         return EXIT_OK;
     if (!memory_curve_write(&run->curve, run->curve_fd) || close(run->curve_fd) != 0)
-        return fail(EXIT_FAILED, "%s: %s", run->options.curve, strerror(errno));
+        return driver_fail(EXIT_FAILED, "%s: %s", run->options.curve, strerror(errno));
     return EXIT_OK;
-}
-
-static void print_number(struct json_text *text, const char *key, int64_t number)
-{
-    json_text_add(text, ", \"%s\": %lld", key, (long long)number);
-}
-
-static void print_string(struct json_text *text, const char *key, const char *string)
-{
-    json_text_add(text, ", \"%s\": ", key);
-    json_text_string(text, string);
-}
-
-static void print_cost(struct json_text *text, const struct replay_cost *cost)
-{
-    print_number(text, "real_time_ns", (int64_t)cost->real_time_ns);
-    print_number(text, "cpu_time_ns", (int64_t)cost->cpu_time_ns);
-    print_number(text, "user_ns", (int64_t)cost->user_ns);
-    print_number(text, "sys_ns", (int64_t)cost->sys_ns);
-    print_number(text, "minor_faults", (int64_t)cost->minor_faults);
-    print_number(text, "major_faults", (int64_t)cost->major_faults);
 }
 
 static void print_memory(struct json_text *text, const struct run *run)
 {
-    print_number(text, "peak_rss", run->footprint.peak);
-    print_number(text, "initial_rss", (int64_t)run->footprint.initial);
-    print_number(text, "baseline_rss", (int64_t)run->baseline_rss);
-    print_number(text, "harness_bytes", (int64_t)run->harness_bytes);
-    print_number(text, "peak_live", (int64_t)run->peak_live);
+    json_text_number(text, "peak_rss", run->footprint.peak);
+    json_text_number(text, "initial_rss", (int64_t)run->footprint.initial);
+    json_text_number(text, "baseline_rss", (int64_t)run->baseline_rss);
+    json_text_number(text, "harness_bytes", (int64_t)run->harness_bytes);
+    json_text_number(text, "peak_live", (int64_t)run->peak_live);
     if (run->options.pass == PASS_MEMORY) {
         json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
-        print_number(text, "rss_after_drain", run->rss_after_drain);
+        json_text_number(text, "rss_after_drain", run->rss_after_drain);
     }
 }
 
@@ -448,19 +383,19 @@ static int print_result(struct run *run)
     snprintf(checksum, sizeof(checksum), "%016llx",
              (unsigned long long)XXH3_64bits_digest(&run->checksum));
     json_text_add(&text, "{\"pass\": \"%s\"", pass_names[run->options.pass]);
-    print_string(&text, "touch", touch_names[run->options.touch]);
-    print_number(&text, "threads", (int64_t)run->threads);
-    print_string(&text, "trace", run->options.trace);
-    print_number(&text, "ops", (int64_t)run->ops);
-    print_number(&text, "skipped_ops", (int64_t)run->steps.skipped_ops);
-    print_string(&text, "checksum", checksum);
-    print_cost(&text, &run->replayer.cost);
+    json_text_pair(&text, "touch", touch_names[run->options.touch]);
+    json_text_number(&text, "threads", (int64_t)run->threads);
+    json_text_pair(&text, "trace", run->options.trace);
+    json_text_number(&text, "ops", (int64_t)run->ops);
+    json_text_number(&text, "skipped_ops", (int64_t)run->steps.skipped_ops);
+    json_text_pair(&text, "checksum", checksum);
+    cost_print(&run->replayer.cost, &text);
     print_memory(&text, run);
     json_text_add(&text, ", \"malloc\": ");
     identity_print(&run->malloc, &text);
     json_text_add(&text, "}\n");
     if (!json_text_write(&text, STDOUT_FILENO))
-        return fail(EXIT_FAILED, "standard output: %s", strerror(errno));
+        return driver_fail(EXIT_FAILED, "standard output: %s", strerror(errno));
     return EXIT_OK;
 }
 
@@ -469,7 +404,7 @@ int main(int argc, char **argv)
     struct run *run = &this_run;
     const char *path;
     if (!footprint_open(&run->footprint, &path))
-        return fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+        return driver_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
     int status = options_parse(argc, argv, &run->options);
     if (status == EXIT_OK)
         status = prepare(run);

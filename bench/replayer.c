@@ -9,8 +9,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 enum { PAGE = 4096 };
 
@@ -119,55 +117,6 @@ static run_function *const runs[2][TOUCH_ALL + 1] = {
     {run_none_live, run_first_live, run_page_live, run_all_live},
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static uint64_t timeval_ns(struct timeval time)
-{
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_usec * 1000;
-}
-
-/* The clocks are read innermost, the slow getrusage outside. */
-static struct replay_cost cost_before(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    struct replay_cost cost = {
-        .user_ns = timeval_ns(usage.ru_utime),
-        .sys_ns = timeval_ns(usage.ru_stime),
-        .minor_faults = (uint64_t)usage.ru_minflt,
-        .major_faults = (uint64_t)usage.ru_majflt,
-    };
-    cost.cpu_time_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    cost.real_time_ns = clock_ns(CLOCK_MONOTONIC);
-    return cost;
-}
-
-static struct replay_cost cost_after(void)
-{
-    uint64_t real_time_ns = clock_ns(CLOCK_MONOTONIC);
-    uint64_t cpu_time_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    struct replay_cost cost = cost_before();
-    cost.real_time_ns = real_time_ns;
-    cost.cpu_time_ns = cpu_time_ns;
-    return cost;
-}
-
-static void cost_add(struct replay_cost *sum, const struct replay_cost *before,
-                     const struct replay_cost *after)
-{
-    sum->real_time_ns += after->real_time_ns - before->real_time_ns;
-    sum->cpu_time_ns += after->cpu_time_ns - before->cpu_time_ns;
-    sum->user_ns += after->user_ns - before->user_ns;
-    sum->sys_ns += after->sys_ns - before->sys_ns;
-    sum->minor_faults += after->minor_faults - before->minor_faults;
-    sum->major_faults += after->major_faults - before->major_faults;
-}
-
 bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, bool counts_live)
 {
     size_t slots = (size_t)last + 1;
@@ -186,9 +135,9 @@ void replayer_close(struct replayer *replayer)
 const uint64_t *replayer_run(struct replayer *replayer, const uint64_t *at, const uint64_t *end)
 {
     run_function *function = runs[replayer->counts_live][replayer->touch];
-    struct replay_cost before = cost_before();
+    struct cost before = cost_before();
     const uint64_t *reached = function(replayer, at, end);
-    struct replay_cost after = cost_after();
+    struct cost after = cost_after();
     cost_add(&replayer->cost, &before, &after);
     return reached;
 }

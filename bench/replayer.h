@@ -6,6 +6,7 @@
 #ifndef BENCH_REPLAYER_H
 #define BENCH_REPLAYER_H
 
+#include "cost.h"
 #include "steps.h"
 
 /* Which bytes of a new block (of a resized one: which of its new bytes) are written to. */
@@ -22,23 +23,13 @@ struct slot {
     size_t size; /* requested bytes */
 };
 
-/* What the timed parts took. */
-struct replay_cost {
-    uint64_t real_time_ns;
-    uint64_t cpu_time_ns;
-    uint64_t user_ns; /* the system's own split of the time; coarser than cpu_time_ns */
-    uint64_t sys_ns;
-    uint64_t minor_faults;
-    uint64_t major_faults;
-};
-
 struct replayer {
     struct slot *table;
     size_t slots; /* of the table, the slot of free(NULL) included */
     enum touch touch;
     bool counts_live; /* keep `live`; costs time, so not where time is measured */
     uint64_t live;    /* requested bytes not yet freed; valid if counts_live */
-    struct replay_cost cost;
+    struct cost cost; /* of the timed parts */
 };
 
 /* Maps and faults in the table for slots 0 .. last; false and errno on failure. */

@@ -68,6 +68,40 @@ if options["--pass"] == "memory":
 print(json.dumps(answer))
 """
 
+# Lists and runs made-up workloads. What is to go wrong stands in the profile, as ALLOCATOR=FAULT.
+WORKLOAD = """#!/usr/bin/python3 -SE
+import json, os, sys
+def facts(name, least=1, size_is="blocks", **more):
+    return {"name": name, "summary": "does " + name, "size_is": size_is, "size": 10, "ops": 1000,
+            "threads": least, "threads_least": least, "size_least": 2, "has_bound": False,
+            "varies": False, "needs_profile": False, "is_test": False, **more}
+LIST = [facts("steady"), facts("crowd", 2, None), facts("foe", varies=True, has_bound=True),
+        facts("trial", is_test=True)]
+if sys.argv[1] == "--list":
+    sys.exit(print(json.dumps(LIST)) or 0)
+options = dict(zip(sys.argv[1:-1:2], sys.argv[2:-1:2]))
+path, workload = options["--allocator"], sys.argv[-1]
+name = os.path.basename(path).split(".")[0].removeprefix("lib")
+name = "glibc" if name == "c" else name
+allocator, _, fault = open(options.get("--profile", "/dev/null")).read().strip().partition("=")
+fault = fault if allocator == name else ""
+if fault == "refuse":
+    sys.exit("steady: malloc of 8 bytes returned NULL")
+file = os.stat("/dev/null" if fault == "imposter" else path)
+threads = int(options["--threads"])
+is_less = fault == "lazy" or (workload, name) == ("foe", "span")
+ops = threads * int(options.get("--ops", 1000)) - is_less
+ns = ops * (30 if name == "span" else 20) // threads
+answer = {"workload": workload, "threads": threads, "ops": ops, "checksum": "good", "refused": 0,
+          "told": options, "real_time_ns": ns, "cpu_time_ns": ns, "user_ns": ns, "sys_ns": 0,
+          "minor_faults": 3, "major_faults": 0, "peak_rss": 2 << 20, "peak_live": 1 << 20,
+          "initial_rss": 0, "baseline_rss": 4096, "harness_bytes": 4096, "rss_after_drain": 4096,
+          "malloc": {"path": path, "device": file.st_dev, "inode": file.st_ino}}
+if workload == "foe":
+    answer["bound"] = 3 << 19
+print(json.dumps(answer))
+"""
+
 # `trace info` of such a trace.
 TRACE = """#!/usr/bin/python3 -SE
 import json, sys
@@ -77,6 +111,46 @@ except ValueError:
     sys.exit(print(sys.argv[2] + ": not a trace", file=sys.stderr) or 2)
 print(json.dumps({"ops": trace["ops"], "threads": 1, "peak_live": 1 << 19, "duration_ns": 1,
                   "bytes_per_op": 1.5, "origin": {"program": "made-up"}, "losses": {}}))
+"""
+
+# Prints what Google Benchmark would of benchmarks that take a size's logarithm in nanoseconds, and
+# twice that under span. What is to go wrong stands in --benchmark_context=ALLOCATOR=FAULT.
+MICRO = """#!/usr/bin/python3 -SE
+import json, math, os, re, signal, sys
+SIZES = (8, 64, 512, 4096, 32768)
+names = [f"pair/{size}" for size in SIZES] + ["elsewhere/64/real_time", "few/iterations:3"]
+words = sys.argv[1:]
+flags = dict(word.partition("=")[::2] for word in words if word.startswith("--benchmark_"))
+if "--benchmark_nix" in flags:
+    sys.exit(print("micro: error: unrecognized command-line flag", file=sys.stderr) or 2)
+path = words[words.index("--allocator") + 1] if "--allocator" in words else "/lib/libx.so"
+name = os.path.basename(path).split(".")[0].removeprefix("lib")
+wanted = flags.get("--benchmark_filter", ".")
+names += ["inside"] if "span" in sys.argv[0] else []
+names = [name for name in names if re.search(wanted, name)]
+if not names:
+    sys.exit(print("Failed to match any benchmarks against regex: x", file=sys.stderr) or 2)
+if "--benchmark_list_tests" in flags:
+    sys.exit(print("\\n".join(names)))
+allocator, _, spec = flags.get("--benchmark_context", "").partition("=")
+fault = spec if allocator == name else ""
+if fault == "crash":
+    os.kill(os.getpid(), signal.SIGSEGV)
+file = os.stat("/dev/null" if fault == "imposter" else path)
+entries = []
+for name_, times in ((n, int(flags.get("--benchmark_repetitions", 1))) for n in names):
+    for i in range(times):
+        ns = math.log2(int("".join(re.findall(r"/(\\d+)", name_)) or 8)) * (1 + (name == "span"))
+        entries.append({"name": name_, "run_name": name_, "run_type": "iteration", "threads": 1,
+                        "repetitions": times, "repetition_index": i, "iterations": 1000,
+                        "real_time": 2 * ns, "cpu_time": ns, "time_unit": "ns", "spare": 7})
+        if fault == "error":
+            entries[-1].update(error_occurred=True, error_message="no memory", real_time=0)
+    if times > 1:
+        entries.append({**entries[-1], "name": name_ + "_mean", "run_type": "aggregate"})
+context = {"malloc_path": path, "malloc_device": str(file.st_dev), "malloc_inode": str(file.st_ino)}
+context.update({"library_build_type": "debug", "told": words, allocator: spec})
+print(json.dumps({"context": context, "benchmarks": entries}))
 """
 
 
@@ -102,6 +176,8 @@ def made_up_build(tmp_path, monkeypatch, shared_objects):
     (folder / "launch").symlink_to(BUILD / "launch")
     (folder / "flags").write_text("cc -DSPANBENCH_VERSION='\"9.8.7\"' -O2 -DNDEBUG\n")
     programs = {"replay-glibc": REPLAY, "replay-span": REPLAY, "trace": TRACE}
+    programs.update({"workload-glibc": WORKLOAD, "workload-span": WORKLOAD})
+    programs.update({"micro-glibc": MICRO, "micro-span": MICRO})
     for name, source in programs.items():
         (folder / name).write_text(source)
         (folder / name).chmod(0o755)

@@ -10,8 +10,8 @@ import pytest
 from matplotlib import colors, pyplot
 from matplotlib.text import Text
 
-from frontend import canvas, charts, curve_chart, digest, frontier_chart, palette, ratio_chart
-from frontend import results
+from frontend import bound_chart, canvas, charts, curve_chart, digest, frontier_chart, heat_chart
+from frontend import palette, ratio_chart, results, threads_chart
 from frontend.failure import Failure
 
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 3}
@@ -77,6 +77,66 @@ def test_exec_has_charts_of_its_own(read, tmp_path):
     names = {f.name for f in charts.draw_all(read(kind="exec"), tmp_path, None, ("svg",))}
     assert {"exec-time.svg", "exec-memory.svg", "exec-frontier.svg"} <= names
     assert not any("curve" in name for name in names)
+
+
+@pytest.fixture
+def workloads(read):
+    """A function that makes results of workloads up: `scaled` with one to three threads, and `foe`,
+    which has a bound. Under span all takes twice as long as under glibc, and twice the memory."""
+
+    def make(failing=()):
+        source = read(kind="run", allocators=("span", "glibc"))
+        entries = []
+        for subject, ns in (("scaled/threads:1", 20), ("scaled/threads:2", 10), ("foe", 50)):
+            for name, factor in (("span", 2), ("glibc", 1)):
+                figures = {"ns_per_op": ns * factor, "peak_rss": 4 * factor << 20, "ops": 100}
+                figures |= {"bound": 3 << 20, "peak_live": 2 << 20} if subject == "foe" else {}
+                key = f"run/{subject}/{name}"
+                is_failing = (subject, name) in failing
+                entry = results.failed(key, (0, 1), "killed") if is_failing else None
+                entries.append(entry or results.sample(key, (0, 1), (1.0, 1.0), figures))
+        source.benchmarks = entries
+        return source
+
+    return make
+
+
+def test_workloads_have_charts_of_their_own(workloads, tmp_path):
+    names = [f.stem for f in charts.draw_all(workloads(), tmp_path, None, ("svg",))]
+    assert names == ["run-heat", "run-threads", "run-bounds"]
+
+
+def test_the_heat_map_compares_with_the_best_of_each_row(workloads):
+    shown = texts(heat_chart.heat_figure(summary_of(workloads(), "run")))
+    assert shown.count("2.00") == 6 and shown.count("1") == 6
+    assert {"20.0", "10.0", "50.0", "4.00", "span", "glibc", "foe"} <= set(shown)
+    shown = texts(heat_chart.heat_figure(summary_of(workloads({("foe", "span")}), "run")))
+    assert shown.count("×") == 2 and shown.count("2.00") == 4
+
+
+def test_small_memory_is_not_compared(workloads):
+    source = workloads()
+    for entry in source.benchmarks:
+        entry["peak_rss"] //= 64
+    shown = texts(heat_chart.heat_figure(summary_of(source, "run")))
+    assert shown.count("≤ 1") == 3 and shown.count("2.00") == 3
+
+
+def test_throughput_is_of_all_threads_and_from_zero(workloads):
+    summary = summary_of(workloads({("scaled/threads:2", "span")}), "run")
+    (axes,) = threads_chart.threads_figure(summary).axes
+    lines = {tuple(line.get_xdata()): tuple(line.get_ydata()) for line in axes.lines}
+    assert lines == {(1, 2): (50, 100), (1,): (25,)}
+    assert axes.get_ylim()[0] == 0 and "× span failed" in texts(axes)
+
+
+def test_the_bound_stands_beside_the_need(workloads):
+    summary = summary_of(workloads(), "run")
+    assert (summary.bound, summary.live) == ({"foe": 3 << 20}, {"foe": 2 << 20})
+    figure = bound_chart.bound_figure(summary)
+    drawn = [tuple(line.get_xdata()) for line in figure.axes[0].lines]
+    assert (3, 3) in drawn and (2, 2) in drawn and (8,) in drawn and (4,) in drawn
+    assert figure.axes[0].get_xlim()[0] == 0 and "span 8.00" in texts(figure)
 
 
 def test_captions_say_machine_commit_samples_and_date(read):

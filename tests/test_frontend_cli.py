@@ -13,7 +13,7 @@ from places import REPO
 from frontend import bench, cli, progress, results
 
 PROGRAM = REPO / "scripts" / "spanbench"
-VERBS = "record info import replay exec whole-programs bench report allocators".split()
+VERBS = "record info import replay exec whole-programs run micro bench report allocators".split()
 
 
 def test_overview_lists_every_verb(spanbench):
@@ -81,6 +81,7 @@ def corpus(made_up_build, made_up_trace, tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "CORPUS", tmp_path)
     monkeypatch.setattr(bench, "EXPECTED", ("span", "glibc"))
     monkeypatch.setattr(bench.registry, "found", lambda: [])
+    monkeypatch.setattr(bench.workloads, "QUICK", (("steady", (1, 2), "--ops 500"),))
     return tmp_path
 
 
@@ -90,6 +91,8 @@ def test_quick_bench_takes_the_shortest_traces(corpus, spanbench, tmp_path, monk
     assert status == 0, err
     measured = results.read(tmp_path / "latest" / "results.json")
     assert measured.subjects("replay") == ["t4", "t5"]
+    assert "pair/64" in measured.subjects("micro")
+    assert measured.subjects("run") == ["steady/threads:1", "steady/threads:2"]
     assert measured.allocators() == ["span", "glibc", "null"]
     assert measured.context["rounds"] == 2
     assert "2 rounds" in out and "the page" in out

@@ -95,6 +95,12 @@ def test_page_is_one_file_and_well_formed(plain_page):
     assert not any(word in plain_page for word in ("<script", "@import", "url(http"))
 
 
+def test_workloads_have_a_part_of_the_page(page_of):
+    page = page_of({"kind": "run", "failing": {("git", "span")}})
+    assert "<h2>Synthetic workloads</h2>" in page and "run-heat-" in page
+    assert "geometric mean</b>" not in page and "killed by signal 11" in page
+
+
 def test_references_within_the_page_resolve(plain_page):
     ids = set(re.findall(r' id="([^"]+)"', plain_page))
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', plain_page))

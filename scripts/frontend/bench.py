@@ -7,16 +7,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend import registry, results, schedule, traces
+from frontend import driver, micro, registry, results, schedule, traces, workloads
 from frontend.failure import Failure
 from frontend.paths import CORPUS, LATEST, shown
 from frontend.preload import Links
 from frontend.replay import Manner, check_programs, keep, measure, seconds, show
 
 SUMMARY = "run the standard comparison and draw its charts"
-EXPECTED = ("span", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
+EXPECTED = ("span", "span-fast", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
 TIMEOUT_S = 60.0  # a run that takes this long would use up a third of the budget
-BUDGET_S = 195.0  # with the charts, under four minutes
+BUDGET_S = 135.0  # of the replays; all parts and the charts take under four minutes
+WORKLOAD_BUDGET_S = 45.0  # of the synthetic workloads, beside that
+MICRO_BUDGET_S = 15.0  # of the micro-benchmarks, beside that
 LEAST_ROUNDS, MOST_ROUNDS = 3, 10
 QUICK_TRACES, QUICK_ROUNDS = 4, 2
 FULL_ROUNDS = 15
@@ -48,7 +50,7 @@ def add_arguments(parser):
         type=seconds,
         default=BUDGET_S,
         metavar="SECONDS",
-        help=f"of measuring; decides the rounds, {LEAST_ROUNDS} to {MOST_ROUNDS}"
+        help=f"of the replays; decides the rounds, {LEAST_ROUNDS} to {MOST_ROUNDS}"
         " (default: %(default)g)",
     )
     parser.add_argument("-o", "--output", type=Path, default=LATEST, metavar="DIR")
@@ -58,6 +60,8 @@ def run(options, argv):
     """Measures, writes, shows, draws; exit status 1 if a row failed."""
     allocators = standard_allocators()
     check_programs(allocators)
+    driver.check_programs("micro", allocators)
+    driver.check_programs("workload", allocators)
     output = options.output / "results.json"
     make_folder(options.output)
     results.check_writable(output)
@@ -69,8 +73,14 @@ def run(options, argv):
         manner = Manner(timeout=TIMEOUT_S, curves=curves, links=links)
         measured = measure(loaded, allocators, manner, extent.choose, argv)
         measured.context["budget_s"] = extent.budget_s
-        keep(measured, output, curves, "curves")
-    return show(measured) or draw(measured, options.output)
+        rounds = Extent(extent.rounds, min(extent.budget_s, WORKLOAD_BUDGET_S)).choose
+        synthetic = workloads.measure_quick(allocators, links, TIMEOUT_S, rounds, argv)
+        rounds = Extent(extent.rounds, min(extent.budget_s, MICRO_BUDGET_S)).choose
+        calls = micro.measure_quick(allocators, links, TIMEOUT_S, rounds, argv)
+        whole = micro.combined(micro.combined(measured, synthetic), calls)
+        keep(whole, output, curves, "curves")
+    status = max(show(measured), show(synthetic), micro.show(calls))
+    return status or draw(whole, options.output)
 
 
 def extent_of(options):

@@ -98,7 +98,7 @@ def caption(summary, remark=""):
     parts = [
         remark,
         f"n = {summary.rounds} rounds, interleaved; {digest.interval_text(summary)}",
-        f"touch {context['touch']}" if context.get("touch") else "",
+        f"touch {context['touch']}" if summary.kind == "replay" and context.get("touch") else "",
         digest.machine_text(context),
         f"commit {digest.commit_text(context)}",
         str(context.get("date", "no date"))[:10],

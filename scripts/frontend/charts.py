@@ -7,7 +7,8 @@ from pathlib import Path
 
 from matplotlib import pyplot
 
-from frontend import canvas, curve_chart, digest, frontier_chart, ratio_chart
+from frontend import bound_chart, canvas, curve_chart, digest, dot_chart, frontier_chart
+from frontend import heat_chart, ratio_chart, size_chart, threads_chart
 
 
 def draw_all(results, out_dir, only=None, formats=canvas.FORMATS):
@@ -23,6 +24,10 @@ def draw_all(results, out_dir, only=None, formats=canvas.FORMATS):
 
 def charts(results, summary):
     """{name: function that draws it} of the charts of one kind of entry."""
+    if summary.kind == "micro":
+        return micro_charts(summary)
+    if summary.kind == "run":
+        return workload_charts(summary)
     prefix = "" if summary.kind == "replay" else f"{summary.kind}-"
     found = {f"{prefix}time": partial(ratio_chart.ratio_figure, summary, summary.time)}
     if any(cell.rss for cell in summary.cells.values()):
@@ -30,6 +35,26 @@ def charts(results, summary):
     if len(frontier_chart.frontier_points(summary)) > 1:
         found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
     return {**found, **curve_charts(results, summary)}
+
+
+def workload_charts(summary):
+    """{name: function that draws it} of synthetic workloads."""
+    found = {"run-heat": partial(heat_chart.heat_figure, summary)}
+    if threads_chart.scaled_workloads(summary):
+        found["run-threads"] = partial(threads_chart.threads_figure, summary)
+    if summary.bound:
+        found["run-bounds"] = partial(bound_chart.bound_figure, summary)
+    return found
+
+
+def micro_charts(summary):
+    """{name: function that draws it} of micro-benchmarks."""
+    found = {}
+    if size_chart.panels_of(summary):
+        found["micro-size"] = partial(size_chart.size_figure, summary)
+    if dot_chart.rows_of(summary):
+        found["micro-calls"] = partial(dot_chart.dot_figure, summary)
+    return found
 
 
 def curve_charts(results, summary):

@@ -19,6 +19,7 @@ class Verb:
 
     module: str
     takes_command: bool = False  # the rest of the line is another program's
+    passes_on: str = None  # words that begin so are another program's
 
 
 VERBS = {
@@ -28,6 +29,8 @@ VERBS = {
     "replay": Verb("replay"),
     "exec": Verb("execute", takes_command=True),
     "whole-programs": Verb("whole_programs"),
+    "run": Verb("workloads"),
+    "micro": Verb("micro", passes_on="--benchmark_"),
     "bench": Verb("bench"),
     "report": Verb("reporting"),
     "allocators": Verb("allocators"),
@@ -85,7 +88,10 @@ def dispatch(argv):
     )
     module.add_arguments(parser)
     parse = parser.parse_args if verb.takes_command else parser.parse_intermixed_args
-    return module.run(parse(argv[1:]), argv)
+    passed = [w for w in argv[1:] if verb.passes_on and w.startswith(verb.passes_on)]
+    options = parse([w for w in argv[1:] if w not in passed])
+    options.passed = passed
+    return module.run(options, argv)
 
 
 def overview():

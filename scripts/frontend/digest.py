@@ -32,8 +32,11 @@ class Measure:
 
 TIME = {
     "replay": Measure("time per op", "ns_per_op", "ns", 1, "faster", "slower"),
+    "run": Measure("time per op", "ns_per_op", "ns", 1, "faster", "slower"),
+    "micro": Measure("time", "ns_per_op", "ns", 1, "faster", "slower"),
     "exec": Measure("wall time", "real_time", "ms", 1, "faster", "slower"),
 }
+SUBJECT_WORDS = {"replay": "trace", "run": "workload", "micro": "benchmark", "exec": "program"}
 RSS = Measure("peak RSS", "peak_rss", "MiB", MIB, "leaner", "fatter")
 
 
@@ -68,6 +71,7 @@ class Digest:
     rounds: int = 0
     floor: dict = field(default_factory=dict)  # subject: ns per op of the null allocator
     live: dict = field(default_factory=dict)  # subject: peak live bytes
+    bound: dict = field(default_factory=dict)  # subject: bytes that theory says are needed
 
     @property
     def rivals(self):
@@ -80,8 +84,11 @@ class Digest:
         return TIME[self.kind]
 
     def failures(self):
-        """[(subject, allocator, message)] of what failed."""
-        return [(*key, cell.error) for key, cell in self.cells.items() if cell.error]
+        """[(subject, allocator, message)] of what failed. Micro-benchmarks need not be run on all
+        allocators."""
+        missing = NOT_RUN if self.kind == "micro" else None
+        cells = self.cells.items()
+        return [(*key, cell.error) for key, cell in cells if cell.error not in (None, missing)]
 
 
 def digest(results, kind):
@@ -112,7 +119,8 @@ def digest(results, kind):
         counted={name: len(pairs) for name, pairs in whole.items()},
         rounds=max((len(row.samples) for row in rows.values()), default=0),
         floor=floors(rows, subjects, TIME[kind]),
-        live=peaks(rows, subjects, competitors),
+        live=constants(rows, subjects, competitors, "peak_live"),
+        bound=constants(rows, subjects, competitors, "bound"),
     )
 
 
@@ -164,14 +172,14 @@ def floors(rows, subjects, time):
     }
 
 
-def peaks(rows, subjects, names):
-    """{subject: peak live bytes}, which the trace decides and not the allocator."""
+def constants(rows, subjects, names, key):
+    """{subject: figure} of one that the subject decides and not the allocator."""
     found = {}
     for subject in subjects:
         for name in names:
             row = rows.get((subject, name))
-            if row and row.values("peak_live"):
-                found.setdefault(subject, stats.median(row.values("peak_live")))
+            if row and row.values(key):
+                found.setdefault(subject, stats.median(row.values(key)))
     return found
 
 
@@ -234,7 +242,7 @@ def counted_text(summary, name):
 
 def subjects_text(summary):
     """How many subjects there are: "12 traces", "1 program"."""
-    word = "trace" if summary.kind == "replay" else "program"
+    word = SUBJECT_WORDS[summary.kind]
     count = len(summary.subjects)
     return f"{count} {word}{'s' if count != 1 else ''}"
 

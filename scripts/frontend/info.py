@@ -15,7 +15,11 @@ UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 def add_arguments(parser):
     """The options of the verb."""
     parser.add_argument("trace", type=Path, metavar="FILE")
-    parser.add_argument("--json", action="store_true", help="everything, for programs")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="everything, for programs")
+    form.add_argument(
+        "--profile", action="store_true", help="sizes and lifetimes, for `run profile --profile`"
+    )
 
 
 def run(options, _argv):
@@ -24,8 +28,24 @@ def run(options, _argv):
     if options.json:
         print(json.dumps(info, indent=1))
         return 0
+    if options.profile:
+        print(profile_text(options.trace.stem, info))
+        return 0
     show(options.trace, info)
     return 0
+
+
+def profile_text(name, info):
+    """The profile of a trace: exact sizes where they are frequent, else ranges, and lifetimes."""
+    lines = [f"# {name}: {info['ops']:,} operations; KIND FROM TO COUNT"]
+    exact = {top["size"]: top["count"] for top in info["top_sizes"]}
+    lines += [f"size {size} {size} {count}" for size, count in sorted(exact.items())]
+    for c in info["sizes"]:
+        rest = c["count"] - sum(n for size, n in exact.items() if c["from"] <= size <= c["to"])
+        if rest > 0:
+            lines.append(f"size {c['from']} {c['to']} {rest}")
+    lines += [f"lifetime {c['from']} {c['to']} {c['count']}" for c in info["lifetimes"]]
+    return "\n".join(lines)
 
 
 def show(path, info):
@@ -36,7 +56,7 @@ def show(path, info):
         out.print(facts_text(heading, facts), soft_wrap=True)
     out.print(kinds_table(info))
     out.print(shares_table("bytes requested", info["sizes"]))
-    out.print(shares_table("lifetime in operations", info["lifetimes"]))
+    out.print(shares_table("lifetime in allocations", info["lifetimes"]))
 
 
 def totals(info):

@@ -7,6 +7,7 @@ from frontend.failure import Failure
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "workloads" / "traces"
+PROFILE = ROOT / "workloads" / "profiles" / "python3.profile"
 LATEST = ROOT / "results" / "latest"
 
 

@@ -4,13 +4,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend import campaign, context, identity, registry, results, stats, table, traces
+from frontend import campaign, context, driver, registry, results, stats, table, traces
 from frontend.campaign import Figures, RunFailed
 from frontend.failure import WORK_FAILED, Failure
-from frontend.paths import build_folder, built
-from frontend.preload import Links, measured_environment
+from frontend.preload import Links
 from frontend.progress import progress, say
-from frontend.running import TIMEOUT_S, run_json
+from frontend.running import TIMEOUT_S
 
 SUMMARY = "replay traces against allocators"
 REPEATS = 5
@@ -97,15 +96,7 @@ def run(options, argv):
 
 def check_programs(allocators):
     """Fails if a program that the replays need is not built."""
-    for name in {"launch", *(driver(allocator)[0] for allocator in allocators)}:
-        built(name)
-
-
-def driver(allocator):
-    """(name of the replayer, whether the allocator is preloaded into it)."""
-    linked = f"replay-{allocator.base}"
-    is_linked = allocator.base and (build_folder() / linked).exists()
-    return (linked, False) if is_linked else ("replay-glibc", True)
+    driver.check_programs("replay", allocators)
 
 
 def measure(loaded, allocators, manner, choose_rounds, argv):
@@ -148,21 +139,16 @@ def memory_figures(trace, allocator, manner, speed):
 
 
 def one_pass(name, trace, allocator, manner):
-    """What the replayer prints for one pass; it must have called the allocator that was meant."""
-    program, is_preloaded = driver(allocator)
-    preload = [manner.links.link(allocator.path)] if is_preloaded else []
-    command = [str(built(program)), "--pass", name, "--touch", manner.touch]
-    command += ["--allocator", str(allocator.path)]
+    """What the replayer prints for one pass."""
+    arguments = ["--pass", name, "--touch", manner.touch]
     if name == "memory" and manner.curves:
         curve = manner.curves / f"{trace.name}.{allocator.name}.csv"
-        command += ["--curve", str(curve), "--points", str(CURVE_POINTS)]
-    environment = measured_environment(allocator.settings, preload)
-    figures, error = run_json([*command, str(trace.path)], environment, manner.timeout)
-    if error:
-        raise RunFailed(f"{name} pass: {error}")
-    if not identity.is_same(figures["malloc"], allocator.path):
-        raise RunFailed(f"malloc comes from {figures['malloc']['path']}, not {allocator.path}")
-    return figures
+        arguments += ["--curve", str(curve), "--points", str(CURVE_POINTS)]
+    arguments.append(str(trace.path))
+    try:
+        return driver.run_once("replay", allocator, arguments, manner.links, manner.timeout)
+    except RunFailed as reason:
+        raise RunFailed(f"{name} pass: {reason}") from reason
 
 
 def add_net(entries, floors):

@@ -13,7 +13,12 @@ from frontend.failure import WORK_FAILED, Failure, io_failure
 PAGE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 PAGE_NAME = "report.html"
 SURE_COVERAGE = 0.9  # arbitrary: four rounds' intervals, 87.5 %, do not carry a verdict
-TITLES = {"replay": "Replayed traces", "exec": "Real programs"}
+TITLES = {
+    "replay": "Replayed traces",
+    "run": "Synthetic workloads",
+    "micro": "Micro-benchmarks",
+    "exec": "Real programs",
+}
 LIMITS = """
 <div class="box">
 <h2>What a replay can and cannot tell</h2>
@@ -26,6 +31,24 @@ predicted was 0.34 to 1.4 times the real one. <code>spanbench exec</code> answer
 a program that can be run. Ratios carry over to other machines better than nanoseconds do, and
 neither carries over to other programs.</p>
 </div>
+"""
+WORKLOAD_READING = """
+<p><b>How to read this.</b> Each workload is a small program that hurts allocators in a known way;
+<code>spanbench run</code> lists them with a line each. Time per operation is the time of the run
+over the calls of all threads together. The blocks are touched and checked, which is part of the
+time. Adversaries (<code>robson</code>, <code>first-fit-bad</code> and the like) are about memory:
+they report what theory says that is needed. No mean over workloads is given, since which of them
+matter depends on the program; peak RSS below 1 MiB is not compared.</p>
+"""
+MICRO_READING = """
+<p><b>How to read this.</b> Each benchmark makes one call, or one small pattern of calls, over and
+over; shown is the time of one such iteration. Everything lies in the nearest cache, unless the name
+says otherwise. <code>pair</code> is a malloc and its free, <code>batch</code> many blocks that are
+allocated and then freed in an order, <code>replace</code> a free and a malloc in a working set,
+<code>tier</code> one layer of an allocator on its own, <code>free_elsewhere</code> a block that
+another thread frees. A curve that rises with the size writes to the blocks, or asks the system for
+pages each time. Such times tell where an allocator is fast and where not. They do not tell what a
+program gains, which spends more on cache misses and page faults: see the replays.</p>
 """
 
 
@@ -143,6 +166,10 @@ def recolour(svg):
 
 def section(summary, source, folder):
     """All about one kind of entry of a result file."""
+    if summary.kind == "micro":
+        return micro_section(summary, source, folder)
+    if summary.kind == "run":
+        return workload_section(summary, source, folder)
     prefix = "" if summary.kind == "replay" else f"{summary.kind}-"
     name = TITLES[summary.kind]
     parts = [
@@ -159,6 +186,56 @@ def section(summary, source, folder):
         parts.append("<h2>Trace by trace</h2>")
         parts += [subject_section(summary, subject, folder) for subject in summary.subjects]
     return "\n".join(parts)
+
+
+def workload_section(summary, source, folder):
+    """All about the synthetic workloads of a result file."""
+    name = TITLES[summary.kind]
+    parts = (
+        f'<h2>{name}</h2><p class="small">{source_line(summary, source)}</p>{WORKLOAD_READING}',
+        figure(folder / "run-heat.svg", f"{name}: time and peak RSS"),
+        failures_list(summary),
+        figure(folder / "run-threads.svg", f"{name}: throughput by threads"),
+        figure(folder / "run-bounds.svg", f"{name}: memory needed and what theory asks for"),
+        ratio_table(summary, summary.time, has_means=False),
+        ratio_table(summary, digest.RSS, has_means=False),
+    )
+    return "\n".join(parts)
+
+
+def micro_section(summary, source, folder):
+    """All about the micro-benchmarks of a result file."""
+    name = TITLES[summary.kind]
+    first = {s: summary.cells[s, summary.reference] for s in summary.subjects}
+    lone = [subject for subject, cell in first.items() if cell.gap == digest.NOT_RUN]
+    shared = [s for s in summary.subjects if s not in lone]
+    parts = (
+        f'<h2>{name}</h2><p class="small">{source_line(summary, source)}</p>{MICRO_READING}',
+        figure(folder / "micro-size.svg", f"{name}: time by size"),
+        failures_list(summary),
+        figure(folder / "micro-calls.svg", f"{name}: ratios of time"),
+        ratio_table(summary, summary.time, has_means=False, subjects=shared),
+        times_table(summary, lone),
+    )
+    return "\n".join(parts)
+
+
+def times_table(summary, subjects):
+    """Times of what only some allocators have."""
+    names = [n for n in summary.allocators if any(summary.cells[s, n].time for s in subjects)]
+    if not names:
+        return ""
+    head = "".join(f"<th>{escape(text)}</th>" for text in ("", *names))
+    rows = []
+    for subject in subjects:
+        times = [summary.cells[subject, name].time for name in names]
+        cells = [f"<td>{digest.number_text(time.median) if time else ''}</td>" for time in times]
+        rows.append(f"<tr><td>{escape(subject)}</td>{''.join(cells)}</tr>")
+    return (
+        f"<h3>Pieces of single allocators, {summary.time.unit}</h3>"
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def source_line(summary, source):
@@ -259,22 +336,28 @@ def pair_text(summary, name):
 # Tables
 
 
-def ratio_table(summary, measure):
-    """Ratios of every subject and rival with intervals; the geometric means at the foot."""
+def ratio_table(summary, measure, has_means=True, subjects=None):
+    """Ratios of every subject (or those given) and rival with intervals; the geometric means at the
+    foot, where they mean anything."""
     estimates = [digest.part(cell, measure) for cell in summary.cells.values()]
     if not any(estimates):
         return ""
     heads = ["", f"{summary.reference}, {measure.unit}", *summary.rivals]
-    rows = [table_row(summary, subject, measure) for subject in summary.subjects]
-    means = [mean_cell(summary, name, measure) for name in summary.rivals]
+    rows = [table_row(summary, subject, measure) for subject in subjects or summary.subjects]
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    foot = f"<td><b>geometric mean</b></td><td></td>{''.join(means)}"
+    foot = means_row(summary, measure) if has_means else ""
     return (
         f"<h3>{measure.title}, ratio to {escape(summary.reference)}</h3>"
         f'<p class="small">Below 1 is {measure.better}. In bold: {measure.worse}, and the interval '
         f'excludes 1.</p><div class="wide"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody><tfoot><tr>{foot}</tr></tfoot></table></div>"
+        f"<tbody>{''.join(rows)}</tbody><tfoot>{foot}</tfoot></table></div>"
     )
+
+
+def means_row(summary, measure):
+    """The geometric means."""
+    means = (mean_cell(summary, name, measure) for name in summary.rivals)
+    return f"<tr><td><b>geometric mean</b></td><td></td>{''.join(means)}</tr>"
 
 
 def table_row(summary, subject, measure):

@@ -3,10 +3,11 @@
 One entry of benchmarks[] is one repetition: one iteration is one whole replay or one whole run of
 a program, so `iterations` is 1 and `real_time` and `cpu_time` are its time, in milliseconds
 (compare.py prints whole numbers, which nanoseconds an operation would be too coarse for);
-`ns_per_op` stands beside them. `sys_time` has the same unit, sizes are bytes. A failed entry has
-its times at zero, `error_occurred` and `error_message`, and no figures.
+`ns_per_op` stands beside them. `sys_time` has the same unit, sizes are bytes. Of micro-benchmarks
+the times are those of one of many iterations, in nanoseconds; `ns_per_op` is the one that counts. A
+failed entry has its times at zero, `error_occurred` and `error_message`, and no figures.
 
-A name is KIND/SUBJECT/ALLOCATOR: replay/sqlite3/jemalloc, exec/python3/span. Curves are CSV files
+A name is KIND/SUBJECT/ALLOCATOR: replay/sqlite3/jemalloc, micro/pair/64/span. Curves are CSV files
 named TRACE.ALLOCATOR.csv in the folder that context["curves"] names, relative to the result file.
 """
 
@@ -200,11 +201,16 @@ def is_time(value):
     return number and 0 <= value < float("inf")
 
 
-def write(path, results):
-    """Writes results to path, whole or not at all, and remembers the path in them."""
+def to_text(results):
+    """What a file of the results holds."""
     number_families(results.benchmarks)
     document = {"context": results.context, "benchmarks": results.benchmarks}
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return json.dumps(document, indent=1, allow_nan=False)
+
+
+def write(path, results):
+    """Writes results to path, whole or not at all, and remembers the path in them."""
+    text = to_text(results) + "\n"
     try:
         write_text(Path(path), text)
     except OSError as error:

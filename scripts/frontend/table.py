@@ -13,14 +13,20 @@ from frontend.registry import FLOOR
 
 PLAIN_WIDTH = 100  # columns where stdout is no terminal
 WAITING_MOST = 1.1  # a replay waits for nothing; arbitrary, above what a quiet machine shows
-SUBJECTS = {"replay": "trace", "exec": "command"}
+SUBJECTS = {"replay": "trace", "run": "workload", "exec": "command"}
 # head, figure, what it is divided by, digits
 TIME_COLUMNS = {
     "replay": (("ns/op", "ns_per_op", 1, 1), ("net", "net_ns_per_op", 1, 1)),
+    "run": (("ns/op", "ns_per_op", 1, 1), ("threads", "threads", 1, 0)),
     "exec": (("ms", "real_time", 1, 1), ("CPU ms", "cpu_time", 1, 1)),
 }
 PEAK_COLUMN = ("peak MiB", "peak_rss", MIB, 1)
-LAST_COLUMN = {"replay": ("waste", "waste", 1, 2), "exec": ("faults", "minor_faults", 1, 0)}
+FAULTS_COLUMN = ("faults", "minor_faults", 1, 0)
+LAST_COLUMN = {
+    "replay": ("waste", "waste", 1, 2),
+    "run": FAULTS_COLUMN,
+    "exec": FAULTS_COLUMN,
+}
 
 
 def console(plain_width=PLAIN_WIDTH):
@@ -159,6 +165,8 @@ def legend(summed, rows):
     lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
     if summed.kind == "replay":
         lines.append(f"net: above {FLOOR}. waste: integral of RSS - live over that of live.")
+    if summed.kind == "run":
+        lines.append("ns/op: time over the calls of all threads together.")
     if summed.kind == "replay" and waiting(rows) > WAITING_MOST:
         lines.append(
             f"Take care: real time was {waiting(rows):.2f} times CPU time, so other work ran"
