@@ -332,6 +332,12 @@ bench: deps-bench
 	$(MAKE) --no-print-directory all
 	scripts/spanbench bench
 
+## sweep: the allocator with other values of its tuning constants; docs/constants.md (20 minutes)
+.PHONY: sweep
+sweep: deps-bench
+	$(MAKE) --no-print-directory all
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/sweep_constants $(ROUNDS:%=-n %)
+
 ## stress: all calls at random, with threads and too little memory (MINUTES=5 for all allocators)
 STRESS := span,span-fast,glibc,jemalloc
 .PHONY: stress
@@ -352,7 +358,7 @@ lint: deps-lint
 	black --check -l 100 $(PY_FILES) $(PY_SCRIPTS)
 	flake8 $(PY_FILES) $(PY_SCRIPTS)
 
-PY_SCRIPTS = $(wildcard scripts/spanbench scripts/update_readme \
+PY_SCRIPTS = $(wildcard scripts/spanbench scripts/sweep_constants scripts/update_readme \
 	workloads/record_corpus workloads/prepare_programs)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how

@@ -11,6 +11,7 @@ enum {
     FRONT_ROOM_SHARE = 16,             /* and what part of its heap it may hold */
     FRONT_FILL_BYTES = 4096,           /* taken from the heap at once; a page */
     FRONT_FILL_MAX = 64,               /* blocks */
+    FRONT_FLUSH_SHARE = 2,             /* what part of a list that overflows goes home */
 };
 
 static size_t lists_gross(unsigned index)
@@ -161,6 +162,6 @@ bool front_make_room(struct front *front, struct front_list *list)
         return true;
     if (list->count == 0)
         return false;
-    list_flush(list, (list->count + 1u) / 2);
+    list_flush(list, (list->count + FRONT_FLUSH_SHARE - 1u) / FRONT_FLUSH_SHARE);
     return true;
 }

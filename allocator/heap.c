@@ -85,7 +85,7 @@ static struct block *heap_grow(struct heap *heap, size_t gross)
     return span_first_block(span);
 }
 
-/* The span of a free block that was found in a bin; fatal if its header is no longer that of one. */
+/* The span of a free block that was found in a bin; fatal if its header is no longer one. */
 static struct span *owner_checked(struct block *block)
 {
     if (__builtin_expect(block_magic(block) != BLOCK_MAGIC_FREE, 0))

@@ -12,9 +12,13 @@
 
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 
-/* Larger alignments are cut out of a free block by the heap: the room for any misalignment that
-   inner payloads take would be too much. */
-enum { INNER_ALIGN_MAX = 256 };
+enum {
+    /* Larger alignments are cut out of a free block by the heap: the room for any misalignment that
+       inner payloads take would be too much. */
+    INNER_ALIGN_MAX = 256,
+    RESIZE_WASTE_SHARE = 4, /* a block of which more than this part would be unused is left */
+    RESIZE_EXTRA_SHARE = 8, /* what a large block that grows is given beyond the request */
+};
 
 static void *allocate_from_heap(size_t request)
 {
@@ -197,11 +201,11 @@ static void *resize_in_heap(struct block *block, size_t request)
     return resized;
 }
 
-/* What grew once grows again: an eighth more than was asked for makes copies rare. */
+/* What grew once grows again: more than was asked for makes copies rare. */
 static void *grow_in_heap(struct block *block, size_t request)
 {
     int kept = errno;
-    void *resized = resize_in_heap(block, request + request / 8);
+    void *resized = resize_in_heap(block, request + request / RESIZE_EXTRA_SHARE);
     if (resized)
         return resized;
     errno = kept;
@@ -214,8 +218,8 @@ void *pool_resize(void *p, size_t request)
     struct block *block = block_around(p, &offset);
     heap_block_checked(block_payload(block), BLOCK_MAGIC_USED, "realloc");
     size_t size = block_payload_size(block) - offset;
-    /* A block that is used for three quarters stays: it may grow again. */
-    if (request <= size && size - request <= size / 4)
+    /* A block that is used for the most part stays: it may grow again. */
+    if (request <= size && size - request <= size / RESIZE_WASTE_SHARE)
         return p;
     if (offset || (request <= FRONT_REQUEST_MAX && front_can_hold(block_size(block))))
         return move(p, size, request);

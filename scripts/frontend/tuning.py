@@ -1,0 +1,156 @@
+"""The tuning constants of the allocator: which there are, where its sources define them, and how to
+give them other values. Structural ones (sizes of headers, numbers of bins) are not among them."""
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from frontend.failure import Failure, io_failure
+
+FAST, PLAIN = "span-fast", "span"
+BUILDS = (FAST, PLAIN)
+USUAL = (0.25, 0.5, 2, 4)  # what a present value is multiplied by
+NEVER = 1 << 30  # as a share or a count: what is never reached
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One constant and the values to try."""
+
+    name: str
+    builds: tuple = (FAST,)  # where it decides anything
+    is_bytes: bool = False
+    values: tuple = ()  # instead of the usual multiples
+    further: dict = field(default_factory=dict)  # beside them, {value: what it comes to}
+    along: dict = field(default_factory=dict)  # {value: {what must change with it: its value}}
+
+
+CONSTANTS = (
+    Constant("FRONT_FREES_IN_A_ROW", further={NEVER: "no free is delayed"}),
+    Constant("FRONT_DELAY"),
+    Constant("FRONT_LIMIT_FIRST"),
+    Constant("FRONT_LIMIT_MAX"),
+    Constant("FRONT_LIST_BYTES_MAX", is_bytes=True),
+    Constant("FRONT_ROOM_MIN", is_bytes=True),
+    Constant("FRONT_ROOM_SHARE"),
+    Constant("FRONT_FILL_BYTES", is_bytes=True),
+    Constant("FRONT_FILL_MAX"),
+    Constant("FRONT_LISTS_A_DOUBLING_LOG2", values=(1, 2, 4), along={4: {"FRONT_UNIT": 1024 >> 4}}),
+    Constant("FRONT_FLUSH_SHARE", values=(1, 4)),
+    Constant("INNER_ALIGN_MAX"),
+    Constant("RESIZE_WASTE_SHARE"),
+    Constant("RESIZE_EXTRA_SHARE"),
+    Constant("HEAP_LOOSE_WORTH", is_bytes=True),
+    Constant("HEAP_SWEEP_SHARE"),
+    Constant("HEAP_PREFETCH"),
+    Constant("HEAP_SPAN_SHARE", BUILDS),
+    # Without huge pages, growth by an eighth would make spans too large for headers of 8 bytes.
+    Constant(
+        "HEAP_HUGE_SHARE",
+        BUILDS,
+        further={NEVER: "no huge pages"},
+        along={NEVER: {"HEAP_SPAN_SHARE": 64}},
+    ),
+    Constant("HEAP_WALK_MAX", BUILDS),
+    Constant("BIN_WALK_MAX", BUILDS),
+    Constant("SPAN_KEEP_FIRST", BUILDS, is_bytes=True),
+    Constant("SPAN_KEEP_LAST", BUILDS, is_bytes=True),
+    Constant("SPAN_KEEP_FEW"),
+    Constant("BUILD_SPANS_KEPT"),
+)
+# Why others are not swept.
+LEFT_OUT = {
+    "BUILD_HEAPS": "decides something only where threads compete, and traces are replayed by one",
+    "SPAN_MIN": "given by the design",
+    "ALIGNMENT, BLOCK_...": "what a block looks like",
+    "BIN_EXACT_END, BIN_LARGE, BINS_A_DOUBLING_LOG2": "the bins just fit one word of bitmap",
+    "FRONT_EXACT_MAX, FRONT_GROSS_MAX": "the number of lists and the tables go with them",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a constant is defined."""
+
+    path: Path
+    expression: str  # its value in C
+
+
+def definition(name):
+    """Matches `NAME = expression` in an enum; the group `expression` is what to replace."""
+    return re.compile(
+        rf"^(?P<head>\s*(?:enum \{{ )?{name} = )(?P<expression>[^,}};/]*[^,}};/\s])(?=,| \}})",
+        re.MULTILINE,
+    )
+
+
+def read(path):
+    """The text of a source."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise io_failure(error, path) from error
+
+
+def find(name, folder):
+    """The Place of a constant in the sources of a folder, of which there must be one."""
+    places = [
+        Place(path, match["expression"])
+        for path in sorted(folder.glob("*.[ch]"))
+        for match in definition(name).finditer(read(path))
+    ]
+    if len(places) != 1:
+        raise Failure(f"{folder}: {name} is defined {len(places)} times in enums, not once")
+    return places[0]
+
+
+def replace(name, value, folder):
+    """Gives a constant in the sources of a folder another value: the file and its old text."""
+    place = find(name, folder)
+    old = read(place.path)
+    place.path.write_text(definition(name).sub(rf"\g<head>{value}", old), encoding="utf-8")
+    return place.path, old
+
+
+def number(expression, build):
+    """The value of a constant's expression: a product, or one for each build."""
+    choice = re.fullmatch(r"SPAN_FAST \? (.+) : (.+)", expression)
+    if choice:
+        expression = choice[1 if build == FAST else 2]
+    try:
+        return math.prod(int(factor) for factor in expression.split("*"))
+    except ValueError:
+        raise Failure(f"{expression}: is no product of numbers") from None
+
+
+def values_to_try(constant, now):
+    """In ascending order, without the present value."""
+    usual = constant.values or [int(now * factor) for factor in USUAL]
+    return sorted({value for value in (*usual, *constant.further) if value > 0} - {now})
+
+
+def label(constant, value):
+    """How people read a value, and what was changed with it."""
+    along = constant.along.get(value, {})
+    changed = ", ".join(f"{name} {other}" for name, other in along.items())
+    return value_text(constant, value) + (f" (with {changed})" if changed else "")
+
+
+def value_text(constant, value):
+    """The value alone."""
+    if value in constant.further:
+        return constant.further[value]
+    if not constant.is_bytes or value % 1024:
+        return str(value)
+    return f"{value // 1024} KiB" if value % (1 << 20) else f"{value >> 20} MiB"
+
+
+def chosen(names, build):
+    """The Constants of the names (all without names) that decide anything in a build."""
+    known = {constant.name: constant for constant in CONSTANTS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise Failure(f"{unknown[0]}: no such constant (known: {', '.join(known)})")
+    wanted = [constant for constant in CONSTANTS if not names or constant.name in names]
+    return [constant for constant in wanted if build in constant.builds]
