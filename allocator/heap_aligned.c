@@ -5,16 +5,13 @@
 #include "heap_parts.h"
 #include "os.h"
 
-/* Where in a used block an aligned one of `gross` bytes begins: as far back as possible, and so
-   that what is left in front is a block or nothing. */
+#include <assert.h>
+
+/* Where in a used block an aligned one of `gross` bytes begins: as far back as possible. */
 static struct block *aligned_place(struct block *block, size_t align, size_t gross)
 {
-    uintptr_t start = (uintptr_t)block;
-    uintptr_t p = start + block_size(block) - gross + BLOCK_HEADER;
-    p &= ~(uintptr_t)(align - 1);
-    while (p - BLOCK_HEADER != start && p - BLOCK_HEADER - start < BLOCK_MIN)
-        p -= align;
-    return block_from_payload((void *)p);
+    uintptr_t p = (uintptr_t)block + block_size(block) - gross + BLOCK_HEADER;
+    return block_from_payload((void *)(p & ~(uintptr_t)(align - 1)));
 }
 
 /* Makes the first `front` bytes of a used block free, merged with a free block in front. */
@@ -71,10 +68,9 @@ void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request)
     struct span *span = block_owner(whole);
     struct block *block = aligned_place(whole, align, gross);
     size_t front = (size_t)((char *)block - (char *)whole);
-    if (front) {
-        block_make_used(block, span, block_size(whole) - front, false);
-        block_free_front(span, whole, front);
-    }
+    assert(front >= BLOCK_MIN && "room for it was asked for");
+    block_make_used(block, span, block_size(whole) - front, false);
+    block_free_front(span, whole, front);
     block_cut(span, block, gross, "malloc");
     heap_file(heap, span);
     return block_payload(block);

@@ -70,7 +70,7 @@ static void block_coalesce(struct span *span, struct block *block, const char *f
 void block_cut(struct span *span, struct block *block, size_t gross, const char *function)
 {
     size_t end = (size_t)((char *)block - (char *)span) + gross;
-    if (gross > BLOCK_TAG_MAX || end > BLOCK_DISTANCE_MAX - BLOCK_HEADER)
+    if (end > BLOCK_DISTANCE_MAX - BLOCK_HEADER)
         return; /* no block can be there */
     size_t rest = block_size(block) - gross;
     struct block *next = block_after(block);

@@ -167,6 +167,20 @@ static void neighbours_find_each_other(void **state)
     assert_ptr_equal(block_at(first, BLOCK_MIN), second);
 }
 
+static void tags_and_owners_reach_as_far_as_they_say(void **state)
+{
+    (void)state;
+    struct block *block = first_block();
+    const size_t largest = BLOCK_TAG_MAX & ~(size_t)BLOCK_FLAGS;
+    block_set_tag(block, largest, BLOCK_USED);
+    assert_int_equal(block_size(block), largest);
+    if (!BUILD_PACKS_HEADERS)
+        return; /* any address is in reach */
+    struct span *farthest = (struct span *)((char *)block_payload(block) - BLOCK_DISTANCE_MAX);
+    block_set_owner(block, farthest, BLOCK_MAGIC_USED);
+    assert_ptr_equal(block_owner(block), farthest);
+}
+
 static void payloads_lead_back_to_their_block(void **state)
 {
     (void)state;
@@ -197,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup(making_a_used_block_writes_its_header_only, clear),
         cmocka_unit_test_setup(making_a_free_block_leaves_its_links_and_poison, clear),
         cmocka_unit_test_setup(neighbours_find_each_other, clear),
+        cmocka_unit_test_setup(tags_and_owners_reach_as_far_as_they_say, clear),
         cmocka_unit_test_setup(payloads_lead_back_to_their_block, clear),
     };
     return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);

@@ -240,6 +240,31 @@ static void no_more_empty_spans_are_kept_than_should_be(void **state)
     assert_int_equal(fake_os.maps, BLOCKS);
 }
 
+static void a_kept_span_serves_what_just_fits(void **state)
+{
+    (void)state;
+    const size_t request = SPAN_MIN - SPAN_HEADER - SPAN_TAIL - BLOCK_HEADER;
+    heap_free(&heap, heap_allocate(&heap, request), "free");
+    assert_int_equal(heap.spans.cached->size, SPAN_MIN);
+    assert_non_null(heap_allocate(&heap, request));
+    assert_int_equal(fake_os.maps, 1);
+}
+
+/* Half of a span is not most of it, and twice a span is not too large for it. */
+static void kept_spans_of_twice_the_size(void **state)
+{
+    (void)state;
+    const size_t header = SPAN_HEADER + SPAN_TAIL + BLOCK_HEADER;
+    heap_free(&heap, heap_allocate(&heap, 2 * SPAN_MIN - header), "free");
+    struct span *kept = heap.spans.cached;
+    heap_free(&heap, heap_allocate(&heap, 100), "free");
+    assert_ptr_equal(heap.spans.cached, kept);
+    assert_int_equal(kept->size, 2 * SPAN_MIN);
+    assert_non_null(heap_allocate(&heap, 4 * SPAN_MIN - header));
+    assert_int_equal(fake_os.remaps, 1);
+    assert_int_equal(fake_os.maps, 1);
+}
+
 static void a_kept_span_is_stretched_for_a_larger_block(void **state)
 {
     (void)state;
@@ -279,6 +304,27 @@ static void the_largest_kept_span_is_stretched(void **state)
     assert_int_equal(heap.spans.mapped, sizes + stretched->size);
     assert_int_equal(fake_os.remaps, 1);
     assert_int_equal(fake_os.maps, 3);
+}
+
+/* It waits for the next block of its size. */
+static void much_too_large_kept_spans_are_left_alone(void **state)
+{
+    (void)state;
+    void *small = heap_allocate(&heap, 200 << 10);
+    void *large = heap_allocate(&heap, 700 << 10);
+    struct span *kept = span_of(large);
+    heap_free(&heap, large, "free");
+    assert_non_null(heap_resize(&heap, small, 300 << 10, "realloc"));
+    assert_true(kept->cached);
+    assert_int_equal(fake_os.remaps, 1);
+    small = heap_allocate(&heap, 150 << 10);
+    assert_int_equal(fake_os.maps, 3);
+    if (BUILD_SPANS_KEPT == 1)
+        return;
+    heap_free(&heap, small, "free");
+    assert_non_null(heap_allocate(&heap, 250 << 10)); /* nor is a smaller one stretched then */
+    assert_int_equal(fake_os.remaps, 1);
+    assert_true(kept->cached);
 }
 
 static void the_smallest_kept_span_that_suffices_serves(void **state)
@@ -397,6 +443,17 @@ static void resize_shrinks_in_place(void **state)
     assert_int_equal((unsigned char)p[5000], BUILD_POISONS ? BLOCK_POISON : 's');
 }
 
+static void resize_frees_the_smallest_block_there_is(void **state)
+{
+    (void)state;
+    char *p = heap_allocate(&heap, 10000);
+    size_t usable = heap_usable_size(p, "test");
+    assert_ptr_equal(heap_resize(&heap, p, usable - ALIGNMENT, "realloc"), p);
+    assert_int_equal(heap_usable_size(p, "test"), usable);
+    assert_ptr_equal(heap_resize(&heap, p, usable - BLOCK_MIN, "realloc"), p);
+    assert_int_equal(heap_usable_size(p, "test"), usable - BLOCK_MIN);
+}
+
 static void resize_moves_when_it_must(void **state)
 {
     (void)state;
@@ -423,6 +480,19 @@ static void large_block_gives_pages_back_when_it_shrinks(void **state)
     assert_true(is_byte(shrunk, 1000, 'l'));
     assert_int_equal(heap.spans.count, 1); /* not in the large span any more */
     assert_true(fake_os.mapped <= 2 * SPAN_MIN);
+}
+
+static void blocks_above_bin_large_are_large(void **state)
+{
+    (void)state;
+    enum { MOST = BIN_LARGE - BLOCK_HEADER }; /* for a block among others */
+    assert_false(span_of(heap_allocate(&heap, MOST))->dedicated);
+    char *large = heap_allocate(&heap, 10 * MOST);
+    assert_true(span_of(large)->dedicated);
+    large = heap_resize(&heap, large, MOST + 1, "realloc");
+    assert_true(span_of(large)->dedicated);
+    assert_false(span_of(heap_resize(&heap, large, MOST, "realloc"))->dedicated);
+    assert_true(span_of(heap_allocate(&heap, MOST + 1))->dedicated);
 }
 
 static void large_block_grows_without_a_copy(void **state)
@@ -512,6 +582,21 @@ static void aligned_blocks_of_many_megabytes(void **state)
             heap_free(&heap, p, "free");
         }
     }
+}
+
+/* The system keeps all that is in front of the aligned place, more than headers of 8 bytes count.
+ */
+static void an_aligned_block_out_of_reach_is_refused(void **state)
+{
+    (void)state;
+    const size_t align = 512 << 20;
+    fake_os.place = (void *)((align << 16) + os_page_size());
+    fake_os.unmaps_fail = true;
+    errno = 0;
+    void *p = heap_allocate_aligned(&heap, align, 100);
+    assert_int_equal(p == NULL, BUILD_PACKS_HEADERS);
+    assert_int_equal(errno, p ? 0 : ENOMEM);
+    assert_int_equal(heap.spans.cached_count, p ? 0 : 1); /* of use all the same */
 }
 
 /* The system does not take it back, so it serves what comes next. */
@@ -728,13 +813,15 @@ static void small_rests_are_used_before_loose_blocks_are_merged(void **state)
 static void loose_blocks_are_merged_before_large_memory_is_cut(void **state)
 {
     (void)state;
-    void *p[1][RUN];
-    struct span *span;
-    loosen_every_second(p, &span, 1);
-    struct span *other = span_of(heap_allocate(&heap, 1000)); /* most of it is free */
-    assert_ptr_not_equal(other, span);
+    void *p[RUN];
+    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
+    struct span *span = span_of(p[0]);
+    assert_true(block_size(span_first_block(span)) > HEAP_LOOSE_WORTH);
+    mark_freed(p + 1, 1);
+    assert_int_equal(heap_free_run(&heap, p + 1, 1, "free"), 0);
+    assert_non_null(span->loose);
+    assert_ptr_equal(heap_allocate(&heap, RUN_GROSS - BLOCK_HEADER), p[1]);
     assert_null(span->loose);
-    assert_ptr_equal(span_of(heap_allocate(&heap, RUN_GROSS - BLOCK_HEADER)), span);
 }
 
 static void a_large_span_goes_back_when_all_is_loose(void **state)
@@ -805,8 +892,11 @@ int main(void)
         HEAP_TEST(without_a_huge_page_a_small_span_does),
         HEAP_TEST(a_block_as_large_as_a_huge_page),
         HEAP_TEST(no_more_empty_spans_are_kept_than_should_be),
+        HEAP_TEST(a_kept_span_serves_what_just_fits),
+        HEAP_TEST(kept_spans_of_twice_the_size),
         HEAP_TEST(a_kept_span_is_stretched_for_a_larger_block),
         HEAP_TEST(the_largest_kept_span_is_stretched),
+        HEAP_TEST(much_too_large_kept_spans_are_left_alone),
         HEAP_TEST(the_smallest_kept_span_that_suffices_serves),
         HEAP_TEST(a_kept_span_that_cannot_be_trimmed_serves_whole),
         HEAP_TEST(small_blocks_do_not_pin_large_spans),
@@ -815,13 +905,16 @@ int main(void)
         HEAP_TEST(resize_grows_into_the_block_before),
         HEAP_TEST(resize_uses_both_neighbours),
         HEAP_TEST(resize_shrinks_in_place),
+        HEAP_TEST(resize_frees_the_smallest_block_there_is),
         HEAP_TEST(resize_moves_when_it_must),
         HEAP_TEST(large_block_gives_pages_back_when_it_shrinks),
+        HEAP_TEST(blocks_above_bin_large_are_large),
         HEAP_TEST(large_block_grows_without_a_copy),
         HEAP_TEST(aligned_blocks_leave_no_odd_rests),
         HEAP_TEST(no_memory_is_null_and_enomem),
         HEAP_TEST(blocks_of_many_gigabytes),
         HEAP_TEST(aligned_blocks_of_many_megabytes),
+        HEAP_TEST(an_aligned_block_out_of_reach_is_refused),
         HEAP_TEST(a_huge_span_that_is_refused_is_of_use),
         HEAP_TEST(a_run_is_that_many_blocks),
         HEAP_TEST(a_run_does_not_map_for_more_than_one),

@@ -1,7 +1,7 @@
 /*
  * The public functions over fronts, which only the tuned build has: what a thread's front keeps,
- * blocks that are freed with delay, payloads inside of blocks, and how buffers grow. Fronts by
- * themselves are test_front.c's business.
+ * blocks that are freed with delay, payloads inside of blocks, and how buffers grow; and what a
+ * heap does with overwritten headers of 8 bytes. Fronts by themselves are test_front.c's business.
  */
 #include "allocator/libspan.h"
 #include "allocator/thread_front.h"
@@ -94,6 +94,8 @@ static void frees_in_a_row_are_delayed(void **state)
 {
     (void)state;
     void *p[MANY];
+    while (front_list_for(thread_front, 3000)->count)
+        span_malloc(3000);
     allocate_all(p, MANY, 70);
     assert_int_equal(delayed_blocks(), 0);
     for (size_t i = 0; i < MANY; i++) {
@@ -215,6 +217,14 @@ static void free_inner_twice(void)
     span_free(p);
 }
 
+static void free_inner_of_reused(void)
+{
+    void *p = allocate_inner(256, 100);
+    span_free(p);
+    span_malloc(100 + 256 - ALIGNMENT); /* has the block now */
+    span_free(p);
+}
+
 static void use_inner_after_free(void)
 {
     void *p = allocate_inner(64, 100);
@@ -226,6 +236,7 @@ static void inner_payloads_are_freed_once(void **state)
 {
     (void)state;
     expect_abort(free_inner_twice, double_free);
+    expect_abort(free_inner_of_reused, double_free);
     expect_abort(use_inner_after_free, "used after it was freed\n");
 }
 
@@ -249,6 +260,90 @@ static void inner_payloads_are_like_any_other(void **state)
         }
     }
     assert_true(inner > 10);
+}
+
+static void larger_alignments_are_not_inner(void **state)
+{
+    (void)state;
+    for (size_t align = 512; align <= 8192; align *= 2) {
+        void *p = span_aligned_alloc(align, 100);
+        assert_false(is_inner(p));
+        assert_true(span_malloc_usable_size(p) < align);
+        span_free(p);
+    }
+}
+
+/* Makes the block in the middle of a few look like one of `gross` bytes, and has the others swept.
+ */
+static void sweep_over(size_t gross)
+{
+    struct heap heap = {0};
+    void *p[9];
+    fake_os.place = (void *)((size_t)1 << 45); /* with nothing behind it */
+    heap_allocate_run(&heap, 160, p, 9);
+    void *wrong = p[4];
+    p[4] = p[8];
+    for (int i = 0; i < 8; i++)
+        block_mark(block_from_payload(p[i]), BLOCK_MAGIC_FRONT);
+    heap_free_run(&heap, p, 8, "free");
+    block_set_size(block_from_payload(wrong), gross);
+    heap_allocate(&heap, SPAN_MIN);
+}
+
+static void sweep_over_small(void)
+{
+    sweep_over(BLOCK_MIN - ALIGNMENT);
+}
+
+static void sweep_over_large(void)
+{
+    sweep_over(SPAN_MIN);
+}
+
+static void free_of_small_size(void)
+{
+    struct heap heap = {0};
+    void *p = heap_allocate(&heap, 100);
+    memset(p, 0xff, 100); /* what seems to be the block behind says that this one is used */
+    block_set_size(block_from_payload(p), BLOCK_MIN - ALIGNMENT);
+    heap_free(&heap, p, "free");
+}
+
+static void flush_of_impossible_owner(void)
+{
+    struct heap heap = {0};
+    void *p = heap_allocate(&heap, 100);
+    struct block *block = block_from_payload(p);
+    struct span *no_page = (struct span *)((char *)block_owner(block) + ALIGNMENT);
+    block_set_owner(block, no_page, BLOCK_MAGIC_FRONT);
+    heap_free_run(&heap, &p, 1, "free");
+}
+
+static void headers_are_looked_at(void **state)
+{
+    (void)state;
+    expect_abort(sweep_over_small, "header was overwritten\n");
+    expect_abort(sweep_over_large, "header was overwritten\n");
+    expect_abort(free_of_small_size, "header was overwritten\n");
+    expect_abort(flush_of_impossible_owner, "\n");
+}
+
+static void take_with_odd_link(void)
+{
+    struct heap heap = {0};
+    void *row[3];
+    for (int i = 0; i < 3; i++)
+        row[i] = heap_allocate(&heap, 100);
+    heap_free(&heap, row[1], "free");
+    struct block *block = block_from_payload(row[1]);
+    block->next = (struct block *)((char *)block_from_payload(row[0]) + 1);
+    heap_allocate(&heap, 100);
+}
+
+static void links_are_looked_at(void **state)
+{
+    (void)state;
+    expect_abort(take_with_odd_link, "free block was written to\n");
 }
 
 static void inner_payloads_shrink(void **state)
@@ -331,7 +426,6 @@ static void growing_does_with_little_memory(void **state)
     long remaps = fake_os.remaps;
     fake_os.map_fails_in = 0; /* not for an eighth more */
     fake_os.fails_on = false;
-    errno = EDOM;
     p = span_realloc(p, LARGE + 100000);
     assert_non_null(p);
     fake_os.map_fails_in = FAKE_OS_NEVER;
@@ -342,6 +436,33 @@ static void growing_does_with_little_memory(void **state)
     assert_int_equal(errno, ENOMEM);
     fake_os.maps_fail = false;
     assert_true(is_byte(p, LARGE, 'l'));
+    span_free(p);
+}
+
+static void growing_does_without_an_eighth_more(void **state)
+{
+    (void)state;
+    void *p = span_malloc(4 << 20);
+    size_t usable = span_malloc_usable_size(p);
+    fake_os.maps_fail = true;
+    errno = EDOM;
+    p = span_realloc(p, usable + 16); /* which the rest of the span's pages has */
+    fake_os.maps_fail = false;
+    assert_non_null(p);
+    assert_int_equal(errno, EDOM);
+    span_free(p);
+}
+
+static void growing_beyond_all_bounds_is_refused(void **state)
+{
+    (void)state;
+    const size_t wraps = SIZE_MAX / 9 * 8 + 100; /* with an eighth more */
+    void *p = span_malloc(100000);
+    assert_true(wraps + wraps / 8 < 1000);
+    errno = 0;
+    assert_null(span_realloc(p, wraps));
+    assert_int_equal(errno, ENOMEM);
+    assert_true(span_malloc_usable_size(p) >= 100000);
     span_free(p);
 }
 
@@ -451,11 +572,16 @@ int main(void)
         POOL_TEST(double_frees_among_delayed_ones_are_found),
         POOL_TEST(inner_payloads_are_freed_once),
         POOL_TEST(inner_payloads_are_like_any_other),
+        POOL_TEST(larger_alignments_are_not_inner),
+        POOL_TEST(headers_are_looked_at),
+        POOL_TEST(links_are_looked_at),
         POOL_TEST(inner_payloads_shrink),
         POOL_TEST(inner_payloads_give_all_of_their_block_back),
         POOL_TEST(a_block_shrinks_when_less_than_three_quarters_are_used),
         POOL_TEST(growing_buffers_are_copied_a_few_times),
         POOL_TEST(growing_does_with_little_memory),
+        POOL_TEST(growing_does_without_an_eighth_more),
+        POOL_TEST(growing_beyond_all_bounds_is_refused),
         POOL_TEST(threads_bring_everything_home),
         POOL_TEST(threads_share_out_the_heaps),
         POOL_TEST(threads_without_memory_for_a_front),

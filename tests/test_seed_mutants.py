@@ -15,8 +15,8 @@ MUTANTS = [
     (
         "memory_comes_from_mmap",
         "span.c",
-        "struct span *span = os_map(size);",
-        "struct span *span = aligned_alloc(4096, size);\n    if (span) memset(span, 0, size);",
+        "void *start = os_map(size);",
+        "void *start = aligned_alloc(4096, size);\n    if (start) memset(start, 0, size);",
     ),
     (
         "supports_the_four_functions",
@@ -35,52 +35,47 @@ MUTANTS = [
     (
         "requests_are_blocks_of_spans",
         "heap.c",
-        "    *fresh = false;\n    struct block *block = heap_find(heap, gross);",
+        "    *fresh = false;\n    struct block *block = heap_find_or_merge(heap, gross);",
         "    return heap_map_dedicated(heap, gross);\n    struct block *block = NULL;",
     ),
     (
         "each_span_has_its_free_list",
-        "heap.c",
-        "    tell_next(span, block, false);\n}\n\n/* The last block",
-        "    tell_next(span, block, false);\n"
-        "    memset(&span->bins, 0, sizeof span->bins);\n}\n\n/* The last block",
+        "heap_free.c",
+        "    block_tell_next(span, block, false);\n}",
+        "    block_tell_next(span, block, false);\n"
+        "    memset(&span->bins, 0, sizeof span->bins);\n}",
     ),
     (
         "served_from_the_end",
         "heap.c",
-        "struct block *carved = block_at(block, rest);",
-        (
-            "struct block *carved = block;\n"
-            "    if (rest) {\n"
-            "        bins_take(&span->bins, block);\n"
-            "        block_make_free(block_at(block, gross), span, rest, true);\n"
-            "        bins_put(&span->bins, block_at(block, gross));\n"
-            "        block_make_used(carved, span, gross, true);\n"
-            "        span_count_block(heap, span);\n"
-            "        heap_file(heap, span);\n"
-            "        return carved;\n"
-            "    }"
-        ),
+        "    struct block *carved = block_at(block, rest);\n"
+        "    block_make_used(carved, span, size - rest, rest == 0);",
+        "    struct block *carved = block;\n"
+        "    if (rest) {\n"
+        "        bins_take(&span->bins, block);\n"
+        "        block_make_free(block_at(block, size - rest), span, rest, true);\n"
+        "        bins_put(&span->bins, block_at(block, size - rest));\n"
+        "    }\n"
+        "    block_make_used(carved, span, size - rest, true);",
     ),
     (
         "coalesced_with_the_next",
-        "heap.c",
+        "heap_free.c",
         "    if (next != span_end(span) && block_is_free(next)) {\n"
-        "        bins_take(&span->bins, next);\n        size += block_size(next);\n    }\n"
-        "    if (prev_used) {",
-        "    if (prev_used) {",
+        "        block_unbin(span, next, function);\n        size += block_size(next);\n    }\n",
+        "",
     ),
     (
         "coalesced_with_the_previous",
-        "heap.c",
+        "heap_free.c",
         "    if (prev_used) {\n        block_make_free(block, span, size, true);",
         "    if (true) {\n        block_make_free(block, span, size, prev_used);",
     ),
     (
         "freed_payload_is_poisoned",
-        "heap.c",
-        "    memset(p, BLOCK_POISON, block_payload_size(block));\n",
-        "",
+        "heap_free.c",
+        "        memset(block_payload(block), BLOCK_POISON, block_payload_size(block));\n",
+        "        ;\n",
     ),
     ("free_blocks_carry_a_footer", "block.h", "*block_footer(block) = gross;", ""),
     (
@@ -92,7 +87,7 @@ MUTANTS = [
     (
         "headers_are_padded",
         "span.h",
-        "(sizeof(struct span) + ALIGNMENT - 1) & ~(ALIGNMENT - 1)",
+        "((sizeof(struct span) + BLOCK_HEADER + ALIGNMENT - 1) & ~(ALIGNMENT - 1)) - BLOCK_HEADER",
         "sizeof(struct span) + 4",
     ),
     (
@@ -110,21 +105,21 @@ MUTANTS = [
     ),
     (
         "small_rests_are_taken",
-        "heap.c",
-        "    if (rest < BLOCK_MIN) {\n        bins_take(&span->bins, block);",
-        "    if (rest < 2 * BLOCK_MIN) {\n        bins_take(&span->bins, block);",
+        "heap_parts.h",
+        "return room - gross < BLOCK_MIN ? 0",
+        "return room - gross < 2 * BLOCK_MIN ? 0",
     ),
     (
         "one_empty_span_is_kept",
         "span.c",
-        "return !spans->cached || spans->cached->size < span->size;",
+        "return BUILD_SPANS_KEPT > 1 || !spans->cached || spans->cached->size < span->size;",
         "return false;",
     ),
     (
         "other_empty_spans_are_returned",
         "span.c",
-        "    if (!os_unmap(span, size)) {",
-        "    if (true) {",
+        "    if (os_unmap(span, size))\n        return true;\n",
+        "",
     ),
     (
         "span_header_fields",
@@ -140,19 +135,19 @@ MUTANTS = [
     ),
     (
         "blkcount_counts_used_blocks",
-        "heap.c",
+        "heap_free.c",
         "    span->blkcount--;\n",
         "    span->blkcount -= span->blkcount > 5;\n",
     ),
     (
         "tag_says_free_or_used",
         "block.h",
-        "    block->tag = gross | (prev_used ? BLOCK_PREV_USED : 0);",
-        "    block->tag = gross | BLOCK_USED | (prev_used ? BLOCK_PREV_USED : 0);",
+        "    block_set_tag(block, gross, prev_used ? BLOCK_PREV_USED : 0);",
+        "    block_set_tag(block, gross, BLOCK_USED | (prev_used ? BLOCK_PREV_USED : 0));",
     ),
     (
         "tag_says_what_the_previous_is",
-        "heap.c",
+        "heap_parts.h",
         "        block_set_prev_used(next, used);",
         "        block_set_prev_used(next, true);",
     ),
@@ -171,10 +166,14 @@ MUTANTS = [
     (
         "blocks_know_their_span",
         "block.h",
-        "(uint64_t)(uintptr_t)span | ",
-        "((uint64_t)(uintptr_t)span + 16) | ",
+        "    block_set_owner(block, span, BLOCK_MAGIC_USED);",
+        "    block_set_owner(block, (struct span *)((char *)span + 4096), BLOCK_MAGIC_USED);",
     ),
 ]
+
+# Sources of the allocator that test_seed has no use for: fake_os is its system, and the design is
+# that of the default build.
+NOT_LINKED = ("os", "preload", "front", "thread_front", "pool_fronts")
 
 
 def test_every_sentence_has_a_mutant():
@@ -189,7 +188,7 @@ def test_every_sentence_has_a_mutant():
 
 def build(folder):
     """Builds test_seed from the copy in folder, without assertions: the test must tell."""
-    sources = [p for p in (folder / "allocator").glob("*.c") if p.stem not in ("os", "preload")]
+    sources = [p for p in (folder / "allocator").glob("*.c") if p.stem not in NOT_LINKED]
     sources += [folder / "tests" / f"{name}.c" for name in ("test_seed", "fake_os", "heap_fixture")]
     defines = ["-D_GNU_SOURCE", '-DSPANBENCH_VERSION="0"', "-DNDEBUG", "-include", "stdlib.h"]
     command = ["gcc", "-std=c11", "-w", *defines, "-I.", *sources, "-lcmocka", "-o", "seed"]

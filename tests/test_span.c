@@ -341,6 +341,18 @@ static void what_is_too_large_is_learnt(void **state)
     assert_false(span_is_worth_keeping(&spans, map(2 * SPAN_KEEP_LAST)));
 }
 
+static void growing_learns_as_mapping_does(void **state)
+{
+    (void)state;
+    struct span *small = map(SPAN_MIN);
+    struct span *large = map(SPAN_KEEP_FIRST + SPAN_MIN);
+    assert_false(span_is_worth_keeping(&spans, large));
+    assert_true(span_unmap(&spans, large));
+    struct span *grown = span_remap(&spans, small, SPAN_KEEP_FIRST + SPAN_MIN);
+    assert_non_null(grown);
+    assert_true(span_is_worth_keeping(&spans, grown));
+}
+
 /* Where more than one is kept, one that had to go for others is missed as well. */
 static void too_few_kept_is_learnt(void **state)
 {
@@ -355,6 +367,31 @@ static void too_few_kept_is_learnt(void **state)
     assert_int_equal(spans.keep_max > SPAN_KEEP_FIRST, BUILD_SPANS_KEPT > 1);
 }
 
+static void no_more_is_learnt_than_a_few_spans(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        span_keep(&spans, map(SPAN_KEEP_FIRST));
+    assert_true(spans_evict(&spans, SPAN_KEEP_FIRST));
+    map(SPAN_KEEP_FIRST);
+    assert_int_equal(spans.keep_max, BUILD_SPANS_KEPT > 1 ? SPAN_KEEP_FEW * SPAN_KEEP_FIRST : 0);
+}
+
+static void the_limit_never_shrinks(void **state)
+{
+    (void)state;
+    const size_t size = 2 * SPAN_KEEP_FIRST;
+    struct span *large = map(size);
+    assert_false(span_is_worth_keeping(&spans, large));
+    assert_true(span_unmap(&spans, large));
+    map(size);
+    assert_int_equal(spans.keep_max, size);
+    span_keep(&spans, map(SPAN_MIN));
+    assert_true(spans_evict(&spans, SPAN_MIN));
+    map(SPAN_MIN); /* would have been kept by less */
+    assert_int_equal(spans.keep_max, size);
+}
+
 static void nothing_is_learnt_from_other_sizes(void **state)
 {
     (void)state;
@@ -362,6 +399,7 @@ static void nothing_is_learnt_from_other_sizes(void **state)
     assert_false(span_is_worth_keeping(&spans, large));
     assert_true(span_unmap(&spans, large));
     large = map(SPAN_KEEP_FIRST + 2 * SPAN_MIN); /* which the other one would not have served */
+    assert_int_equal(spans.keep_max, 0);
     assert_false(span_is_worth_keeping(&spans, large));
     map(SPAN_MIN); /* while this could have had room in the last one */
     assert_true(span_is_worth_keeping(&spans, large));
@@ -479,7 +517,10 @@ int main(void)
         SPAN_TEST(kept_spans_are_bounded_in_number_and_bytes),
         SPAN_TEST(the_span_that_was_emptied_first_goes_first),
         SPAN_TEST(what_is_too_large_is_learnt),
+        SPAN_TEST(growing_learns_as_mapping_does),
         SPAN_TEST(too_few_kept_is_learnt),
+        SPAN_TEST(no_more_is_learnt_than_a_few_spans),
+        SPAN_TEST(the_limit_never_shrinks),
         SPAN_TEST(nothing_is_learnt_from_other_sizes),
         SPAN_TEST(huge_spans_are_huge_pages),
         SPAN_TEST(refused_unmaps_around_a_huge_span_lose_nothing),
