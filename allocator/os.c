@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 size_t os_page_size(void)
@@ -37,6 +38,13 @@ void os_expect_use(void *start, size_t bytes)
     int kept = errno; /* a kernel without huge pages says EINVAL */
     madvise(start, bytes, MADV_HUGEPAGE);
     errno = kept;
+}
+
+uint64_t os_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 void *os_remap(void *start, size_t bytes, size_t new_bytes)

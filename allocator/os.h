@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Bytes of a page; a power of two. */
 size_t os_page_size(void);
@@ -20,6 +21,9 @@ enum { OS_HUGE_PAGE = 2 * 1024 * 1024 };
 /* Tells the system that all of [start, start + bytes) will be used: where it has huge pages to
    give, one page fault brings one of them. */
 void os_expect_use(void *start, size_t bytes);
+
+/* Nanoseconds of a clock that only goes forward. */
+uint64_t os_now_ns(void);
 
 /*
  * Changes the size of a mapping made by os_map from `bytes` to `new_bytes` (whole pages), moving

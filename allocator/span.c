@@ -82,6 +82,27 @@ static char *round_up(char *p, size_t align)
     return p + (-(uintptr_t)p & (align - 1));
 }
 
+/* Whether the next span is to be on a huge page. */
+static bool huge_is_wanted(struct spans *spans)
+{
+    if (spans->huge_wait == 0)
+        return true;
+    spans->huge_wait--;
+    return false;
+}
+
+/* Learns from how long it took to touch a huge page for the first time. */
+static void huge_learn(struct spans *spans, uint64_t took_ns)
+{
+    uint64_t before = spans->huge_mean_ns * (SPAN_HUGE_MEAN_OF - 1);
+    spans->huge_mean_ns = (before + took_ns) / SPAN_HUGE_MEAN_OF;
+    if (spans->huge_mean_ns <= SPAN_HUGE_SLOW_NS)
+        return;
+    bool again = spans->huge_pause != 0;
+    spans->huge_pause = again ? spans->huge_pause * SPAN_HUGE_PAUSE_GROWTH : SPAN_HUGE_PAUSE;
+    spans->huge_wait = spans->huge_pause;
+}
+
 struct span *span_map_huge(struct spans *spans)
 {
     char *start = os_map((size_t)2 * OS_HUGE_PAGE);
@@ -89,9 +110,14 @@ struct span *span_map_huge(struct spans *spans)
         return NULL;
     char *end = start + (size_t)2 * OS_HUGE_PAGE;
     char *huge = round_up(start, OS_HUGE_PAGE);
-    os_expect_use(huge, OS_HUGE_PAGE);
     trim(&start, &end, huge, huge + OS_HUGE_PAGE);
-    return span_begin(spans, start, (size_t)(end - start));
+    if (!huge_is_wanted(spans))
+        return span_begin(spans, start, (size_t)(end - start));
+    os_expect_use(huge, OS_HUGE_PAGE);
+    uint64_t before_ns = os_now_ns();
+    struct span *span = span_begin(spans, start, (size_t)(end - start)); /* writes there */
+    huge_learn(spans, os_now_ns() - before_ns);
+    return span;
 }
 
 struct span *span_map_aligned(struct spans *spans, size_t align, size_t gross, struct block **block)

@@ -27,6 +27,16 @@ enum {
     SPAN_KEEP_LAST = 32 * 1024 * 1024,
     /* And how many of the spans that were returned too early it may come to. */
     SPAN_KEEP_FEW = 8,
+    /*
+     * Huge pages that take longer than this are no gain over 512 small ones each (1.3 us): the
+     * system has to find them first, or the host of a virtual machine has. If they do so in the
+     * mean of some, the next spans do without, SPAN_HUGE_PAUSE of them at first, four times as many
+     * each time it happens again.
+     */
+    SPAN_HUGE_SLOW_NS = 700 * 1000,
+    SPAN_HUGE_MEAN_OF = 8,
+    SPAN_HUGE_PAUSE = 64,
+    SPAN_HUGE_PAUSE_GROWTH = 4,
 };
 
 struct span {
@@ -75,11 +85,14 @@ struct spans {
     size_t cached_count; /* at most BUILD_SPANS_KEPT, unless the system refused to take some */
     size_t cached_bytes;
     size_t count;
-    size_t mapped;   /* bytes of all spans */
-    size_t keep_max; /* bytes of empty spans that are kept, if above SPAN_KEEP_FIRST */
-    size_t returned; /* size of the span that was last too much to keep; 0: asked for again */
-    size_t refusals; /* how often the system did not take a span */
-    size_t missed;   /* what keep_max would have had to be to keep that one */
+    size_t mapped;         /* bytes of all spans */
+    size_t keep_max;       /* bytes of empty spans that are kept, if above SPAN_KEEP_FIRST */
+    size_t returned;       /* size of the span that was last too much to keep; 0: asked for again */
+    size_t refusals;       /* how often the system did not take a span */
+    uint64_t huge_mean_ns; /* that a huge page took lately, from its first use on */
+    size_t huge_pause; /* spans that did without a huge page when one was slow last; 0: none was */
+    size_t huge_wait;  /* how many are still to do without */
+    size_t missed;     /* what keep_max would have had to be to keep that one */
 };
 
 static inline struct block *span_first_block(struct span *span)
@@ -106,7 +119,8 @@ size_t span_size_for(size_t gross);
  * with no blocks in it yet. NULL and ENOMEM if the system has no memory.
  */
 struct span *span_map(struct spans *spans, size_t size);
-/* The same of OS_HUGE_PAGE bytes, on a huge page if the system has one. */
+/* The same of OS_HUGE_PAGE bytes, on a huge page if the system has one, as long as those that it
+   gave came quickly. */
 struct span *span_map_huge(struct spans *spans);
 
 /* Makes all of a span without blocks one free block, in its bin. */

@@ -118,6 +118,14 @@ void os_expect_use(void *start, size_t bytes)
     pthread_mutex_unlock(&mutex);
 }
 
+uint64_t os_now_ns(void)
+{
+    pthread_mutex_lock(&mutex);
+    uint64_t now_ns = fake_os.now_ns += fake_os.tick_ns;
+    pthread_mutex_unlock(&mutex);
+    return now_ns;
+}
+
 static struct region *region_at(void *start, size_t bytes)
 {
     size_t i = 0;

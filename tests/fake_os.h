@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { FAKE_OS_NEVER = -1 };
 
@@ -27,6 +28,8 @@ struct fake_os {
     size_t mapped;     /* bytes mapped now */
     size_t last_bytes; /* of the last os_map */
     size_t expected;   /* bytes of which os_expect_use was told */
+    uint64_t now_ns;   /* the clock, which goes on by tick_ns whenever it is read */
+    uint64_t tick_ns;
 };
 
 extern struct fake_os fake_os;
