@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 from frontend.failure import Failure
@@ -27,6 +28,7 @@ class Links:
     def __init__(self):
         self.folder = None
         self.links = {}
+        self.lock = threading.Lock()  # warm-ups run side by side
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="spanbench-", dir=plain_folder()))
@@ -38,11 +40,12 @@ class Links:
     def link(self, path):
         """A name for the library that LD_PRELOAD can hold."""
         path = Path(path).resolve()
-        if path not in self.links:
-            link = self.folder / f"{len(self.links):03}.so"
-            link.symlink_to(path)
-            self.links[path] = str(link)
-        return self.links[path]
+        with self.lock:
+            if path not in self.links:
+                link = self.folder / f"{len(self.links):03}.so"
+                link.symlink_to(path)
+                self.links[path] = str(link)
+            return self.links[path]
 
 
 def plain_folder():

@@ -10,6 +10,7 @@ from frontend.table import counted
 
 NEAR = 0.03  # what changes less is the same; a few rounds on a shared machine tell no less
 UNSURE = " (?)"  # the rounds do not show that there is a change
+SURE = 0.95  # what the interval of a time must cover; fewer than six rounds cannot
 HEADS = ("constant", "where", "value", "time", "worst", "peak RSS", "worst", "verdict")
 
 
@@ -84,7 +85,7 @@ def how():
         "Time and peak RSS are geometric means over the traces, as ratios to the present value, "
         "which stands in bold: less is better. Beside each stands the trace with the largest "
         f"ratio. A change of less than {100 * NEAR:.0f} % counts as none; (?) says that the rounds "
-        "do not agree on it, or that there was one only. A constant is **on an edge** if one of "
+        "do not agree on it, or that they are fewer than six. A constant is **on an edge** if one of "
         "its neighbours, half or double of it, changes the time by more than that: it has to be "
         "chosen with care, and the rows say what another choice costs. Any other constant could "
         "be half or double of what it is.",
@@ -163,16 +164,17 @@ def verdict(value):
 
 def time_change(value):
     """What a value does to the time; nothing where that is too little to count."""
-    return change(value.cell.time_ratio, ("slower", "faster"))
+    return change(value.cell.time_ratio, ("slower", "faster"), SURE)
 
 
-def change(estimate, words):
+def change(estimate, words, least_coverage=0.0):
     """ "5 % slower", with a question mark if the rounds do not agree or are too few; nothing if
     it is less than counts."""
     if not estimate or abs(estimate.median - 1) < NEAR:
         return ""
     percent = 100 * abs(estimate.median - 1)
-    doubt = "" if estimate.excludes(1) else UNSURE
+    is_sure = estimate.excludes(1) and estimate.coverage >= least_coverage
+    doubt = "" if is_sure else UNSURE
     return f"{percent:.0f} % {words[estimate.median < 1]}{doubt}"
 
 
