@@ -85,8 +85,8 @@ def how():
         "Time and peak RSS are geometric means over the traces, as ratios to the present value, "
         "which stands in bold: less is better. Beside each stands the trace with the largest "
         f"ratio. A change of less than {100 * NEAR:.0f} % counts as none; (?) says that the rounds "
-        "do not agree on it, or that they are fewer than six. A constant is **on an edge** if one of "
-        "its neighbours, half or double of it, changes the time by more than that: it has to be "
+        "do not agree on it, or that they are fewer than six. A constant is **on an edge** if one "
+        "of its neighbours, half or double of it, changes the time by more than that: it has to be "
         "chosen with care, and the rows say what another choice costs. Any other constant could "
         "be half or double of what it is.",
     )
