@@ -30,6 +30,7 @@
 
 enum {
     BLOCK_FOOTER = sizeof(size_t), /* last bytes of a free block */
+    BLOCK_PAGE = 4096,             /* spans begin at multiples of this at least */
     BLOCK_POISON = 0xdf,           /* arbitrary; reads as neither 0 nor text, and 8 of them are no
                                       address a program can have */
 };
@@ -53,6 +54,12 @@ static inline size_t block_gross(size_t request)
 {
     size_t gross = (request + BLOCK_HEADER + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     return gross < BLOCK_MIN ? BLOCK_MIN : gross;
+}
+
+/* Whether the owner can be one, as far as its bits tell. */
+static inline bool block_owner_is_possible(const struct block *block)
+{
+    return (uintptr_t)block_owner(block) % BLOCK_PAGE == 0;
 }
 
 static inline bool block_is_free(const struct block *block)

@@ -28,7 +28,6 @@ enum {
     BLOCK_HEADER = 8, /* bytes before a payload */
     BLOCK_MIN = 32,   /* smallest gross size: a free block's header, two links and a footer */
     BLOCK_DISTANCE_BITS = 24,
-    BLOCK_PAGE = 4096, /* spans begin at multiples of this at least */
 };
 
 /* Arbitrary values, different from each other, from zero and from what text is made of. */
@@ -80,12 +79,6 @@ static inline size_t block_distance(const struct block *block)
 static inline struct span *block_owner(const struct block *block)
 {
     return (struct span *)((uintptr_t)block + BLOCK_HEADER - block_distance(block));
-}
-
-/* Whether the owner can be one, as far as its bits tell. */
-static inline bool block_owner_is_possible(const struct block *block)
-{
-    return (uintptr_t)block_owner(block) % BLOCK_PAGE == 0;
 }
 
 static inline size_t block_size(const struct block *block)

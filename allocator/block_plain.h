@@ -19,7 +19,6 @@
 enum {
     BLOCK_HEADER = 16, /* bytes before a payload */
     BLOCK_MIN = 64,    /* smallest gross size */
-    BLOCK_PAGE = 4096, /* spans begin at multiples of this at least */
 };
 
 /* Arbitrary 16-bit values, different in every byte from each other and from poison and zero. */
@@ -62,12 +61,6 @@ static inline enum block_magic block_magic(const struct block *block)
 static inline struct span *block_owner(const struct block *block)
 {
     return (struct span *)(uintptr_t)(block->owner & ((UINT64_C(1) << BLOCK_OWNER_BITS) - 1));
-}
-
-/* Whether the owner can be one, as far as its bits tell. */
-static inline bool block_owner_is_possible(const struct block *block)
-{
-    return (uintptr_t)block_owner(block) % BLOCK_PAGE == 0;
 }
 
 static inline void block_set_tag(struct block *block, size_t gross, unsigned flags)

@@ -67,8 +67,9 @@ void heap_free(struct heap *heap, void *p, const char *function);
  * Frees those of `count` blocks that are the heap's, each of them marked BLOCK_MAGIC_FRONT; the
  * payloads of the others move to the front of the array. Their number. errno is kept.
  *
- * The blocks are loose at first: they keep their mark, and are merged with their neighbours when
- * the heap finds no other memory; or never, if all other blocks of their span are freed as well.
+ * The blocks are loose at first, marked BLOCK_MAGIC_LOOSE: they are merged with their neighbours
+ * when the heap would else cut a block larger than HEAP_LOOSE_WORTH or grow; or never, if all other
+ * blocks of their span are freed as well.
  */
 size_t heap_free_run(struct heap *heap, void **payloads, size_t count, const char *function);
 
