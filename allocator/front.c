@@ -1,6 +1,7 @@
 /* Refilling, flushing and the size of fronts: see front.h. */
 #include "front.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -99,7 +100,7 @@ static size_t room_max(const struct heap *heap)
     return share < FRONT_ROOM_MIN ? FRONT_ROOM_MIN : share;
 }
 
-/* Doubles the limit of a list, at most to `max`; false if it stays as it is. */
+/* Doubles the limit of a list, at most to `max`; false if it stays as it is. errno is kept. */
 static bool list_grow(struct front *front, struct front_list *list, size_t max)
 {
     size_t limit = list->limit ? 2 * (size_t)list->limit : FRONT_LIMIT_FIRST;
@@ -109,6 +110,7 @@ static bool list_grow(struct front *front, struct front_list *list, size_t max)
         return false;
     struct guard *guard = front->guard;
     size_t more = (limit - list->limit) * list->gross;
+    int kept_errno = errno;
     bool locked = guard_lock(guard);
     void **payloads = front->room + more <= room_max(&guard->heap)
                           ? heap_allocate(&guard->heap, limit * sizeof *payloads)
@@ -118,6 +120,7 @@ static bool list_grow(struct front *front, struct front_list *list, size_t max)
         heap_free(&guard->heap, list->payloads, "free");
     }
     guard_unlock(guard, locked);
+    errno = kept_errno;
     if (!payloads)
         return false;
     list->payloads = payloads;

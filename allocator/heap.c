@@ -76,9 +76,12 @@ static struct block *heap_grow(struct heap *heap, size_t gross)
         heap_trim_kept(heap, block_owner(kept), size);
         return kept;
     }
+    int kept_errno = errno;
     struct span *span = heap_map_ordinary(heap, size);
-    if (!span && size > least)
+    if (!span && size > least) {
+        errno = kept_errno;
         span = heap_map_ordinary(heap, least);
+    }
     if (!span)
         return NULL;
     span_fill(span);

@@ -13,8 +13,8 @@
  * to it: no other block settles there, and it is resized with its block.
  *
  * All functions that allocate return NULL and set errno to ENOMEM where the request is too large or
- * the system has no memory; nothing has changed then. Pointers that are not a live block's payload
- * are fatal (misuse.h); `function` is named in the message.
+ * the system has no memory; nothing has changed then. errno is kept where they succeed. Pointers
+ * that are not a live block's payload are fatal (misuse.h); `function` is named in the message.
  */
 #ifndef ALLOCATOR_HEAP_H
 #define ALLOCATOR_HEAP_H

@@ -52,16 +52,18 @@ static struct span *heap_find_stretchable(const struct heap *heap, size_t size)
 }
 
 /* Makes a kept span as large as `gross` bytes need: what it has need not be faulted in again. All
-   of it as one free block, no longer kept; or NULL. */
+   of it as one free block, no longer kept; or NULL. errno is kept. */
 static struct block *heap_stretch_kept(struct heap *heap, size_t gross)
 {
     size_t size = span_size_for(gross);
     struct span *span = heap_find_stretchable(heap, size);
     if (!span)
         return NULL;
+    int kept_errno = errno;
     span_unkeep(&heap->spans, span);
     struct span *stretched = span_remap(&heap->spans, span, size);
     if (!stretched) {
+        errno = kept_errno;
         span_keep(&heap->spans, span);
         return NULL;
     }

@@ -97,10 +97,12 @@ static void *dedicated_shrink(struct heap *heap, struct block *block, size_t req
                               const char *function)
 {
     size_t gross = block_gross(request);
+    int kept_errno = errno;
     /* A block that is no longer large goes to the others, or its span would hold only it. */
     void *moved = gross <= BIN_LARGE ? heap_move(heap, block, request, function) : NULL;
     if (moved)
         return moved;
+    errno = kept_errno;
     dedicated_trim(heap, block_owner(block), block, gross, function);
     return block_payload(block);
 }
@@ -119,19 +121,23 @@ static struct block *dedicated_move(struct heap *heap, struct block *block, stru
 
 /*
  * Makes the block of a dedicated span larger by enlarging the span: the system moves pages, not
- * bytes, so that a growing buffer is not copied each time. NULL if there is no memory.
+ * bytes, so that a growing buffer is not copied each time. NULL if there is no memory; errno is
+ * kept, for a copy may do.
  */
 static struct block *dedicated_grow(struct heap *heap, struct span *span, struct block *block,
                                     size_t gross)
 {
+    int kept_errno = errno;
     size_t offset = (size_t)((char *)block - (char *)span);
     struct block *kept = heap_find_kept(heap, gross);
     if (kept && block_size(kept) / 2 <= gross)
         return dedicated_move(heap, block, kept, gross);
     struct span *moved =
         span_remap(&heap->spans, span, span_size_for(offset - SPAN_HEADER + gross));
-    if (!moved)
+    if (!moved) {
+        errno = kept_errno;
         return NULL;
+    }
     memset(&moved->bins, 0, sizeof moved->bins); /* they named blocks where the span was */
     size_t front = offset - SPAN_HEADER;
     if (front) {

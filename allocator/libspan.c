@@ -5,6 +5,7 @@
 #include "libspan.h"
 #include "block.h"
 #include "check.h"
+#include "handicap.h"
 #include "os.h"
 #include "pool.h"
 
@@ -14,7 +15,7 @@
 
 void *span_malloc(size_t size)
 {
-    return pool_allocate(size);
+    return pool_allocate(handicap_request(size));
 }
 
 void span_free(void *p)
@@ -34,7 +35,9 @@ static bool product_fits(size_t count, size_t size, size_t *product)
 void *span_calloc(size_t count, size_t size)
 {
     size_t bytes;
-    return product_fits(count, size, &bytes) ? pool_allocate_zeroed(bytes) : NULL;
+    if (!product_fits(count, size, &bytes))
+        return NULL;
+    return pool_allocate_zeroed(handicap_request(bytes));
 }
 
 void *span_realloc(void *p, size_t size)
@@ -45,13 +48,18 @@ void *span_realloc(void *p, size_t size)
         span_free(p);
         return NULL;
     }
-    return pool_resize(p, size);
+    return pool_resize(p, handicap_request(size));
 }
 
 void *span_reallocarray(void *p, size_t count, size_t size)
 {
     size_t bytes;
     return product_fits(count, size, &bytes) ? span_realloc(p, bytes) : NULL;
+}
+
+static void *allocate_aligned(size_t alignment, size_t size)
+{
+    return pool_allocate_aligned(alignment, handicap_request(size));
 }
 
 static bool is_power_of_two(size_t n)
@@ -64,7 +72,7 @@ int span_posix_memalign(void **memptr, size_t alignment, size_t size)
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
         return EINVAL;
     int kept = errno;
-    void *p = pool_allocate_aligned(alignment, size);
+    void *p = allocate_aligned(alignment, size);
     errno = kept;
     if (!p)
         return ENOMEM;
@@ -75,7 +83,7 @@ int span_posix_memalign(void **memptr, size_t alignment, size_t size)
 void *span_aligned_alloc(size_t alignment, size_t size)
 {
     if (is_power_of_two(alignment))
-        return pool_allocate_aligned(alignment, size);
+        return allocate_aligned(alignment, size);
     errno = EINVAL;
     return NULL;
 }
@@ -85,12 +93,12 @@ void *span_memalign(size_t alignment, size_t size)
     size_t rounded = ALIGNMENT;
     while (rounded < alignment && rounded <= BLOCK_REQUEST_MAX)
         rounded *= 2;
-    return pool_allocate_aligned(rounded, size);
+    return allocate_aligned(rounded, size);
 }
 
 void *span_valloc(size_t size)
 {
-    return pool_allocate_aligned(os_page_size(), size);
+    return allocate_aligned(os_page_size(), size);
 }
 
 void *span_pvalloc(size_t size)
@@ -100,7 +108,7 @@ void *span_pvalloc(size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return pool_allocate_aligned(os_page_size(), (size + mask) & ~mask);
+    return allocate_aligned(os_page_size(), (size + mask) & ~mask);
 }
 
 size_t span_malloc_usable_size(void *p)

@@ -202,6 +202,8 @@ static int compare_places(const void *left, const void *right)
 static bool adopt(struct model *model, struct model_block *block, void *p, size_t bytes,
                   size_t align)
 {
+    if (errno != 0)
+        return failed(model, "a call that succeeded changed errno");
     block->p = p;
     block->extent = model->target->usable_size(p);
     block->bytes = draw_below(model, 4) ? bytes : block->extent;

@@ -5,7 +5,7 @@
  *
  * Verified by every operation: alignment, usable size, no overlap with a live block, contents
  * kept, calloc zeroed, realloc keeps the prefix, NULL only with ENOMEM and nothing changed, errno
- * kept by free.
+ * kept by free and by what succeeds.
  */
 #ifndef TESTS_MODEL_H
 #define TESTS_MODEL_H

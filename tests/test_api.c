@@ -249,6 +249,28 @@ static void free_keeps_errno(void **state)
     span_free(span_malloc(39 << 20)); /* what was not taken back is now */
 }
 
+/* Whatever the system refused on the way: there was another one. */
+static void realloc_that_succeeds_keeps_errno(void **state)
+{
+    (void)state;
+    enum { LARGE = 8 << 20 };
+    const size_t requests[] = {3 * LARGE, 2 * LARGE, 100};
+    unsigned char *p = span_malloc(LARGE);
+    memset(p, 'e', LARGE);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        long failures = fake_os.failures;
+        fake_os.map_fails_in = 0;
+        errno = EDOM;
+        p = span_realloc(p, requests[i]);
+        assert_non_null(p);
+        assert_int_equal(errno, EDOM);
+        assert_true(is_byte(p, requests[i] < LARGE ? requests[i] : LARGE, 'e'));
+        assert_true(fake_os.failures > failures || requests[i] < 3 * LARGE);
+        fake_os.map_fails_in = FAKE_OS_NEVER;
+    }
+    span_free(p);
+}
+
 static void posix_memalign_follows_posix(void **state)
 {
     (void)state;
@@ -465,6 +487,7 @@ int main(void)
         API_TEST(large_buffers_grow_without_copies),
         API_TEST(no_memory_is_null_and_enomem),
         API_TEST(free_keeps_errno),
+        API_TEST(realloc_that_succeeds_keeps_errno),
         API_TEST(posix_memalign_follows_posix),
         API_TEST(every_power_of_two_is_an_alignment),
         API_TEST(aligned_alloc_refuses_what_is_no_power_of_two),

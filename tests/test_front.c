@@ -281,14 +281,16 @@ static void without_memory_fronts_do_without(void **state)
         continue;
     errno = 0;
     void *p = front_refill(front, list);
-    assert_true(p || errno == ENOMEM);
+    assert_int_equal(errno, p ? 0 : ENOMEM);
     while (heap_allocate(&guard->heap, 0))
         continue;
     assert_null(front_new(guard));
     list = front_list_for(front, 1000);
     assert_null(front_refill(front, list));
     assert_int_equal(errno, ENOMEM);
+    errno = EDOM;
     assert_false(front_make_room(front, list)); /* not even for an array of payloads */
+    assert_int_equal(errno, EDOM);
 }
 
 #define FRONT_TEST(name) cmocka_unit_test_setup_teardown(name, fresh_guards, sound_guard)
