@@ -202,7 +202,7 @@ $(B)/workload-jemalloc: $(WORK_O)
 	$(LINK_WORK) -Wl,-rpath,'$$ORIGIN' -l:libjemalloc.so.2 -o $@
 
 # The tests bring an os.o of their own, which can be told to fail.
-TEST_PARTS := fake_os heap_fixture model model_trace fuzz/fuzz_heap
+TEST_PARTS := fake_os heap_fixture trace_fixture model model_trace fuzz/fuzz_heap
 TEST_PARTS_O := $(filter-out %/os.o,$(ALLOCATOR_O)) $(TRACE_ALL_O) \
 	$(filter-out $(O)/bench/replay.o,$(REPLAY_O)) $(call objects,tests,$(TEST_PARTS))
 FAST_TEST_PARTS_O := $(filter-out %/os.o,$(FAST_O)) $(TRACE_ALL_O) \

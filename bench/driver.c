@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = IDENTITY_ERROR_MAX };
+/* Texts hold two paths with each byte escaped, or the list of all workloads. */
+enum { MESSAGE_MAX = IDENTITY_ERROR_MAX, TEXT_MAX = 1 << 16 };
 
 int driver_fail(int status, const char *format, ...)
 {
@@ -55,4 +56,25 @@ int driver_prove_allocator(const char *path, struct identity *identity)
     if (!identity_prove(identity, error))
         return driver_fail(EXIT_FAILED, "%s", error);
     return EXIT_OK;
+}
+
+struct json_text driver_text_open(void)
+{
+    static char buffer[TEXT_MAX];
+    return json_text_open(buffer, sizeof(buffer));
+}
+
+int driver_print(const struct json_text *text)
+{
+    if (!json_text_write(text, STDOUT_FILENO))
+        return driver_fail(EXIT_FAILED, "standard output: %s", strerror(errno));
+    return EXIT_OK;
+}
+
+int driver_print_result(struct json_text *text, const struct identity *identity)
+{
+    json_text_add(text, ", \"malloc\": ");
+    identity_print(identity, text);
+    json_text_add(text, "}\n");
+    return driver_print(text);
 }

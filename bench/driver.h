@@ -1,6 +1,6 @@
 /*
  * What the measuring programs share apart from measuring: how they end, numbers on their command
- * line, and the proof of whose malloc they call. Nothing here calls malloc.
+ * line, the proof of whose malloc they call, and how they print. Nothing here calls malloc.
  */
 #ifndef BENCH_DRIVER_H
 #define BENCH_DRIVER_H
@@ -20,5 +20,12 @@ int driver_parse_count(const char *option, const char *text, uint64_t least, uin
                        uint64_t *count);
 /* Finds the object file at path and proves that this process calls its malloc. */
 int driver_prove_allocator(const char *path, struct identity *identity);
+
+/* An empty text with room for all that a program prints; there is one at a time. */
+struct json_text driver_text_open(void);
+/* Prints the text on standard output. */
+int driver_print(const struct json_text *text);
+/* Ends the object in the text with whose malloc was measured, and prints it. */
+int driver_print_result(struct json_text *text, const struct identity *identity);
 
 #endif

@@ -8,6 +8,8 @@
 
 #include "process_memory.h"
 
+#include "workloads/pages.h"
+
 #include <link.h>
 #include <stddef.h>
 
@@ -15,8 +17,12 @@ enum { PAGE = 4096 };
 
 bool footprint_open(struct footprint *footprint, const char **path)
 {
-    *footprint = (struct footprint){.initial = process_memory_anonymous()};
-    footprint->peak = (int64_t)footprint->initial;
+    struct process_memory_share taken = process_memory_anonymous();
+    *footprint = (struct footprint){.initial = taken.resident,
+                                    .peak = (int64_t)taken.resident,
+                                    .initial_mapped = taken.mapped,
+                                    .mapped = (int64_t)taken.mapped,
+                                    .peak_mapped = (int64_t)taken.mapped};
     return process_memory_open(path);
 }
 
@@ -48,15 +54,29 @@ void footprint_load_text(void)
 
 bool footprint_begin_part(struct footprint *footprint, int64_t net)
 {
+    if (!process_memory_reset_peak_mapped())
+        return false;
+    footprint->mapped_baseline = process_memory_mapped() - (uint64_t)footprint->mapped;
     footprint->baseline = (uint64_t)((int64_t)process_memory_rss_exact() - net);
+    if (footprint->first_baseline == 0) {
+        footprint->first_baseline = footprint->baseline;
+        footprint->harness_bytes = pages_mapped();
+    }
     return process_memory_reset_peak();
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 void footprint_end_part(struct footprint *footprint)
 {
     int64_t peak = (int64_t)(process_memory_peak() - footprint->baseline);
-    if (peak > footprint->peak)
-        footprint->peak = peak;
+    int64_t peak_mapped = (int64_t)(process_memory_peak_mapped() - footprint->mapped_baseline);
+    footprint->peak = larger(peak, footprint->peak);
+    footprint->peak_mapped = larger(peak_mapped, footprint->peak_mapped);
+    footprint->mapped = (int64_t)(process_memory_mapped() - footprint->mapped_baseline);
 }
 
 int64_t footprint_net(const struct footprint *footprint)
@@ -67,4 +87,14 @@ int64_t footprint_net(const struct footprint *footprint)
 int64_t footprint_net_exact(const struct footprint *footprint)
 {
     return (int64_t)(process_memory_rss_exact() - footprint->baseline);
+}
+
+void footprint_print(const struct footprint *footprint, struct json_text *text)
+{
+    json_text_number(text, "peak_rss", footprint->peak);
+    json_text_number(text, "peak_mapped", footprint->peak_mapped);
+    json_text_number(text, "initial_rss", (int64_t)footprint->initial);
+    json_text_number(text, "initial_mapped", (int64_t)footprint->initial_mapped);
+    json_text_number(text, "baseline_rss", (int64_t)footprint->first_baseline);
+    json_text_number(text, "harness_bytes", (int64_t)footprint->harness_bytes);
 }

@@ -63,6 +63,11 @@ void json_text_pair(struct json_text *text, const char *key, const char *string)
     json_text_string(text, string);
 }
 
+void json_text_flag(struct json_text *text, const char *key, bool flag)
+{
+    json_text_add(text, ", \"%s\": %s", key, flag ? "true" : "false");
+}
+
 bool json_text_write(const struct json_text *text, int fd)
 {
     if (text->overflowed) {

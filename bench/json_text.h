@@ -27,6 +27,7 @@ void json_text_string(struct json_text *text, const char *string);
 /* Append a comma, the key and the value. */
 void json_text_number(struct json_text *text, const char *key, int64_t number);
 void json_text_pair(struct json_text *text, const char *key, const char *string);
+void json_text_flag(struct json_text *text, const char *key, bool flag);
 /* Writes all of the text to fd, in one write(2) where the system takes it; false and errno. */
 bool json_text_write(const struct json_text *text, int fd);
 

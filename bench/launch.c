@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,21 +32,30 @@ enum {
 
 static const uint64_t second_ns = 1000000000;
 
-static const char help[] = "usage: launch [--timeout SECONDS] --report FILE [--] CMD [ARG...]\n"
-                           "Runs CMD and writes what it used to FILE as one JSON object.\n";
+static const char help[] =
+    "usage: launch [--timeout SECONDS] [--fixed-addresses] [--small-pages] --report FILE\n"
+    "              [--] CMD [ARG...]\n"
+    "Runs CMD and writes what it used to FILE as one JSON object.\n"
+    "--fixed-addresses: CMD's memory lies where it lay the last time; --small-pages: no page of\n"
+    "it is huge. Where the system does not grant one of these, CMD runs all the same, and the\n"
+    "report says false.\n";
 
 extern char **environ;
 
 struct options {
     const char *report;
     uint64_t timeout_ns; /* 0: none */
+    bool fixed_addresses;
+    bool small_pages;
     char **command;
 };
 
 /* The command while and after it runs. */
 struct child {
     pid_t pid;
-    bool leads_group; /* its process group is its own */
+    bool fixed_addresses; /* asked for and granted */
+    bool small_pages;     /* likewise */
+    bool leads_group;     /* its process group is its own */
     bool timed_out;
     uint64_t start_ns;
     uint64_t wall_ns;
@@ -80,11 +91,34 @@ static bool parse_timeout(const char *text, uint64_t *ns)
     return true;
 }
 
+static int parse_option(int option, const char *value, struct options *options)
+{
+    switch (option) {
+    case 'r':
+        options->report = value;
+        return 0;
+    case 'a':
+        options->fixed_addresses = true;
+        return 0;
+    case 's':
+        options->small_pages = true;
+        return 0;
+    case 't':
+        if (parse_timeout(value, &options->timeout_ns))
+            return 0;
+        return fail(EXIT_USAGE, "--timeout %s: a number of seconds is needed", value);
+    default:
+        return fail(EXIT_USAGE, "unknown option or missing value; --help tells more");
+    }
+}
+
 static int options_parse(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
         {"timeout", required_argument, NULL, 't'},
         {"report", required_argument, NULL, 'r'},
+        {"fixed-addresses", no_argument, NULL, 'a'},
+        {"small-pages", no_argument, NULL, 's'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -93,17 +127,32 @@ static int options_parse(int argc, char **argv, struct options *options)
     for (int option; (option = getopt_long(argc, argv, "+h", names, NULL)) != -1;) {
         if (option == 'h')
             exit(dprintf(STDOUT_FILENO, "%s", help) < 0);
-        if (option == 'r')
-            options->report = optarg;
-        else if (option != 't')
-            return fail(EXIT_USAGE, "unknown option or missing value; --help tells more");
-        else if (!parse_timeout(optarg, &options->timeout_ns))
-            return fail(EXIT_USAGE, "--timeout %s: a number of seconds is needed", optarg);
+        if (parse_option(option, optarg, options) != 0)
+            return EXIT_USAGE;
     }
     options->command = argv + optind;
     if (options->report == NULL || options->command[0] == NULL)
         return fail(EXIT_USAGE, "--report FILE and a command are needed; --help tells more");
     return 0;
+}
+
+/* A container's filter of system calls may forbid this. */
+static bool addresses_fix(void)
+{
+    int now = personality(0xffffffff);
+    return now != -1 && personality((unsigned long)now | ADDR_NO_RANDOMIZE) != -1;
+}
+
+static bool pages_keep_small(void)
+{
+    return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0;
+}
+
+/* What varies from run to run is set here for this process: the command inherits it. */
+static void child_steady(struct child *child, const struct options *options)
+{
+    child->fixed_addresses = options->fixed_addresses && addresses_fix();
+    child->small_pages = options->small_pages && pages_keep_small();
 }
 
 /* The signals that are waited for, and so blocked. */
@@ -195,20 +244,31 @@ static void print_usage(struct json_text *text, const struct child *child)
                   usage->ru_nvcsw, usage->ru_nivcsw);
 }
 
+static void print_steadiness(struct json_text *text, const struct child *child,
+                             const struct options *options)
+{
+    if (options->fixed_addresses)
+        json_text_flag(text, "fixed_addresses", child->fixed_addresses);
+    if (options->small_pages)
+        json_text_flag(text, "small_pages", child->small_pages);
+}
+
 static void print_status(struct json_text *text, const struct child *child)
 {
     if (WIFSIGNALED(child->status))
         json_text_add(text, ", \"exit_status\": null, \"signal\": %d", WTERMSIG(child->status));
     else
         json_text_add(text, ", \"exit_status\": %d, \"signal\": null", WEXITSTATUS(child->status));
-    json_text_add(text, ", \"timed_out\": %s}\n", child->timed_out ? "true" : "false");
+    json_text_flag(text, "timed_out", child->timed_out);
+    json_text_add(text, "}\n");
 }
 
-static bool report_write(int fd, const struct child *child)
+static bool report_write(int fd, const struct child *child, const struct options *options)
 {
     char buffer[1024];
     struct json_text text = json_text_open(buffer, sizeof(buffer));
     print_usage(&text, child);
+    print_steadiness(&text, child, options);
     print_status(&text, child);
     return json_text_write(&text, fd);
 }
@@ -229,6 +289,7 @@ static int child_run(struct child *child, const struct options *options)
     sigset_t before;
     signal(SIGCHLD, SIG_DFL); /* were it ignored, there would be nothing to wait for */
     sigprocmask(SIG_BLOCK, &set, &before);
+    child_steady(child, options);
     int error = child_start(child, options->command, &before);
     if (error != 0) {
         int status = error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
@@ -250,7 +311,7 @@ int main(int argc, char **argv)
     if (fd < 0)
         return fail(EXIT_USAGE, "%s: %s", options.report, strerror(errno));
     status = child_run(&child, &options);
-    if (!report_write(fd, &child) || close(fd) != 0)
+    if (!report_write(fd, &child, &options) || close(fd) != 0)
         return fail(EXIT_USAGE, "%s: %s", options.report, strerror(errno));
     return status;
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { TEXT_MAX = 8192, LINE_MAX_BYTES = 4096 + 256, KIB = 1024 };
@@ -15,6 +16,10 @@ enum { TEXT_MAX = 8192, LINE_MAX_BYTES = 4096 + 256, KIB = 1024 };
 static int status_fd = -1;
 static int rollup_fd = -1; /* -1 where the system has none */
 static int clear_fd = -1;
+
+/* Address space that nobody uses. */
+static void *reserved;
+static size_t reserved_bytes;
 
 static const char status_path[] = "/proc/self/status";
 static const char clear_path[] = "/proc/self/clear_refs";
@@ -40,8 +45,16 @@ static void close_kept(int *fd)
     *fd = -1;
 }
 
+static void release_reserved(void)
+{
+    if (reserved_bytes > 0)
+        munmap(reserved, reserved_bytes);
+    reserved_bytes = 0;
+}
+
 void process_memory_close(void)
 {
+    release_reserved();
     close_kept(&status_fd);
     close_kept(&rollup_fd);
     close_kept(&clear_fd);
@@ -96,6 +109,25 @@ bool process_memory_reset_peak(void)
     return write(clear_fd, "5", 1) == 1;
 }
 
+size_t process_memory_peak_mapped(void)
+{
+    return status_bytes("\nVmPeak:");
+}
+
+bool process_memory_reset_peak_mapped(void)
+{
+    release_reserved();
+    size_t bytes = process_memory_peak_mapped() - process_memory_mapped();
+    if (bytes == 0)
+        return true;
+    void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return false;
+    reserved = p;
+    reserved_bytes = bytes;
+    return true;
+}
+
 /* A file read line by line, whatever its length. */
 struct lines {
     int fd;
@@ -131,7 +163,7 @@ static bool lines_next(struct lines *lines, char *line, size_t bytes)
 struct mapping_walk {
     uint64_t file_end; /* end of the last mapping of a file: what begins there is its bss */
     bool anonymous;    /* the present mapping counts */
-    size_t total;
+    struct process_memory_share total;
 };
 
 /* "start-end perms offset device inode   name" */
@@ -153,16 +185,25 @@ static bool mapping_begins(struct mapping_walk *walk, const char *line)
     return true;
 }
 
-size_t process_memory_anonymous(void)
+/* "Size:  1234 kB" and the like. */
+static void mapping_add_field(struct mapping_walk *walk, const char *line)
+{
+    if (strncmp(line, "Rss:", 4) == 0)
+        walk->total.resident += strtoul(line + 4, NULL, 10) * KIB;
+    else if (strncmp(line, "Size:", 5) == 0)
+        walk->total.mapped += strtoul(line + 5, NULL, 10) * KIB;
+}
+
+struct process_memory_share process_memory_anonymous(void)
 {
     struct lines lines = {.fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC)};
     struct mapping_walk walk = {0};
     char line[LINE_MAX_BYTES];
     if (lines.fd < 0)
-        return 0;
+        return walk.total;
     while (lines_next(&lines, line, sizeof(line)))
-        if (!mapping_begins(&walk, line) && walk.anonymous && strncmp(line, "Rss:", 4) == 0)
-            walk.total += strtoul(line + 4, NULL, 10) * KIB;
+        if (!mapping_begins(&walk, line) && walk.anonymous)
+            mapping_add_field(&walk, line);
     close(lines.fd);
     return walk.total;
 }

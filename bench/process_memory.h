@@ -1,5 +1,5 @@
 /*
- * What the system says of this process's memory: resident bytes and their peak. Read
+ * What the system says of this process's memory: resident bytes, mapped bytes and their peaks. Read
  * with read(2) from files of /proc/self kept open: no malloc, no stdio. It knows nothing of what
  * belongs to whom; that is footprint.h.
  */
@@ -24,17 +24,32 @@ size_t process_memory_rss(void);
  * milliseconds a GiB). Where the system has no such file, as process_memory_rss.
  */
 size_t process_memory_rss_exact(void);
-/* Bytes of address space in use (VmSize). */
+/* Bytes of address space in use (VmSize), what process_memory_reset_peak_mapped reserves included.
+ */
 size_t process_memory_mapped(void);
 /* Most resident bytes at once since the process began or process_memory_reset_peak (VmHWM). */
 size_t process_memory_peak(void);
 /* false and errno on failure. */
 bool process_memory_reset_peak(void);
+/* Most mapped bytes at once (VmPeak). */
+size_t process_memory_peak_mapped(void);
+/*
+ * Makes the bytes that are mapped now the most so far. The system cannot forget that peak, so the
+ * address space that is missing to it is reserved, and stays so until the next call or the close.
+ * false and errno on failure.
+ */
+bool process_memory_reset_peak_mapped(void);
+
+/* Bytes of some mappings. */
+struct process_memory_share {
+    size_t resident;
+    size_t mapped;
+};
 
 /*
- * Resident bytes of the mappings that belong to no file, no program's data and no stack: what an
- * allocator has taken from the system, and a few pages of the dynamic loader's.
+ * The mappings that belong to no file, no program's data and no stack: what an allocator has taken
+ * from the system, and a few pages of the dynamic loader's.
  */
-size_t process_memory_anonymous(void);
+struct process_memory_share process_memory_anonymous(void);
 
 #endif

@@ -8,8 +8,6 @@
 #include "memory_curve.h"
 #include "replayer.h"
 
-#include "workloads/pages.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -60,12 +58,10 @@ struct run {
     int curve_fd; /* -1: none */
     uint64_t threads;
     uint64_t peak_live;
-    uint64_t total;        /* steps of the whole trace */
-    uint64_t part_ops;     /* steps to decode at once, at least; UINT64_MAX: all */
-    uint64_t ops;          /* steps executed */
-    uint64_t next_sample;  /* when `ops` is this, a sample is due; UINT64_MAX: never */
-    uint64_t baseline_rss; /* before the first step */
-    uint64_t harness_bytes;
+    uint64_t total;       /* steps of the whole trace */
+    uint64_t part_ops;    /* steps to decode at once, at least; UINT64_MAX: all */
+    uint64_t ops;         /* steps executed */
+    uint64_t next_sample; /* when `ops` is this, a sample is due; UINT64_MAX: never */
     int64_t rss_after_drain;
     XXH3_state_t checksum;
 };
@@ -321,12 +317,9 @@ static int run_steps(struct run *run)
 static int run_part(struct run *run, int64_t net)
 {
     if (!footprint_begin_part(&run->footprint, net))
-        return driver_fail(EXIT_FAILED, "/proc/self/clear_refs: %s", strerror(errno));
-    if (run->baseline_rss == 0) { /* the first part */
-        run->baseline_rss = run->footprint.baseline;
-        run->harness_bytes = pages_mapped();
+        return driver_fail(EXIT_FAILED, "/proc/self: the peaks of memory: %s", strerror(errno));
+    if (run->curve.count == 0)
         memory_curve_add(&run->curve, (struct memory_sample){.rss = net});
-    }
     if (run_steps(run) != EXIT_OK)
         return EXIT_FAILED;
     footprint_end_part(&run->footprint);
@@ -364,10 +357,7 @@ static int finish_memory_pass(struct run *run)
 
 static void print_memory(struct json_text *text, const struct run *run)
 {
-    json_text_number(text, "peak_rss", run->footprint.peak);
-    json_text_number(text, "initial_rss", (int64_t)run->footprint.initial);
-    json_text_number(text, "baseline_rss", (int64_t)run->baseline_rss);
-    json_text_number(text, "harness_bytes", (int64_t)run->harness_bytes);
+    footprint_print(&run->footprint, text);
     json_text_number(text, "peak_live", (int64_t)run->peak_live);
     if (run->options.pass == PASS_MEMORY) {
         json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
@@ -377,9 +367,8 @@ static void print_memory(struct json_text *text, const struct run *run)
 
 static int print_result(struct run *run)
 {
-    static char buffer[1 << 16]; /* two paths with each byte escaped */
     char checksum[17];
-    struct json_text text = json_text_open(buffer, sizeof(buffer));
+    struct json_text text = driver_text_open();
     snprintf(checksum, sizeof(checksum), "%016llx",
              (unsigned long long)XXH3_64bits_digest(&run->checksum));
     json_text_add(&text, "{\"pass\": \"%s\"", pass_names[run->options.pass]);
@@ -391,12 +380,7 @@ static int print_result(struct run *run)
     json_text_pair(&text, "checksum", checksum);
     cost_print(&run->replayer.cost, &text);
     print_memory(&text, run);
-    json_text_add(&text, ", \"malloc\": ");
-    identity_print(&run->malloc, &text);
-    json_text_add(&text, "}\n");
-    if (!json_text_write(&text, STDOUT_FILENO))
-        return driver_fail(EXIT_FAILED, "standard output: %s", strerror(errno));
-    return EXIT_OK;
+    return driver_print_result(&text, &run->malloc);
 }
 
 int main(int argc, char **argv)

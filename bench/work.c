@@ -9,7 +9,6 @@
 #include "footprint.h"
 #include "process_memory.h"
 
-#include "workloads/pages.h"
 #include "workloads/worker.h"
 
 #include <errno.h>
@@ -50,7 +49,6 @@ struct run {
     struct worker *workers;
     struct crew crew;
     struct cost cost;
-    uint64_t harness_bytes;
     int64_t rss_after_drain;
 };
 
@@ -87,11 +85,6 @@ static int parse_option(int option, const char *value, struct options *options)
     }
 }
 
-static void print_flag(struct json_text *text, const char *key, bool flag)
-{
-    json_text_add(text, ", \"%s\": %s", key, flag ? "true" : "false");
-}
-
 static void print_workload(struct json_text *text, const struct workload *workload)
 {
     json_text_add(text, "{\"name\": \"%s\"", workload->name);
@@ -102,25 +95,22 @@ static void print_workload(struct json_text *text, const struct workload *worklo
     json_text_number(text, "threads", workload->threads);
     json_text_number(text, "threads_least", workload->threads_least ? workload->threads_least : 1);
     json_text_number(text, "size_least", (int64_t)workload->size_least);
-    print_flag(text, "has_bound", workload->bound != NULL);
-    print_flag(text, "varies", workload->varies);
-    print_flag(text, "needs_profile", workload->needs_profile);
-    print_flag(text, "is_test", workload->is_test);
+    json_text_flag(text, "has_bound", workload->bound != NULL);
+    json_text_flag(text, "varies", workload->varies);
+    json_text_flag(text, "needs_profile", workload->needs_profile);
+    json_text_flag(text, "is_test", workload->is_test);
     json_text_add(text, "}");
 }
 
 static int print_list(void)
 {
-    static char buffer[1 << 16];
-    struct json_text text = json_text_open(buffer, sizeof(buffer));
+    struct json_text text = driver_text_open();
     for (size_t i = 0; workloads[i] != NULL; i++) {
         json_text_add(&text, i == 0 ? "[" : ",\n ");
         print_workload(&text, workloads[i]);
     }
     json_text_add(&text, "]\n");
-    if (!json_text_write(&text, STDOUT_FILENO))
-        return driver_fail(EXIT_FAILED, "standard output: %s", strerror(errno));
-    return EXIT_OK;
+    return driver_print(&text);
 }
 
 static int options_check(const struct options *options)
@@ -246,8 +236,7 @@ static int measure(struct run *run)
 {
     footprint_load_text();
     if (!footprint_begin_part(&run->footprint, (int64_t)run->footprint.initial))
-        return driver_fail(EXIT_FAILED, "/proc/self/clear_refs: %s", strerror(errno));
-    run->harness_bytes = pages_mapped();
+        return driver_fail(EXIT_FAILED, "/proc/self: the peaks of memory: %s", strerror(errno));
     int error = crew_start(&run->crew);
     if (error != 0)
         return driver_fail(EXIT_FAILED, "%s: a thread: %s", run->workload->name, strerror(error));
@@ -276,10 +265,7 @@ static const struct worker *workers_sum(struct run *run)
 
 static void print_memory(struct json_text *text, const struct run *run)
 {
-    json_text_number(text, "peak_rss", run->footprint.peak);
-    json_text_number(text, "initial_rss", (int64_t)run->footprint.initial);
-    json_text_number(text, "baseline_rss", (int64_t)run->footprint.baseline);
-    json_text_number(text, "harness_bytes", (int64_t)run->harness_bytes);
+    footprint_print(&run->footprint, text);
     json_text_number(text, "peak_live", workers_peak_live());
     json_text_number(text, "rss_after_drain", run->rss_after_drain);
     if (run->workload->bound != NULL)
@@ -288,11 +274,10 @@ static void print_memory(struct json_text *text, const struct run *run)
 
 static int print_result(struct run *run)
 {
-    static char buffer[1 << 16]; /* two paths with each byte escaped */
     const struct worker *sum = workers_sum(run);
     if (sum->ops == 0)
         return driver_fail(EXIT_FAILED, "%s: not one call succeeded", run->workload->name);
-    struct json_text text = json_text_open(buffer, sizeof(buffer));
+    struct json_text text = driver_text_open();
     json_text_add(&text, "{\"workload\": \"%s\"", run->workload->name);
     json_text_number(&text, "threads", run->choice.threads);
     json_text_number(&text, "size", (int64_t)run->choice.size);
@@ -302,12 +287,7 @@ static int print_result(struct run *run)
     json_text_add(&text, ", \"checksum\": \"%016llx\"", (unsigned long long)sum->checksum);
     cost_print(&run->cost, &text);
     print_memory(&text, run);
-    json_text_add(&text, ", \"malloc\": ");
-    identity_print(&run->malloc, &text);
-    json_text_add(&text, "}\n");
-    if (!json_text_write(&text, STDOUT_FILENO))
-        return driver_fail(EXIT_FAILED, "standard output: %s", strerror(errno));
-    return EXIT_OK;
+    return driver_print_result(&text, &run->malloc);
 }
 
 int main(int argc, char **argv)

@@ -2,37 +2,17 @@
  * The builder: calls named by address become operations named by slot, and what a recording may
  * have missed or inverted is repaired and counted.
  */
-#include "tests/cmocka_all.h"
+#include "cmocka_all.h"
+#include "trace_fixture.h"
 #include "workloads/builder.h"
-#include "workloads/pages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static char folder[64];
-static char path[128];
 static char error[TRACE_ERROR_MAX];
 static char losses[1024];
 static struct builder_counts counts;
-
-static int folder_make(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/test_builder.XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    snprintf(path, sizeof path, "%s/x.trace", folder);
-    return 0;
-}
-
-static int folder_remove(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder) != 0 || pages_mapped() != 0;
-}
 
 /* "0 malloc 100 s0, 1 free s0 handoff" */
 static void op_describe(const struct trace_op *op, FILE *out)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { MIB = 1 << 20 };
@@ -36,6 +37,13 @@ static void assert_near(int64_t value, int64_t wanted)
         fail_msg("%lld is not about %lld", (long long)value, (long long)wanted);
 }
 
+static void forget_peaks(void)
+{
+    footprint.peak = 0;
+    footprint.mapped = 0;
+    footprint.peak_mapped = 0;
+}
+
 static void test_both_readings_agree(void **state)
 {
     (void)state;
@@ -47,12 +55,16 @@ static void test_both_readings_agree(void **state)
 static void test_anonymous_memory_is_what_was_mapped(void **state)
 {
     (void)state;
-    size_t before = process_memory_anonymous();
+    struct process_memory_share before = process_memory_anonymous();
     void *p = own_memory_map(64 * MIB);
     assert_non_null(p);
-    assert_near((int64_t)(process_memory_anonymous() - before), 64 * MIB);
+    struct process_memory_share with = process_memory_anonymous();
+    assert_near((int64_t)(with.resident - before.resident), 64 * MIB);
+    assert_near((int64_t)(with.mapped - before.mapped), 64 * MIB);
     own_memory_unmap(p, 64 * MIB);
-    assert_near((int64_t)(process_memory_anonymous() - before), 0);
+    struct process_memory_share after = process_memory_anonymous();
+    assert_near((int64_t)(after.resident - before.resident), 0);
+    assert_near((int64_t)(after.mapped - before.mapped), 0);
 }
 
 static void test_peak_is_that_of_the_part(void **state)
@@ -60,18 +72,33 @@ static void test_peak_is_that_of_the_part(void **state)
     (void)state;
     void *p = own_memory_map(64 * MIB);
     own_memory_unmap(p, 64 * MIB);
-    footprint.peak = 0;
+    forget_peaks();
     assert_true(footprint_begin_part(&footprint, 0));
     p = own_memory_map(16 * MIB);
     own_memory_unmap(p, 16 * MIB);
     footprint_end_part(&footprint);
     assert_near(footprint.peak, 16 * MIB);
+    assert_near(footprint.peak_mapped, 16 * MIB);
+    assert_near(footprint.mapped, 0);
+}
+
+static void test_memory_that_is_mapped_need_not_be_touched(void **state)
+{
+    (void)state;
+    forget_peaks();
+    assert_true(footprint_begin_part(&footprint, 0));
+    void *p = mmap(NULL, 64 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(p != MAP_FAILED);
+    munmap(p, 64 * MIB);
+    footprint_end_part(&footprint);
+    assert_near(footprint.peak, 0);
+    assert_near(footprint.peak_mapped, 64 * MIB);
 }
 
 static void test_memory_between_parts_is_not_the_allocators(void **state)
 {
     (void)state;
-    footprint.peak = 0;
+    forget_peaks();
     assert_true(footprint_begin_part(&footprint, 0));
     void *p = own_memory_map(8 * MIB);
     footprint_end_part(&footprint);
@@ -83,7 +110,11 @@ static void test_memory_between_parts_is_not_the_allocators(void **state)
     footprint_end_part(&footprint);
     assert_near(footprint.peak, 8 * MIB);
     own_memory_unmap(harness, 64 * MIB);
+    assert_true(footprint_begin_part(&footprint, net));
     own_memory_unmap(p, 8 * MIB);
+    footprint_end_part(&footprint);
+    assert_near(footprint.peak_mapped, 8 * MIB);
+    assert_near(footprint.mapped, 0);
 }
 
 static struct memory_curve curve_of(const struct memory_sample *samples, size_t n)
@@ -146,6 +177,7 @@ int main(void)
         TEST(test_both_readings_agree),
         TEST(test_anonymous_memory_is_what_was_mapped),
         TEST(test_peak_is_that_of_the_part),
+        TEST(test_memory_that_is_mapped_need_not_be_touched),
         TEST(test_memory_between_parts_is_not_the_allocators),
         cmocka_unit_test(test_waste_is_the_ratio_of_the_integrals),
         cmocka_unit_test(test_waste_of_nothing_is_zero),

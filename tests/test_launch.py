@@ -1,9 +1,13 @@
 """launch: what it reports of a command, and how signals and time-outs go through it."""
 
+import ctypes
+import errno
 import json
 import os
+import platform
 import pty
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -128,6 +132,52 @@ def test_interrupt_from_a_terminal_arrives_once(tmp_path):
 def test_command_gets_the_signal_mask_of_the_caller(tmp_path):
     done, _ = launch(tmp_path, "grep", "SigBlk", "/proc/self/status")
     assert done.stdout.split() == ["SigBlk:", "0" * 16]
+
+
+def where_code_lies(folder, *options):
+    """The address of the first mapping of a command, and the report."""
+    done, report = launch(folder, *options, "cat", "/proc/self/maps")
+    return done.stdout.split("-")[0], report
+
+
+def test_fixed_addresses_are_the_same_in_every_run(tmp_path):
+    runs = [where_code_lies(tmp_path, "--fixed-addresses") for _ in range(3)]
+    if not runs[0][1]["fixed_addresses"]:
+        pytest.skip("the system refuses fixed addresses")
+    assert len({address for address, _ in runs}) == 1
+    free = {where_code_lies(tmp_path)[0] for _ in range(3)}
+    assert len(free) > 1
+
+
+def test_small_pages_are_the_command_s(tmp_path):
+    show = ("grep", "THP_enabled", "/proc/self/status")
+    done, report = launch(tmp_path, "--small-pages", *show)
+    assert report["small_pages"] is True
+    assert done.stdout.split() == ["THP_enabled:", "0"]
+    assert launch(tmp_path, *show)[0].stdout.split() == ["THP_enabled:", "1"]
+
+
+def forbid_personality():
+    """From now on this process gets EPERM for personality(2), as in some containers."""
+    number = {"x86_64": 135, "aarch64": 92}[platform.machine()]
+    load, jump_if_equal, give = 0x20, 0x15, 0x06
+    allow, refuse = 0x7FFF0000, 0x00050000 | errno.EPERM
+    steps = [(load, 0, 0, 0), (jump_if_equal, 0, 1, number)]
+    steps += [(give, 0, 0, refuse), (give, 0, 0, allow)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+    program = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    no_new_privileges, seccomp, filtered = 38, 22, 2
+    assert prctl(no_new_privileges, 1, 0, 0, 0) == 0
+    assert prctl(seccomp, filtered, program) == 0
+
+
+def test_refused_fixed_addresses_are_told(tmp_path):
+    done, report = launch(
+        *(tmp_path, "--fixed-addresses", "--", "echo", "runs"), preexec_fn=forbid_personality
+    )
+    assert (done.returncode, done.stdout) == (0, "runs\n")
+    assert report["fixed_addresses"] is False
 
 
 def test_command_that_is_not_there(tmp_path):

@@ -160,7 +160,8 @@ def test_prints_all_keys_in_both_passes(kinds):
     both = {
         *("pass", "touch", "threads", "trace", "ops", "skipped_ops", "checksum", "real_time_ns"),
         *("cpu_time_ns", "user_ns", "sys_ns", "minor_faults", "major_faults", "peak_rss"),
-        *("initial_rss", "baseline_rss", "harness_bytes", "peak_live", "malloc"),
+        *("peak_mapped", "initial_rss", "initial_mapped", "baseline_rss", "harness_bytes"),
+        *("peak_live", "malloc"),
     }
     speed = figures("glibc", LIBC, kinds)
     memory = figures("glibc", LIBC, kinds, "--pass", "memory")
@@ -200,7 +201,7 @@ def test_chunks_change_nothing_but_harness_memory(churn):
     assert parts["harness_bytes"] != whole["harness_bytes"]
     for key in ("ops", "checksum", "peak_live"):
         assert parts[key] == whole[key]
-    for key in ("peak_rss", "rss_after_drain"):
+    for key in ("peak_rss", "peak_mapped", "rss_after_drain"):
         assert abs(parts[key] - whole[key]) < MIB
 
 
@@ -296,11 +297,28 @@ def test_peak_rss_is_what_was_touched(large, touch, wanted):
         assert abs(done["peak_rss"] - wanted) <= SLACK
 
 
+@pytest.mark.parametrize("touch", ["page", "none"])
+def test_peak_mapped_holds_the_large_block(large, touch):
+    for program, path in (("glibc", LIBC), ("span", SPAN)):
+        for one in ("speed", "memory"):
+            done = figures(program, path, large, "--pass", one, "--touch", touch)
+            assert 64 * MIB <= done["peak_mapped"] < 4 * 64 * MIB
+
+
+def test_peak_mapped_of_parts_is_the_largest_part_s(folder):
+    part = "1: malloc 0x2000 16\n1: free 0x2000\n" * 32768
+    large = [f"1: malloc 0x1000 {size * MIB}\n1: free 0x1000\n" for size in (8, 64, 8)]
+    trace = make_trace(folder, "ups_and_downs", part.join(large))
+    for options in ((), ("--chunk", "1000")):
+        done = figures("glibc", LIBC, trace, *options)
+        assert 64 * MIB <= done["peak_mapped"] < 66 * MIB
+
+
 def test_memory_taken_at_load_is_charged(folder):
     small = make_trace(folder, "small", "1: malloc 0x1000 10\n")
     greedy = build_library(folder, "greedy", "-DWHOLE", "-DGREEDY")
     done = json.loads(replay("glibc", greedy, small, "--pass", "memory", preload=greedy).stdout)
-    for key in ("initial_rss", "peak_rss", "rss_after_drain"):
+    for key in ("initial_rss", "initial_mapped", "peak_rss", "peak_mapped", "rss_after_drain"):
         assert abs(done[key] - 8 * MIB) <= SLACK
 
 

@@ -2,8 +2,8 @@
  * The trace file: what is written comes back, slots are the lowest free ones, the example of
  * docs/trace-format.md is true, and nothing damaged, cut or made up on purpose passes for a trace.
  */
-#include "tests/cmocka_all.h"
-#include "workloads/pages.h"
+#include "cmocka_all.h"
+#include "trace_fixture.h"
 #include "workloads/slots.h"
 #include "workloads/trace_format.h"
 
@@ -14,29 +14,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-static char folder[64];
-static char path[128];
 static char error[TRACE_ERROR_MAX];
 static const char ORIGIN[] = "source=recorded\nprogram=demo\n";
 static const char LOSSES[] = "unknown_frees=1\n";
-
-static int folder_make(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/test_trace.XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    snprintf(path, sizeof path, "%s/x.trace", folder);
-    return 0;
-}
-
-/* Fails if a test left anything but its trace there, or any mapping. */
-static int folder_remove(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder) != 0 || pages_mapped() != 0;
-}
 
 /* In place: some file systems go to the disk for each file that is truncated to nothing. */
 static void text_write(const char *text, size_t n)

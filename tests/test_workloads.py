@@ -384,6 +384,12 @@ def test_theory_is_not_beaten(name):
     assert told["peak_rss"] > told["bound"] * 0.99
 
 
+@pytest.mark.parametrize("name", ["large-blocks", "calloc-large", "sawtooth"])
+def test_peak_mapped_holds_what_is_live(name):
+    told = figures(name)
+    assert told["peak_live"] <= told["peak_mapped"] < 4 * told["peak_live"]
+
+
 def test_bounds_are_those_of_the_literature():
     assert figures("robson")["bound"] == 5 * MIB - 16 * 255
     assert figures("page-pins")["bound"] == 2 * MIB - MIB / 64
