@@ -34,6 +34,19 @@ ALLOCATORS = {
     "null": (0.2, 1.0),
 }
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+# Blocks of every trace: half of the sizes are at most 31 bytes, half of the lifetimes 1.
+BLOCKS = {
+    "sizes": [
+        {"from": 16, "to": 31, "count": 600},
+        {"from": 32, "to": 63, "count": 300},
+        {"from": 4096, "to": 8191, "count": 100},
+    ],
+    "lifetimes": [
+        {"from": 0, "to": 0, "count": 400},
+        {"from": 1, "to": 1, "count": 300},
+        {"from": 2, "to": 3, "count": 200},
+    ],
+}
 
 
 def context(traces, allocators):
@@ -65,6 +78,7 @@ def context(traces, allocators):
                 "ops": TRACES[name][2] * 1000,
                 "threads": 1,
                 "peak_live": TRACES[name][1] * MIB,
+                **BLOCKS,
             }
             for name in traces
         },
@@ -105,6 +119,7 @@ def make_sample(name, i, rounds):
         "net_ns_per_op": ns * 0.8,
         "peak_rss": int(live_mib * 1.15 * MIB * memory * noise**0.1),
         "peak_live": live_mib * MIB,
+        "waste": 0.15 * memory,
     }
     return results.sample(name, (i, rounds), (ms, ms * 0.99), figures)
 

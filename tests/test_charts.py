@@ -10,8 +10,8 @@ import pytest
 from matplotlib import colors, pyplot
 from matplotlib.text import Text
 
-from frontend import bound_chart, canvas, charts, curve_chart, digest, frontier_chart, heat_chart
-from frontend import palette, ratio_chart, results, threads_chart
+from frontend import blocks_chart, bound_chart, canvas, charts, curve_chart, digest
+from frontend import frontier_chart, heat_chart, palette, ratio_chart, results, threads_chart
 from frontend.failure import Failure
 
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 3}
@@ -55,7 +55,8 @@ def texts(figure):
 
 def test_each_chart_is_drawn_as_svg_and_png(read, tmp_path):
     files = charts.draw_all(read(), tmp_path / "out")
-    stems = ("time", "memory", "frontier", "curves", "curve-git", "curve-lua")
+    stems = ["time", "memory", "frontier", "blocks-git", "blocks-lua"]
+    stems += ["curves", "curve-git", "curve-lua"]
     assert [f.name for f in files] == [f"{s}.{x}" for s in stems for x in ("svg", "png")]
     for file in files:
         if file.suffix == ".svg":
@@ -125,8 +126,9 @@ def test_small_memory_is_not_compared(workloads):
 def test_throughput_is_of_all_threads_and_from_zero(workloads):
     summary = summary_of(workloads({("scaled/threads:2", "span")}), "run")
     (axes,) = threads_chart.threads_figure(summary).axes
-    lines = {tuple(line.get_xdata()): tuple(line.get_ydata()) for line in axes.lines}
-    assert lines == {(1, 2): (50, 100), (1,): (25,)}
+    drawn = {(tuple(line.get_xdata()), tuple(line.get_ydata())) for line in axes.lines}
+    marks = {((x,), (y,)) for x, y in ((1, 50), (2, 100), (1, 25))}
+    assert drawn == {((1, 2), (50, 100)), *marks}
     assert axes.get_ylim()[0] == 0 and "× span failed" in texts(axes)
 
 
@@ -141,7 +143,9 @@ def test_the_bound_stands_beside_the_need(workloads):
 
 def test_captions_say_machine_commit_samples_and_date(read):
     summary = summary_of(read())
-    for draw in charts.charts(read(), summary).values():
+    for name, draw in charts.charts(read(), summary).items():
+        if name.startswith("blocks"):  # is about the trace alone
+            continue
         caption = " ".join(texts(draw())).replace("\n", " ")
         for part in ("Imaginary 9000", "0123456789 (dirty)", "n = 3", "75 %", "2026-01-02"):
             assert part in caption
@@ -213,6 +217,91 @@ def test_unwritable_folder_is_one_line(read, tmp_path):
         charts.draw_all(read(), tmp_path / "file")
 
 
+def bars(axes):
+    """{left edge: height} of a histogram."""
+    return {bar.get_x(): round(bar.get_height(), 3) for bar in axes.patches}
+
+
+def test_blocks_are_shown_as_shares_of_classes(read):
+    summary = summary_of(read())
+    figure = blocks_chart.blocks_figure(summary, "git")
+    sizes, lifetimes = figure.axes
+    assert bars(sizes) == {5: 60, 6: 30, 13: 10}
+    assert bars(lifetimes) == {0: 44.444, 1: 33.333, 2: 22.222}
+    shown = texts(figure)
+    assert "half of the blocks have at most 31 bytes" in shown
+    assert "half of the blocks live for at most 1 allocations" in shown
+    assert "n = 1,000 requests, 900 frees" in shown
+    assert sizes.get_ylim()[0] == 0 and {"0", "16"} & set(shown)
+
+
+def test_traces_of_which_no_blocks_are_known_have_no_chart_of_them(read):
+    source = read()
+    del source.context["traces"]["git"]["sizes"], source.context["traces"]["lua"]
+    summary = summary_of(source)
+    assert [name for name in charts.charts(source, summary) if "blocks" in name] == ["blocks-git"]
+    assert len(blocks_chart.blocks_figure(summary, "git").axes) == 1
+
+
+def titles(svg):
+    """What the marks of a chart say under the pointer."""
+    return [title.text for title in xml.fromstring(svg).iter("{http://www.w3.org/2000/svg}title")]
+
+
+def test_marks_tell_their_figures(read):
+    summary = summary_of(read())
+    said = titles(canvas.svg_bytes(ratio_chart.ratio_figure(summary, digest.RSS)))
+    cell = summary.cells["git", "span"]
+    assert f"git, span\n{digest.figure_text(cell.rss_ratio)} of glibc's peak RSS" in said
+    low, median, high = (f"{end:.0f}" for end in digest.ends(cell.rss))
+    assert f"git, span\npeak RSS {median} MiB ({low}–{high})" in said
+    assert any(text.startswith("geometric mean, jemalloc\n") for text in said)
+    said = titles(canvas.svg_bytes(frontier_chart.frontier_figure(summary)))
+    assert any(text.startswith("lua, jemalloc\n") and "time per op" in text for text in said)
+    assert len(said) == len(summary.allocators) + 4
+
+
+def test_tips_are_text_and_no_ids():
+    figure = pyplot.figure()
+    (mark,) = figure.add_subplot().plot(1, 1, "o")
+    canvas.tip(mark, 'a "<b>" & c\nd')
+    svg = canvas.svg_bytes(figure).decode()
+    assert titles(svg) == ['a "<b>" & c\nd'] and canvas.TIP not in svg
+
+
+def test_waste_is_shaded_between_live_bytes_and_what_is_resident(read):
+    source = read()
+    summary = summary_of(source)
+    curves = curve_chart.curves_of(source, summary, "git")
+    main, *small = curve_chart.curve_figure(summary, "git", curves).axes
+    assert [axes.get_ylim() for axes in small] == [main.get_ylim()] * len(curves)
+    for axes, (name, curve) in zip(small, curves.items()):
+        live, waste = (area.get_paths()[0].vertices for area in axes.collections)
+        assert waste[:, 1].max() * digest.MIB == pytest.approx(max(curve["rss"]))
+        assert live[:, 1].max() * digest.MIB == pytest.approx(max(curve["live"]))
+        assert texts(axes)[:2] == [name, f"{100 * summary.waste['git', name]:.0f} %"]
+
+
+def test_slices_tell_the_memory_at_their_middle():
+    curve = {"op": [0, 100, 200], "rss": [1 << 20, 3 << 20, 5 << 20], "live": [0, 2 << 20, 0]}
+    other = {**curve, "rss": [0, 4 << 20, 4 << 20]}
+    text = curve_chart.slice_text({"a": curve, "b": other}, 150)
+    assert text == "after 150 operations, MiB\nb 4.0\na 3.0\nlive bytes 2.0"
+
+
+def test_what_lies_far_out_does_not_squeeze_the_rest(read):
+    source = read()
+    for entry in source.benchmarks:
+        if entry["name"] == "replay/git/span":
+            entry["ns_per_op"] *= 50
+    summary = summary_of(source)
+    figure = ratio_chart.ratio_figure(summary, summary.time)
+    greatest = max(digest.ends(summary.cells[s, "glibc"].time)[2] for s in ("git", "lua"))
+    assert figure.axes[1].get_xlim() == (0, pytest.approx(2 * greatest))
+    shown = digest.number_text(summary.cells["git", "span"].time.median)
+    assert f"{shown} →" in texts(figure)
+
+
 def test_thinning_keeps_the_peak_and_both_ends():
     op = numpy.arange(100_000)
     values = numpy.zeros(100_000)
@@ -220,6 +309,14 @@ def test_thinning_keeps_the_peak_and_both_ends():
     thin_op, thinned = curve_chart.thin(op, values, 500)
     assert len(thin_op) <= 502 and (thin_op[0], thin_op[-1]) == (0, 99_999)
     assert thinned.max() == 99 and thin_op[thinned.argmax()] == 54_321
+
+
+def test_thinning_keeps_a_step_steep():
+    values = numpy.repeat([5, 1], [900, 100])
+    for line in (values, values[::-1], -values):
+        thin_op, thinned = curve_chart.thin(numpy.arange(1000), line, 10)
+        places = [int(op) for op, a, b in zip(thin_op, thinned, thinned[1:]) if a != b]
+        assert places == [int(numpy.flatnonzero(numpy.diff(line))[0])]
 
 
 def test_labels_are_a_step_apart_and_in_order():

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import made_up_results
 import pytest
 
-from frontend import charts, digest, palette, report, results
+from frontend import charts, digest, palette, report, report_figures, report_verdict, results
+from frontend import traces
 
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 7}
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -67,14 +68,14 @@ def estimate(median, low, high):
     return digest.stats.Estimate(median, low, high, 0.98, 7)
 
 
-def summary_of(times, counted=2):
-    """A Digest with given geometric means of time and as much memory for all."""
+def summary_of(times, counted=2, kind="replay", rss=None):
+    """A Digest with given geometric means of time and of memory, or as much memory for all."""
     cells = {
-        name: digest.Cell(time_ratio=time, rss_ratio=estimate(1, 1, 1))
+        name: digest.Cell(time_ratio=time, rss_ratio=(rss or {}).get(name, estimate(1, 1, 1)))
         for name, time in times.items()
     }
     return digest.Digest(
-        kind="replay",
+        kind=kind,
         context={},
         subjects=["a", "b"],
         allocators=list(times),
@@ -91,19 +92,64 @@ def test_page_is_one_file_and_well_formed(plain_page):
     tags.feed(plain_page)
     assert (tags.open, tags.wrong) == ([], [])
     assert len(tags.ids) == len(set(tags.ids))
-    assert not re.search(r'(src|href)="(?!#)', plain_page.replace("xlink:href", "href"))
-    assert not any(word in plain_page for word in ("<script", "@import", "url(http"))
+    targets = re.findall(r'(?:src|href)="([^"]*)"', plain_page)
+    outside = [target for target in targets if not target.startswith(("#", "data:"))]
+    assert outside and all(re.fullmatch(r"results\.json|curves(/[\w.-]+csv)?", t) for t in outside)
+    assert not any(word in plain_page for word in ("<script ", "@import", "url(http", "<img"))
 
 
-def test_workloads_have_a_part_of_the_page(page_of):
+def test_page_opens_with_two_computed_sentences_then_the_frontier(plain_page, tmp_path):
+    head = plain_page[plain_page.index("<h1>") : plain_page.index("<figure")]
+    verdict = re.search(r'<div class="verdict">(.*?)</div>', head, re.S).group(1)
+    assert verdict.count("<p>") == 2 and verdict.count("</p>") == 2
+    summary = digest.digest(results.read(made_up_results.write(tmp_path, **FEW)), "replay")
+    assert verdict == report_verdict.verdict(summary)
+    assert "fastest over 2 traces" in verdict and "leanest over 2 traces" in verdict
+    first = re.search(r'<figure data-chart="([^"]*)"', plain_page).group(1)
+    assert first == "frontier" and plain_page.index("<figure") < plain_page.index("<table")
+
+
+def test_workloads_have_a_part_of_the_page(page_of, monkeypatch):
+    told = {"git": {"summary": "keeps <many> blocks"}}
+    plain = made_up_results.context
+    monkeypatch.setattr(
+        made_up_results, "context", lambda *names: {**plain(*names), "workloads": told}
+    )
     page = page_of({"kind": "run", "failing": {("git", "span")}})
-    assert "<h2>Synthetic workloads</h2>" in page and "run-heat-" in page
-    assert "geometric mean</b>" not in page and "killed by signal 11" in page
+    assert ">Synthetic workloads</h2>" in page and 'data-chart="run-heat"' in page
+    assert "geometric mean</th>" not in page and "killed by signal 11" in page
+    assert "<dt>git</dt><dd>keeps &lt;many&gt; blocks</dd>" in page and "<dt>lua</dt>" not in page
+
+
+def test_every_chart_says_how_to_read_it(page_of):
+    page = page_of({}, {"kind": "run"}, {"kind": "micro"}, {"kind": "exec"})
+    figures = re.findall(r'<figure data-chart="([^"]*)">(.*?)</figure>', page, re.S)
+    expected = {"frontier", "time", "memory", "blocks-git", "curve-git", "run-heat", "micro-calls"}
+    assert expected | {"exec-time", "exec-memory", "exec-frontier"} <= {name for name, _ in figures}
+    for name, text in figures:
+        assert text.count("<svg") == 1 and text.count("<details>") == 1, name
+        assert "Do not " in text, name
+
+
+def test_letters_and_marks_are_defined_once_for_all_charts(plain_page):
+    body = plain_page[plain_page.index("<body>") :]
+    assert body.count("<defs>") == 1 and body.index("<defs>") < body.index("<figure")
+    assert "xlink" not in body and "<metadata" not in body
+    assert report_figures.compact_path("M 0 1.256 \nL 2 3 \nz\n") == "M0 1.256L2 3z"
+
+
+def test_charts_of_one_name_keep_their_definitions_apart():
+    one = '<defs><path id="m1" d="M0 0"/></defs><use href="#m1"/>'
+    two = '<defs><clipPath id="p2"><rect x="1"/></clipPath></defs><g clip-path="url(#p2)"/>'
+    shared = report_figures.share_definitions(one + two + one)
+    assert shared.count('<path id="d0"') == 1 and shared.count('<use href="#d0"/>') == 2
+    assert '<clipPath id="d1"><rect x="1"/></clipPath>' in shared and "url(#d1)" in shared
 
 
 def test_references_within_the_page_resolve(plain_page):
     ids = set(re.findall(r' id="([^"]+)"', plain_page))
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', plain_page))
+    assert "<nav" in plain_page
     assert used and {a or b for a, b in used} <= ids
 
 
@@ -113,35 +159,78 @@ def test_page_is_dark_where_wanted_and_prints(plain_page):
     body = page[page.index("<body>") :]
     for colour in palette.colours():
         assert colour not in body
-        assert f"{report.variable(colour)}: {colour};" in page
-        assert f"{report.variable(colour)}: {palette.dark_of(colour)};" in page
+        assert f"{report_figures.variable(colour)}: {colour};" in page
+        assert f"{report_figures.variable(colour)}: {palette.dark_of(colour)};" in page
 
 
 def test_every_row_that_failed_or_lost_is_there(page_of, tmp_path):
     page = page_of({"failing": {("git", "jemalloc")}})
     assert "<b>jemalloc</b> on git: killed by signal 11 (SIGSEGV)" in page
     assert '<td class="failed">failed</td>' in page
+    assert "jemalloc</b> on git" in page and "1 of 2" in page
     source = results.read(tmp_path / "made0" / "results.json")
     lost = digest.digest(source, "replay").cells["lua", "span"].time_ratio
     assert f'<span class="worse">{lost.median:.2f}</span>' in page
+    assert "Of 2 rows slower are: span 2." in page
 
 
 def test_there_is_a_section_a_trace_and_the_context(plain_page):
     page = plain_page
     for trace in FEW["traces"]:
-        assert f"<h3>{trace}</h3>" in page and f"{trace} 1.2.3" in page
+        assert f">{trace}</h3>" in page and f"{trace} 1.2.3" in page
+        assert f"<code>{trace} --input x</code>" in page
         assert f'aria-label="{trace}: memory over operations"' in page
+        assert f'aria-label="{trace}: sizes and lifetimes of blocks"' in page
+        assert f'<a href="curves/{trace}.span.csv">span</a>' in page
     assert "540,000 operations" in page and "peak live 81.0 MiB" in page
     for part in (made_up_results.COMMIT, "Imaginary 9000", "ab" * 20, "/usr/lib/libjemalloc.so"):
         assert part in page
     assert "What a replay can and cannot tell" in page
 
 
+def test_a_trace_has_a_table_of_its_figures(plain_page, tmp_path):
+    summary = digest.digest(results.read(made_up_results.write(tmp_path, **FEW)), "replay")
+    section = plain_page[plain_page.index(">git</h3>") : plain_page.index(">lua</h3>")]
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', section)
+    assert [row.partition("<")[0] for row in rows] == ["span", "glibc", "jemalloc"]
+    for row, name in zip(rows, ("span", "glibc", "jemalloc")):
+        cell = summary.cells["git", name]
+        for part in (cell.time.median, cell.rss.median):
+            assert f'<td data-sort="{part:.6g}">{digest.number_text(part)}<small>(' in row
+        assert f">{100 * summary.waste['git', name]:.0f} %</td>" in row
+
+
+def test_files_without_blocks_and_curves_are_told_without(page_of, monkeypatch):
+    monkeypatch.setattr(made_up_results, "BLOCKS", {})
+    monkeypatch.setattr(made_up_results, "write_curve", lambda *_: None)
+    page = page_of({})
+    names = re.findall(r'<figure data-chart="([^"]*)"', page)
+    assert names == ["frontier", "time", "memory"] and "as CSV" not in page
+    assert ">git</h3>" in page and "How to read this" in page
+
+
+def test_base_and_head_are_reported_though_nobody_knows_them(page_of):
+    names = ("span-base", "span-head", "span-fast-base", "span-fast-head")
+    page = page_of({"allocators": names})
+    heads = re.findall(r'<th scope="col">([^<]*)</th>', page)
+    assert set(names[1:]) < set(heads) and "Time per op, ratio to span-base" in page
+    assert "is fastest over 2 traces" in page or "not settled" in page
+    assert len(re.findall("<figure", page)) == 7
+
+
+def test_raw_data_are_linked_from_where_the_page_lies(page_of):
+    page = page_of({})
+    assert '<a href="../made0/results.json">results.json</a>' in page
+    assert '<a href="../made0/curves">curves</a>' in page
+
+
 def test_what_files_say_is_escaped(page_of, tmp_path, monkeypatch):
     wild = {**made_up_results.context(FEW["traces"], ()), "cpu": "<script>alert(1)</script>"}
+    wild["traces"]["git"]["command"] = "</code><b>&amp;"
     monkeypatch.setattr(made_up_results, "context", lambda *_: wild)
     page = page_of({})
-    assert "<script" not in page and "&lt;script&gt;" in page
+    assert "<script>alert" not in page and "&lt;script&gt;" in page
+    assert "<code>&lt;/code&gt;&lt;b&gt;&amp;amp;</code>" in page
 
 
 def test_two_files_make_one_page_with_both_answers_side_by_side(page_of, tmp_path):
@@ -155,24 +244,54 @@ def test_two_files_make_one_page_with_both_answers_side_by_side(page_of, tmp_pat
     assert len(tags.ids) == len(set(tags.ids))
 
 
+def test_two_files_of_a_kind_are_told_apart(page_of):
+    page = page_of({}, {"rounds": 3})
+    for i in (0, 1):
+        assert page.count(f"Replayed traces, made{i}/results.json</") == 2
+    tags = Tags()
+    tags.feed(page)
+    assert len(tags.ids) == len(set(tags.ids))
+
+
+def test_results_say_of_a_trace_what_the_page_shows(tmp_path):
+    (tmp_path / "a.trace").write_bytes(b"")
+    info = {**made_up_results.BLOCKS, "ops": 3, "by_kind": {"malloc": 2}, "slots": 1}
+    told = traces.describe(traces.Trace("a", tmp_path / "a.trace", info))
+    assert {key: told[key] for key in ("sizes", "lifetimes", "by_kind", "ops")} == {
+        key: info[key] for key in ("sizes", "lifetimes", "by_kind", "ops")
+    }
+
+
 def test_verdict_names_the_best_and_how_sure():
     apart = {"glibc": estimate(1, 1, 1), "fast": estimate(0.5, 0.45, 0.55)}
-    text = report.verdict(summary_of(apart))
-    assert "<b>fast</b> at 0.50 (0.45–0.55) of glibc's time is fastest over 2 traces" in text
+    text = report_verdict.verdict(summary_of(apart))
+    assert "<b>fast</b> at 0.50 (0.45–0.55) of glibc's time per op is fastest over 2 traces" in text
     assert "are apart: next is <b>glibc</b> at 1." in text
+
+
+def test_verdict_counts_on_how_many_rows_the_best_is_ahead():
+    summary = summary_of({"glibc": estimate(1, 1, 1), "fast": estimate(0.5, 0.45, 0.55)})
+    for subject, ratio in (("a", 0.3), ("b", 1.2)):
+        summary.cells[subject, "fast"] = digest.Cell(time_ratio=estimate(ratio, ratio, ratio))
+        summary.cells[subject, "glibc"] = digest.Cell(time_ratio=estimate(1, 1, 1))
+    text = report_verdict.verdict(summary)
+    assert "next is <b>glibc</b> at 1, and fast is ahead on 1 of 2." in text
 
 
 def test_verdict_does_not_tell_apart_what_overlaps():
     close = {"a": estimate(0.5, 0.45, 0.55), "b": estimate(0.52, 0.47, 0.6)}
-    text = report.verdict(summary_of({"glibc": estimate(1, 1, 1), **close}))
+    text = report_verdict.verdict(summary_of({"glibc": estimate(1, 1, 1), **close}))
     assert "Who is fastest over 2 traces is not settled: the intervals (98 %) of <b>a</b>" in text
     assert "<b>b</b> at 0.52 (0.47–0.60) overlap." in text
 
 
 def test_too_few_rounds_have_no_verdict():
     single = digest.stats.Estimate(0.5, None, None, 0.0, 1)
-    text = report.verdict(summary_of({"glibc": estimate(1, 1, 1), "a": single}))
-    assert "Too few rounds to say who is fastest in time over 2 traces" in text
+    text = report_verdict.verdict(summary_of({"glibc": estimate(1, 1, 1), "a": single}))
+    assert "<b>a</b> at 0.50 of glibc's time per op looks fastest over 2 traces" in text
+    assert "next is <b>glibc</b> at 1, but 1 round cannot settle it." in text
+    alone = report_verdict.verdict(summary_of({"a": single}))
+    assert alone.count("cannot be told: fewer than two allocators") == 2
 
 
 def test_verdict_leaves_out_who_failed_and_the_twins():
@@ -182,16 +301,54 @@ def test_verdict_leaves_out_who_failed_and_the_twins():
     summary.allocators.append("slow")
     summary.overall["slow"] = digest.Cell(time_ratio=estimate(2, 1.9, 2.1))
     summary.counted["slow"] = 2
-    text = report.verdict(summary)
+    text = report_verdict.verdict(summary)
     assert "<b>glibc</b> is fastest over 2 traces" in text
     assert "next is <b>slow</b> at 2.00" in text
+    text = report_verdict.remarks(summary)
     assert "Left out of the verdict, since rows are missing: broken." in text
 
 
-def test_verdict_compares_span_with_its_twins():
+def test_span_is_compared_with_its_twins():
     times = {"glibc": estimate(1, 1, 1), "span": estimate(1.2, 1.1, 1.3)}
-    text = report.verdict(summary_of({**times, "jemalloc-junk": estimate(0.9, 0.8, 1)}))
+    text = report_verdict.remarks(summary_of({**times, "jemalloc-junk": estimate(0.9, 0.8, 1)}))
     assert "span 1.20 and 1.00; jemalloc-junk 0.90 and 1.00." in text
+
+
+def rows_of(times, kind="run"):
+    """A Digest of {subject: {allocator: nanoseconds}}, each of them within one of its median."""
+    summary = summary_of({name: None for name in next(iter(times.values()))}, kind=kind)
+    summary.subjects = list(times)
+    summary.cells = {
+        (subject, name): digest.Cell(time=estimate(ns, ns - 1, ns + 1))
+        for subject, row in times.items()
+        for name, ns in row.items()
+    }
+    return summary
+
+
+def test_where_a_mean_says_nothing_rows_are_counted():
+    rows = {"a": {"x": 10, "y": 20}, "b": {"x": 10, "y": 10.5}, "c": {"x": 9, "y": 5}}
+    text = report_verdict.verdict(rows_of(rows))
+    assert "<b>x</b> is fastest most often, on 2 of 3 workloads, and the next one on 1;" in text
+    assert "on 2 of them the intervals of the best two are apart (medians, intervals of" in text
+    assert "Who is leanest is not told here: peak RSS was not compared." in text
+    text = report_verdict.verdict(rows_of({"a": rows["a"], "c": rows["c"]}, "micro"))
+    assert "<b>x</b> and <b>y</b> are each fastest most often, on 1 of 2 benchmarks" in text
+
+
+def test_twins_win_no_rows():
+    text = report_verdict.verdict(rows_of({"a": {"glibc-perturb": 1, "x": 10, "y": 20}}))
+    assert "<b>x</b> is fastest most often, on 1 of 1 workloads" in text
+
+
+def test_the_kind_whose_means_say_most_leads():
+    kinds = [summary_of({}, kind=kind) for kind in ("micro", "run", "exec", "replay")]
+    assert [report_verdict.lead(kinds[:i]).kind for i in (1, 2, 3, 4)] == [
+        "micro",
+        "run",
+        "exec",
+        "replay",
+    ]
 
 
 def test_a_ratio_that_is_written_as_one_is_no_verdict():

@@ -4,7 +4,7 @@ and ticks for the live bytes and for what theory says that is needed.
 
 from matplotlib import pyplot, ticker
 
-from frontend import canvas, digest, palette, ratio_chart
+from frontend import canvas, digest, palette, ratio_chart, tips
 
 LEFT, RIGHT, HEAD = 1.45, 1.1, 0.78  # inches
 LANE = 0.15
@@ -59,6 +59,6 @@ def draw_lane(axes, summary, key, y):
     if cell.error:
         ratio_chart.draw_gap(axes, f"{name} {cell.gap}", name, y)
     elif cell.rss:
-        ratio_chart.draw_mark(axes, name, cell.rss, y)
+        ratio_chart.draw_mark(axes, name, cell.rss, y, tips.figure(summary, *key, digest.RSS))
         shown = f"{name} {digest.number_text(cell.rss.median)}"
         canvas.note(axes, shown, (digest.ends(cell.rss)[2], y), (6, 0), size=7.5, color=colour)

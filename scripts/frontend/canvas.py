@@ -53,6 +53,7 @@ RATIO_TICKS = (
 )
 MOST_TICKS = 9
 NO_BREAK = "\N{NO-BREAK SPACE}"
+TIP = "tip: "  # what the id of a mark with a tip begins with, until it is SVG
 EDGE = ("axes fraction", "data")  # x from 0 at the left to 1 at the right edge
 
 
@@ -74,7 +75,7 @@ def svg_bytes(figure):
     """The figure as SVG."""
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return shorten(svg.getvalue()).encode()
+    return put_tips(shorten(svg.getvalue())).encode()
 
 
 def png_bytes(figure):
@@ -90,6 +91,24 @@ ENCODERS = {".svg": svg_bytes, ".png": png_bytes}
 def shorten(svg):
     """The SVG with its paths' coordinates cut to a hundredth of a point."""
     return re.sub(r' d="[^"]*"', lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d.group()), svg)
+
+
+def tip(artist, text):
+    """Gives a mark what it says under the pointer, where the chart is shown as SVG."""
+    artist.set_gid(TIP + text)
+
+
+def put_tips(svg):
+    """The SVG with tips as titles instead of ids."""
+    return re.sub(rf"<g id=([\"']){TIP}(.*?)\1>", r"<g><title>\2</title>", svg, flags=re.DOTALL)
+
+
+def draw_points(axes, style, points, tips, size=3.6):
+    """A mark of an allocator at each of some points of its line, each with its tip."""
+    look = {"color": style.colour, "mfc": style.face, "ms": size, "mew": 0.9, "clip_on": False}
+    for point, text in zip(points, tips):
+        (mark,) = axes.plot(*point, style.marker, **look)
+        tip(mark, text)
 
 
 def caption(summary, remark=""):

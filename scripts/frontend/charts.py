@@ -7,8 +7,8 @@ from pathlib import Path
 
 from matplotlib import pyplot
 
-from frontend import bound_chart, canvas, curve_chart, digest, dot_chart, frontier_chart
-from frontend import heat_chart, ratio_chart, size_chart, threads_chart
+from frontend import blocks_chart, bound_chart, canvas, curve_chart, digest, dot_chart
+from frontend import frontier_chart, heat_chart, ratio_chart, size_chart, threads_chart
 
 
 def draw_all(results, out_dir, only=None, formats=canvas.FORMATS):
@@ -34,7 +34,7 @@ def charts(results, summary):
         found[f"{prefix}memory"] = partial(ratio_chart.ratio_figure, summary, digest.RSS)
     if len(frontier_chart.frontier_points(summary)) > 1:
         found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
-    return {**found, **curve_charts(results, summary)}
+    return {**found, **blocks_charts(summary), **curve_charts(results, summary)}
 
 
 def workload_charts(summary):
@@ -55,6 +55,16 @@ def micro_charts(summary):
     if dot_chart.rows_of(summary):
         found["micro-calls"] = partial(dot_chart.dot_figure, summary)
     return found
+
+
+def blocks_charts(summary):
+    """{name: function that draws it} of the blocks of traces, where the results tell."""
+    subjects = summary.subjects if summary.kind == "replay" else ()
+    return {
+        f"blocks-{subject}": partial(blocks_chart.blocks_figure, summary, subject)
+        for subject in subjects
+        if blocks_chart.blocks_of(summary, subject)
+    }
 
 
 def curve_charts(results, summary):

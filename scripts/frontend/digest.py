@@ -72,6 +72,7 @@ class Digest:
     floor: dict = field(default_factory=dict)  # subject: ns per op of the null allocator
     live: dict = field(default_factory=dict)  # subject: peak live bytes
     bound: dict = field(default_factory=dict)  # subject: bytes that theory says are needed
+    waste: dict = field(default_factory=dict)  # (subject, allocator): resident beyond live / live
 
     @property
     def rivals(self):
@@ -121,6 +122,7 @@ def digest(results, kind):
         floor=floors(rows, subjects, TIME[kind]),
         live=constants(rows, subjects, competitors, "peak_live"),
         bound=constants(rows, subjects, competitors, "bound"),
+        waste=wastes(rows, competitors),
     )
 
 
@@ -181,6 +183,12 @@ def constants(rows, subjects, names, key):
             if row and row.values(key):
                 found.setdefault(subject, stats.median(row.values(key)))
     return found
+
+
+def wastes(rows, names):
+    """{(subject, allocator): waste} of the rows that have it."""
+    found = {key: stats.median(row.values("waste")) for key, row in rows.items() if key[1] in names}
+    return {key: waste for key, waste in found.items() if waste is not None}
 
 
 def frontier(points):

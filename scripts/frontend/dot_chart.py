@@ -4,7 +4,7 @@ the ratio of each allocator to the reference, whose time stands at the right edg
 
 from matplotlib import pyplot
 
-from frontend import canvas, digest, palette, ratio_chart, size_chart
+from frontend import canvas, digest, palette, ratio_chart, size_chart, tips
 
 LEFT, RIGHT, HEAD = 2.1, 0.75, 1.25  # inches
 LANE, LANES = 0.07, 0.34  # distance of dots in a row, and most that all of a row may take
@@ -71,7 +71,8 @@ def draw_row(axes, summary, subject, middle, lanes):
         cell = summary.cells[subject, name]
         if cell.time_ratio:
             y = middle + lane * (i - (len(lanes) - 1) / 2)
-            ratio_chart.draw_mark(axes, name, cell.time_ratio, y, DOT)
+            text = tips.ratio(summary, subject, name, summary.time)
+            ratio_chart.draw_mark(axes, name, cell.time_ratio, y, text, DOT)
         elif cell.error and cell.error != digest.NOT_RUN:
             gaps.append(name)
     if gaps:

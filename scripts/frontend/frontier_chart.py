@@ -8,7 +8,7 @@ from itertools import pairwise
 from matplotlib import pyplot
 from matplotlib.transforms import Bbox
 
-from frontend import canvas, digest, palette
+from frontend import canvas, digest, palette, tips
 
 
 def frontier_points(summary):
@@ -33,27 +33,33 @@ def frontier_figure(summary):
     canvas.put_caption(figure, text)
     axes = canvas.plot_area(figure, 0.85, 0.75, canvas.WIDTH - 1.1, 5.0)
     points, faint = frontier_points(summary), faint_points(summary)
-    set_frontier_axes(axes, summary, [*points.values(), *(p for p, _ in faint)])
-    for point, name in faint:
-        style = palette.style(name)
-        axes.plot(*point, style.marker, color=style.colour, mfc=style.face, ms=4.5, alpha=0.45)
+    set_frontier_axes(axes, summary, [*points.values(), *faint.values()])
+    for key, point in faint.items():
+        draw_faint_mark(axes, summary, key, point)
     covered = draw_frontier(axes, points)
     for name, point in points.items():
-        draw_crossed_mark(axes, name, summary.overall[name], point)
-    covered += [box_around(axes, point, 5) for point, _ in faint]
+        draw_crossed_mark(axes, summary, name, point)
+    covered += [box_around(axes, point, 5) for point in faint.values()]
     covered += [box for name in points for box in cross_boxes(axes, summary.overall[name])]
     label_points(axes, points, {n: name_text(summary, n) for n in points}, covered)
     return figure
 
 
 def faint_points(summary):
-    """[((time, memory), allocator)] of each subject and rival."""
-    cells = [(name, cell) for (_, name), cell in summary.cells.items() if name in summary.rivals]
-    return [
-        ((cell.time_ratio.median, cell.rss_ratio.median), name)
-        for name, cell in cells
-        if cell.time_ratio and cell.rss_ratio
-    ]
+    """{(subject, rival): (time, memory)} where there are both."""
+    return {
+        key: (cell.time_ratio.median, cell.rss_ratio.median)
+        for key, cell in summary.cells.items()
+        if key[1] in summary.rivals and cell.time_ratio and cell.rss_ratio
+    }
+
+
+def draw_faint_mark(axes, summary, key, point):
+    """A small mark for one (subject, rival)."""
+    style = palette.style(key[1])
+    look = {"color": style.colour, "mfc": style.face, "ms": 4.5, "alpha": 0.45}
+    (mark,) = axes.plot(*point, style.marker, **look)
+    canvas.tip(mark, tips.pair(summary, ", ".join(key), summary.cells[key]))
 
 
 def set_frontier_axes(axes, summary, points):
@@ -110,13 +116,16 @@ def cross_boxes(axes, cell):
     yield line_box(axes, (time[1], rss[0]), (time[1], rss[2]))
 
 
-def draw_crossed_mark(axes, name, cell, point):
+def draw_crossed_mark(axes, summary, name, point):
     """A large mark with the intervals of both ratios."""
-    style = palette.style(name)
+    style, cell = palette.style(name), summary.overall[name]
     time, rss = digest.ends(cell.time_ratio), digest.ends(cell.rss_ratio)
     axes.plot(time[::2], [point[1]] * 2, color=style.colour, lw=1.4)
     axes.plot([point[0]] * 2, rss[::2], color=style.colour, lw=1.4)
-    axes.plot(*point, style.marker, color=style.colour, mfc=style.face, ms=10, mew=1.6)
+    look = {"color": style.colour, "mfc": style.face, "ms": 10, "mew": 1.6}
+    (mark,) = axes.plot(*point, style.marker, **look)
+    label = f"{name}, geometric mean{digest.counted_text(summary, name)}"
+    canvas.tip(mark, tips.pair(summary, label, cell))
 
 
 def name_text(summary, name):

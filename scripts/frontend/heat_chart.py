@@ -7,7 +7,7 @@ import math
 
 from matplotlib import colors, patches, pyplot
 
-from frontend import canvas, digest, palette
+from frontend import canvas, digest, palette, tips
 
 RIGHT, BETWEEN = 0.12, 0.14  # inches
 LETTER = 0.06  # width of one in the names of workloads
@@ -70,7 +70,9 @@ def draw_row(axes, summary, measure, place, right):
     best = min(figures.values(), default=None)
     for x, name in enumerate(summary.allocators):
         if name in figures:
-            draw_cell(axes, (x, y), figures[name] / best)
+            ratio = figures[name] / best
+            text = f"{tips.figure(summary, subject, name, measure)}\n{ratio:.3g} times the best"
+            draw_cell(axes, (x, y), ratio, text)
         else:
             text = "×" if summary.cells[subject, name].gap == "failed" else "–"
             axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=GAP, size=8)
@@ -88,11 +90,12 @@ def figures_of(summary, measure, subject):
     return {name: max(e.median, least) for name, e in estimates.items() if e}
 
 
-def draw_cell(axes, place, ratio):
-    """A cell with its number."""
+def draw_cell(axes, place, ratio, tip):
+    """A cell with its number and its tip."""
     depth = min(1.0, math.log(ratio) / math.log(DARKEST))
     x, y = place
-    axes.add_patch(patches.Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, color=SHADES(depth), lw=0))
+    cell = patches.Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, color=SHADES(depth), lw=0)
+    canvas.tip(axes.add_patch(cell), tip)
     ink = INK_ON_DARK if depth > 0.72 else INK_ON_LIGHT
     weight = "bold" if ratio == 1 else "normal"
     look = {"ha": "center", "va": "center", "size": 7.5, "color": ink, "weight": weight}

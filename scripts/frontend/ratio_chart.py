@@ -8,7 +8,7 @@ import math
 
 from matplotlib import pyplot, ticker
 
-from frontend import canvas, digest, palette
+from frontend import canvas, digest, palette, tips
 
 TOP_LANE = 0.21  # inches
 LANE = 0.1
@@ -19,6 +19,7 @@ ABSOLUTE_LEFT = 6.2
 ABSOLUTE_WIDTH = 1.85
 HEAD = 0.92
 LEAST_IDEAL = 0.5  # farther left, peak live bytes would squeeze the rest
+FARTHEST = 2.0  # times the reference's greatest figure; what lies beyond would squeeze the rest
 LIVE_TICK = (palette.INK, 0.9, (0, (2, 1)))  # also the floor's
 
 
@@ -80,14 +81,15 @@ def lane(middle, i, count):
     return middle + LANE * (i - (count - 1) / 2)
 
 
-def draw_mark(axes, name, estimate, y, size=4.6):
-    """Marker and interval of one allocator."""
+def draw_mark(axes, name, estimate, y, text, size=4.6):
+    """Marker and interval of one allocator, with the text as tip."""
     style = palette.style(name)
     low, median, high = digest.ends(estimate)
     axes.plot([low, high], [y, y], color=style.colour, lw=1.3, solid_capstyle="butt")
-    axes.plot(
+    (mark,) = axes.plot(
         median, y, style.marker, color=style.colour, mfc=style.face, ms=size, mew=1.1, clip_on=False
     )
+    canvas.tip(mark, text)
 
 
 def draw_ratios(axes, summary, measure, rivals, middles):
@@ -132,7 +134,7 @@ def draw_row(axes, summary, measure, place, rivals):
         cell, y = summary.cells[subject, name], lane(middle, i, len(rivals))
         estimate = digest.part(cell, measure, "_ratio")
         if estimate:
-            draw_mark(axes, name, estimate, y)
+            draw_mark(axes, name, estimate, y, tips.ratio(summary, subject, name, measure))
         elif cell.error:
             draw_gap(axes, f"{name} {cell.gap}", name, y)
     if summary.cells[subject, summary.reference].error:
@@ -168,7 +170,7 @@ def draw_means(axes, summary, measure, rivals):
         look = {"weight": "bold", "color": palette.style(name).colour}
         canvas.note(axes, name, (0, y), (-8, 0), canvas.EDGE, ha="right", **look)
         if estimate:
-            draw_mark(axes, name, estimate, y, 6.5)
+            draw_mark(axes, name, estimate, y, tips.mean(summary, name, measure), 6.5)
             put_mean_text(axes, estimate, y, digest.counted_text(summary, name))
 
 
@@ -190,18 +192,41 @@ def draw_absolutes(axes, summary, measure, rivals, middles):
     half = half_row(middles)
     marks = {"time": summary.floor, "rss": {s: v / digest.MIB for s, v in summary.live.items()}}
     marks = marks["rss" if measure is digest.RSS else "time"]
+    limit = absolute_limit(summary, measure)
     for subject, middle in zip(summary.subjects, middles):
         for i, name in enumerate(rivals):
             estimate = digest.part(summary.cells[subject, name], measure)
             if estimate:
-                draw_mark(axes, name, estimate, lane(middle, i, len(rivals)), 3.4)
+                place = (lane(middle, i, len(rivals)), tips.figure(summary, subject, name, measure))
+                draw_absolute(axes, name, estimate, place, limit)
         if subject in marks:
             draw_tick(axes, marks[subject], (middle, half), *LIVE_TICK)
         draw_reference(axes, summary, measure, subject, (middle, half))
-    axes.set_xlim(0, None)
+    axes.set_xlim(0, limit)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(4))
     axes.grid(axis="x")
     put_absolute_key(axes, summary, measure, bool(marks))
+
+
+def absolute_limit(summary, measure):
+    """Where the panel of absolute figures ends; None if there is none."""
+    found = {key: digest.part(cell, measure) for key, cell in summary.cells.items()}
+    ends = {key: digest.ends(estimate)[2] for key, estimate in found.items() if estimate}
+    greatest = [end for (_, name), end in ends.items() if name == summary.reference]
+    if not greatest:
+        return None
+    return min(1.06 * max(ends.values()), FARTHEST * max(greatest))
+
+
+def draw_absolute(axes, name, estimate, place, limit):
+    """The mark of one allocator at (y, tip), or its number at the edge that it lies beyond."""
+    y, text = place
+    if limit is None or estimate.median <= limit:
+        draw_mark(axes, name, estimate, y, text, 3.4)
+        return
+    look = {"ha": "right", "size": 6.5, "weight": "bold", "color": palette.style(name).colour}
+    shown = f"{digest.number_text(estimate.median)} →"
+    canvas.tip(canvas.note(axes, shown, (1, y), (-1, 0), canvas.EDGE, **look), text)
 
 
 def draw_tick(axes, x, place, colour, width, dashes="solid"):

@@ -96,11 +96,16 @@ class Results:
 
     def curve(self, trace, allocator):
         """Columns {name: [numbers]} of the curve of a replay, or None if there is none."""
+        path = self.curve_path(trace, allocator)
+        return read_columns(path) if path else None
+
+    def curve_path(self, trace, allocator):
+        """The file of the curve of a replay, or None if there is none."""
         folder = self.context.get("curves")
         if not folder or self.path is None:
             return None
         path = Path(self.path).parent / folder / f"{trace}.{allocator}.csv"
-        return read_columns(path) if path.exists() else None
+        return path if path.exists() else None
 
 
 def unique(values):

@@ -8,7 +8,7 @@ import re
 
 from matplotlib import pyplot, ticker
 
-from frontend import canvas, curve_chart, digest, palette
+from frontend import canvas, curve_chart, digest, palette, tips
 
 SIZES_LEAST = 5
 WITH_SIZE = re.compile(r"(\w+)/(\d+)")
@@ -54,7 +54,8 @@ def draw_panel(axes, summary, name, sizes):
     lines = {a: line for a, line in lines.items() if line}
     set_axes(axes, sizes, [time for line in lines.values() for time in line.values()])
     for allocator, line in lines.items():
-        draw_line(axes, palette.style(allocator), line)
+        texts = [tips.figure(summary, sizes[size], allocator, summary.time) for size in line]
+        draw_line(axes, palette.style(allocator), line, texts)
     put_names(axes, lines)
     put_gaps(axes, summary, sizes)
 
@@ -87,12 +88,13 @@ def size_text(size):
     return f"{size:g}"
 
 
-def draw_line(axes, style, line):
-    """Medians with their intervals."""
+def draw_line(axes, style, line, texts):
+    """Medians with their intervals; texts are the tips of the points."""
     ends = [digest.ends(time) for time in line.values()]
     axes.vlines(list(line), [e[0] for e in ends], [e[2] for e in ends], color=style.colour, lw=1)
-    look = {"color": style.colour, "ls": style.dashes, "marker": style.marker, "mfc": style.face}
-    axes.plot(list(line), [e[1] for e in ends], ms=3.6, mew=0.9, clip_on=False, **look)
+    points = [(size, time.median) for size, time in line.items()]
+    axes.plot(*zip(*points), color=style.colour, ls=style.dashes, clip_on=False)
+    canvas.draw_points(axes, style, points, texts)
 
 
 def put_names(axes, lines):

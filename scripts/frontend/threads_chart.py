@@ -52,8 +52,11 @@ def draw_panel(axes, summary, counts):
     lines = {name: line for name, line in lines.items() if line}
     for name, line in lines.items():
         style = palette.style(name)
-        look = {"color": style.colour, "ls": style.dashes, "marker": style.marker, "ms": 4.5}
-        axes.plot(*zip(*line), mfc=style.face, clip_on=False, **look)
+        axes.plot(*zip(*line), color=style.colour, ls=style.dashes, clip_on=False)
+        texts = [
+            f"{name}, threads: {count}\n{rate:.3g} million calls a second" for count, rate in line
+        ]
+        canvas.draw_points(axes, style, line, texts, 4.5)
     axes.set_xticks(sorted(counts))
     axes.set_xlim(min(counts) - 0.1, max(counts))
     axes.set_ylim(0, 1.06 * max((y for line in lines.values() for _, y in line), default=1))

@@ -11,7 +11,10 @@ from frontend.failure import Failure, io_failure
 from frontend.paths import built, shown
 from frontend.results import unique
 
-SUMMARY = ("ops", "threads", "peak_live", "duration_ns", "bytes_per_op", "origin", "losses")
+SUMMARY = (
+    *("ops", "by_kind", "threads", "handoffs", "peak_live", "bytes_requested", "duration_ns"),
+    *("bytes_per_op", "sizes", "lifetimes", "origin", "losses"),
+)
 
 
 @dataclass(frozen=True)
