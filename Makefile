@@ -347,6 +347,24 @@ stress: deps-bench
 		-a $(STRESS) -n 1 --seed $$seed --seconds $$(($(or $(MINUTES),5) * 60 / 8)) \
 		--address-space 96 --timeout $$(($(or $(MINUTES),5) * 60))
 
+## gate: is the working tree slower or fatter than BASE=main (ARGS=... for the gate's options)
+.PHONY: gate
+gate: deps-gate
+	$(MAKE) --no-print-directory all
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/spanbench gate --base '$(or $(BASE),main)' $(ARGS)
+
+## baseline: results/baseline.json anew, the figures that CI compares with; its diff shows what changed
+.PHONY: baseline
+baseline: deps-gate
+	$(MAKE) --no-print-directory all
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/spanbench gate --save results/baseline.json
+
+## prove-gate: what the gate's verdicts are worth on this machine; docs/measuring.md (two hours)
+.PHONY: prove-gate
+prove-gate: deps-gate
+	$(MAKE) --no-print-directory all
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/prove_gate $(STEPS)
+
 ## lint: formatting, includes, Python
 C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] bench/*.cc workloads/*.[ch] workloads/*/*.[ch] \
 	tests/*.[ch] tests/*/*.[ch])
@@ -358,17 +376,19 @@ lint: deps-lint
 	black --check -l 100 $(PY_FILES) $(PY_SCRIPTS)
 	flake8 $(PY_FILES) $(PY_SCRIPTS)
 
-PY_SCRIPTS = $(wildcard scripts/spanbench scripts/sweep_constants scripts/update_readme \
+PY_SCRIPTS = $(wildcard scripts/spanbench scripts/prove_gate scripts/sweep_constants scripts/update_readme \
 	workloads/record_corpus workloads/prepare_programs)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how
-.PHONY: deps deps-bench deps-test deps-lint deps-fuzz
+.PHONY: deps deps-bench deps-gate deps-test deps-lint deps-fuzz
 deps:
-	scripts/deps bench test lint
+	scripts/deps bench gate test lint
 deps-bench:
 	scripts/deps bench
+deps-gate:
+	scripts/deps bench gate
 deps-test:
-	scripts/deps bench test
+	scripts/deps bench gate test
 deps-lint:
 	scripts/deps lint
 deps-fuzz:

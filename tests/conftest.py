@@ -39,6 +39,7 @@ void free(void *p) { (void)p; }
 HARMLESS = "int harmless(void) { return 0; }\n"
 
 # Replays a trace of JSON: {"ops": N, "ns": {allocator: ns an op}, "rss": {...}, "faults": {...}}.
+# Times that differ from run to run are a list; how many runs there were is the size of a file.
 REPLAY = """#!/usr/bin/python3 -SE
 import json, os, signal, sys
 options = dict(zip(sys.argv[1:-1:2], sys.argv[2:-1:2]))
@@ -54,11 +55,17 @@ if fault == "sleep":
 if fault == "refuse":
     sys.exit("malloc comes from /lib/other.so, not from " + path)
 file = os.stat("/dev/null" if fault == "imposter" else path)
-ns = trace["ops"] * trace.get("ns", {}).get(name, 10)
+ns = trace.get("ns", {}).get(name, 10)
+if isinstance(ns, list):
+    with open(f"{sys.argv[-1]}.{name}.runs", "a") as runs:
+        ns = ns[runs.tell() % len(ns)]
+        runs.write("x")
+ns = int(trace["ops"] * ns)
 answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
           "checksum": "bad" if fault == "checksum" else "good",
           "real_time_ns": ns, "cpu_time_ns": ns, "user_ns": ns, "sys_ns": 0,
-          "minor_faults": 3, "major_faults": 0, "preload": os.environ.get("LD_PRELOAD"),
+          "minor_faults": trace.get("page_faults", {}).get(name, 3), "major_faults": 0,
+          "preload": os.environ.get("LD_PRELOAD"),
           "malloc": {"path": "/lib/imposter.so", "device": file.st_dev, "inode": file.st_ino}}
 if options["--pass"] == "memory":
     answer.update(peak_rss=trace.get("rss", {}).get(name, 1 << 20), peak_live=1 << 19,
@@ -200,6 +207,22 @@ def made_up_trace(tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def short_trace(tmp_path_factory):
+    """A real trace: some thousand blocks, half of them renewed, all freed at the end."""
+    if not (BUILD / "trace").exists():
+        pytest.skip(f"{BUILD / 'trace'}: not built")
+    folder = tmp_path_factory.mktemp("short")
+    blocks = [f"{0x1000 * (i + 1):#x}" for i in range(3000)]
+    lines = [f"1: malloc {block} {16 + i % 500}" for i, block in enumerate(blocks)]
+    lines += [f"1: free {p}\n1: malloc {p} {16 + i % 700}" for i, p in enumerate(blocks[::2])]
+    lines += [f"1: free {block}" for block in blocks]
+    (folder / "calls.txt").write_text("\n".join(lines) + "\n")
+    command = [BUILD / "trace", "import", folder / "calls.txt", "-o", folder / "short.trace"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "short.trace"
 
 
 @pytest.fixture

@@ -13,7 +13,10 @@ from places import REPO
 from frontend import bench, cli, progress, results
 
 PROGRAM = REPO / "scripts" / "spanbench"
-VERBS = "record info import replay exec whole-programs run micro bench report allocators".split()
+VERBS = (
+    "record info import replay exec whole-programs run micro bench report compare bisect gate"
+    " allocators"
+).split()
 
 
 def test_overview_lists_every_verb(spanbench):

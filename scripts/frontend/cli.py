@@ -33,6 +33,9 @@ VERBS = {
     "micro": Verb("micro", passes_on="--benchmark_"),
     "bench": Verb("bench"),
     "report": Verb("reporting"),
+    "compare": Verb("compare"),
+    "bisect": Verb("bisecting"),
+    "gate": Verb("gate"),
     "allocators": Verb("allocators"),
 }
 STATUSES = "Exit status: 0 ok; 1 the work failed; 2 usage, or bad input or output; 77 cannot tell."

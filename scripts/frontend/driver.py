@@ -1,6 +1,7 @@
 """One run of a measuring program on an allocator: which program it is (`replay-span`,
 `workload-glibc`), whether the allocator is preloaded into it, and the proof that it was called."""
 
+from dataclasses import dataclass
 from operator import itemgetter
 
 from frontend import identity
@@ -23,14 +24,25 @@ def check_programs(kind, allocators):
         built(name)
 
 
-def run_once(kind, allocator, arguments, links, timeout, malloc_of=itemgetter("malloc")):
+@dataclass(frozen=True)
+class Setting:
+    """What a run stands under: options of launch, and the command that runs the program."""
+
+    options: tuple = ()
+    under: tuple = ()
+
+
+def run_once(
+    kind, allocator, arguments, links, timeout, malloc_of=itemgetter("malloc"), setting=Setting()
+):
     """What the program prints; it must have called the allocator that was meant. malloc_of gets out
     of it whose malloc it was: {path, device, inode}."""
     program, is_preloaded = find(kind, allocator)
     preload = [links.link(allocator.path)] if is_preloaded else []
-    command = [str(built(program)), "--allocator", str(allocator.path), *arguments]
+    words = [str(built(program)), "--allocator", str(allocator.path), *arguments]
     environment = measured_environment(allocator.settings, preload)
-    figures, error = run_json(command, environment, timeout)
+    command = [*setting.under, *words]
+    figures, error = run_json(command, environment, timeout, setting.options)
     if error:
         raise RunFailed(error)
     malloc = malloc_of(figures)

@@ -15,7 +15,9 @@ SUMMARY = "replay traces against allocators"
 REPEATS = 5
 TOUCHES = ("none", "first", "page", "all")
 CURVE_POINTS = 500
-SPEED_FIGURES = ("ops", "skipped_ops", "checksum", "minor_faults", "major_faults")
+SPEED_FIGURES = (
+    *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
+)
 MEMORY_FIGURES = ("peak_rss", "peak_live", "waste", "rss_after_drain", "baseline_rss")
 WORK = ("ops", "checksum")
 

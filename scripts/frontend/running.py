@@ -48,12 +48,13 @@ def signal_name(number):
         return "unknown"
 
 
-def launch(argv, environment, timeout, folder, stdout, place=None):
+def launch(argv, environment, timeout, folder, stdout, place=None, options=()):
     """Runs argv in the folder `place` (ours if None) with stdin closed, stdout to the file given
-    and stderr to folder/stderr."""
+    and stderr to folder/stderr. The options are launch's own."""
     report = Path(folder) / "launch.json"
     report.unlink(missing_ok=True)
-    command = [str(built("launch")), "--timeout", f"{timeout:g}", "--report", str(report), "--"]
+    own = ["--timeout", f"{timeout:g}", "--report", str(report), *options]
+    command = [str(built("launch")), *own, "--"]
     with open(Path(folder) / "stderr", "w+b") as stderr:
         status = wait_for(command + argv, environment, timeout, stdout, stderr, place)
         stderr.seek(0)
@@ -87,11 +88,12 @@ def read_report(path):
         return {}
 
 
-def run_json(argv, environment, timeout):
-    """Runs a program that prints one JSON object: (object, None) or (None, what went wrong)."""
+def run_json(argv, environment, timeout, options=()):
+    """Runs a program that prints one JSON object: (object, None) or (None, what went wrong). The
+    options are launch's."""
     with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         with open(Path(folder) / "stdout", "w+b") as stdout:
-            run = launch(argv, environment, timeout, folder, stdout)
+            run = launch(argv, environment, timeout, folder, stdout, options=options)
             stdout.seek(0)
             text = stdout.read().decode("utf-8", "replace")
     if run.error:

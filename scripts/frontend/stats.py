@@ -76,6 +76,15 @@ def geometric_mean(ratios_by_subject):
     return exponential(estimate(logs))
 
 
+def geometric_means(by_subject):
+    """{round: geometric mean} of a list of {round: value}, of the rounds that all of them have."""
+    rounds = set.intersection(*(set(by_round) for by_round in by_subject)) if by_subject else ()
+    return {
+        r: float(numpy.exp(numpy.mean([numpy.log(by[r]) for by in by_subject])))
+        for r in sorted(rounds)
+    }
+
+
 def exponential(logs):
     """The Estimate of a quantity from the one of its logarithm."""
     if logs is None:
@@ -88,3 +97,13 @@ def median(values):
     """The median of some values, or None without any."""
     values = list(values)
     return float(numpy.median(values)) if values else None
+
+
+def holm(p_values):
+    """The p-values of some tests, each as it counts among all of them (Holm, 1979): of tests where
+    there is nothing to find, the chance that any falls to a level is no more than this level."""
+    adjusted, worst = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = worst
+    return adjusted

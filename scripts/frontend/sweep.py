@@ -4,30 +4,43 @@ against these and the present one, interleaved.
 The results of all sweeps are one result file. Its entries are named
 sweep/TRACE/BUILD:CONSTANT=VALUE, and context["sweeps"] says of each constant which allocators are
 its values; the present one is the first.
-"""
+
+A time that a busy machine blurs leaves open what a constant does. Instructions and page faults of
+its neighbours, which hardly vary, settle most of that: context["counts"] has them, {allocator:
+{trace: {instructions, minor_faults}}}. """
 
 import os
 import shutil
-import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend import campaign, context, registry, replay, results, traces, tuning
+from frontend import building, campaign, context, deterministic, gate_subjects, registry, replay
+from frontend import results, traces, tuning
 from frontend.bench import TIMEOUT_S
 from frontend.campaign import Figures
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import Failure, io_failure
 from frontend.paths import ROOT
 from frontend.preload import Links
 from frontend.progress import progress, say
 
 KIND = "sweep"
 TIMES = ("real_time_ns", "cpu_time_ns")
+COUNTED = ("instructions", "minor_faults")
 # Of each sample; the rest would make the file several times as large.
-KEPT = ("name", "run_type", "repetitions", "repetition_index", "threads", "iterations")
-KEPT += ("real_time", "cpu_time", "time_unit", "ns_per_op", "peak_rss")
+KEPT = (
+    "name",
+    "repetition_index",
+    "iterations",
+    "real_time",
+    "cpu_time",
+    "time_unit",
+    "ns_per_op",
+    "peak_rss",
+)
 KEPT += ("error_occurred", "error_message")
 
 
@@ -44,6 +57,13 @@ class Sweep:
     def values(self):
         """The present value and those to try."""
         return (self.now, *tuning.values_to_try(self.constant, self.now))
+
+    @property
+    def neighbours(self):
+        """The present value and the next ones below and above it."""
+        ascending = sorted(self.values)
+        place = ascending.index(self.now)
+        return [self.now, *ascending[max(0, place - 1) : place], *ascending[place + 1 : place + 2]]
 
     def name(self, value):
         """Of the allocator with this value."""
@@ -104,21 +124,10 @@ def build(sweep, value, tree):
     along = sweep.constant.along.get(value, {})
     values = {} if value == sweep.now else {sweep.constant.name: value, **along}
     with changed(tree / "allocator", values):
-        make(tree, f"lib{sweep.build}.so", sweep.name(value))
+        building.make(tree, "build", [f"lib{sweep.build}.so"], sweep.name(value))
     kept = tree / f"{sweep.build}-{sweep.constant.name}-{value}.so"
     shutil.copy(tree / "build" / f"lib{sweep.build}.so", kept)
     return registry.from_file(sweep.name(value), str(kept))
-
-
-def make(tree, target, what):
-    """Builds a target in a tree, with the rules and flags of the Makefile."""
-    jobs = f"-j{len(os.sched_getaffinity(0))}"
-    command = ["make", "-C", str(tree), jobs, "MODE=release", "B=build", f"build/{target}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if "error" in line]
-        reason = (errors or done.stderr.splitlines() or ["make failed"])[0]
-        raise Failure(f"{what}: does not build: {reason}", WORK_FAILED)
 
 
 def measure(names, builds, loaded, rounds, command):
@@ -164,6 +173,41 @@ def replay_all(loaded, allocators, manner, rounds):
     return [e if "error_occurred" in e else {**e, **peaks[e["name"]]} for e in entries]
 
 
+def count(names, builds, loaded):
+    """{allocator: {trace: {instructions, minor_faults}}} of the present values and their
+    neighbours. The present values of a build are one allocator, which is counted once."""
+    start = time.monotonic()
+    counts, present = {}, {}
+    subjects = [gate_subjects.from_trace(trace) for trace in loaded]
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+        tree = Path(folder)
+        copy_tree(tree)
+        sweeps = plan(names, builds, tree / "allocator")
+        for done, sweep in enumerate(sweeps):
+            say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
+            tried = [v for v in sweep.neighbours if v != sweep.now or sweep.build not in present]
+            made = [build(sweep, value, tree) for value in tried]
+            found = count_all(made, subjects, links)
+            present.setdefault(sweep.build, found.get(sweep.name(sweep.now)))
+            counts.update({sweep.name(sweep.now): present[sweep.build], **found})
+    return counts
+
+
+def count_all(allocators, subjects, links):
+    """The same of some allocators; such runs may have company."""
+    jobs = [(allocator, subject) for allocator in allocators for subject in subjects]
+
+    def work(job):
+        return deterministic.measure(job[1], job[0], links, COUNTED)
+
+    counts = {}
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for (allocator, subject), figures in zip(jobs, pool.map(work, jobs)):
+            kept = {key: figures[key] for key in COUNTED}
+            counts.setdefault(allocator.name, {})[subject.name] = kept
+    return counts
+
+
 def news(done, count, start):
     """How far the sweeps are."""
     text = f"constant {done + 1} of {count}"
@@ -177,7 +221,7 @@ def slim(entry):
     """What is kept of the entry of a replay."""
     _, trace, allocator = results.split_name(entry["name"])
     name = f"{KIND}/{trace}/{allocator}"
-    return {key: entry[key] for key in KEPT if key in entry} | {"name": name, "run_name": name}
+    return {key: entry[key] for key in KEPT if key in entry} | {"name": name}
 
 
 def replays_of(measured, described):

@@ -3,6 +3,8 @@
 import textwrap
 from dataclasses import dataclass
 
+import numpy
+
 from frontend import digest, sweep, tuning
 from frontend.failure import Failure
 from frontend.results import unique
@@ -11,7 +13,8 @@ from frontend.table import counted
 NEAR = 0.03  # what changes less is the same; a few rounds on a shared machine tell no less
 UNSURE = " (?)"  # the rounds do not show that there is a change
 SURE = 0.95  # what the interval of a time must cover; fewer than six rounds cannot
-HEADS = ("constant", "where", "value", "time", "worst", "peak RSS", "worst", "verdict")
+HEADS = ("constant", "where", "value", "time", "worst", "instructions", "page faults")
+HEADS += ("peak RSS", "worst", "verdict")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,14 @@ class Value:
     worst_time: str
     worst_rss: str
     failures: list  # [(trace, message)]
+    instructions: float = None  # geometric means as well; None where they were not counted
+    faults: float = None
+
+    @property
+    def costs_as_much(self):
+        """Whether instructions and page faults are those of the present value."""
+        counted = (self.instructions, self.faults)
+        return None not in counted and all(abs(ratio - 1) < NEAR for ratio in counted)
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ def page(measured):
     parts = ["# The tuning constants", how(), method(measured.context)]
     for build in unique(one.build for one in swept):
         chosen = [one for one in swept if one.build == build]
-        parts += [f"## lib{build}", table(chosen), edges(chosen), failures(chosen)]
+        parts += [f"## lib{build}", table(chosen), edges(chosen), why(chosen), failures(chosen)]
     parts += ["## Not swept", left_out()]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -85,10 +96,15 @@ def how():
         "Time and peak RSS are geometric means over the traces, as ratios to the present value, "
         "which stands in bold: less is better. Beside each stands the trace with the largest "
         f"ratio. A change of less than {100 * NEAR:.0f} % counts as none; (?) says that the rounds "
-        "do not agree on it, or that they are fewer than six. A constant is **on an edge** if one "
-        "of its neighbours, half or double of it, changes the time by more than that: it has to be "
-        "chosen with care, and the rows say what another choice costs. Any other constant could "
-        "be half or double of what it is.",
+        "do not agree on it, or that they are fewer than six.",
+        "Where other work runs on the machine, time alone leaves much open. Of a constant's "
+        "neighbours, half or double of it, instructions (callgrind, in the allocator and what it "
+        "calls) and page faults were counted as well, over some of the traces: these hardly vary. "
+        "A neighbour whose time is in doubt, but which executes as many instructions and has as "
+        f"many page faults (within {100 * NEAR:.0f} %), costs the same.",
+        "A constant is **on an edge** if one of its neighbours changes the time by more than "
+        f"{100 * NEAR:.0f} %: it has to be chosen with care, and the rows say what another choice "
+        "costs. Any other constant could be half or double of what it is.",
     )
 
 
@@ -110,12 +126,14 @@ def summarised(measured, described):
     summary = digest.digest(sweep.replays_of(measured, described), "replay")
     if summary is None:
         raise Failure(f"{measured.path}: {described['constant']}: no entries")
-    values = [value_of(summary, tried) for tried in described["values"]]
+    counts = measured.context.get("counts", {})
+    present = counts.get(described["values"][0]["allocator"], {})
+    values = [value_of(summary, tried, counts, present) for tried in described["values"]]
     return Swept(described["build"], described["constant"], described["file"], values)
 
 
-def value_of(summary, tried):
-    """The Value that a sweep tried."""
+def value_of(summary, tried, counts, present):
+    """The Value that a sweep tried; `present` are the counts of the present one."""
     name = tried["allocator"]
     return Value(
         tried["value"],
@@ -124,7 +142,14 @@ def value_of(summary, tried):
         worst(summary, name, "time_ratio"),
         worst(summary, name, "rss_ratio"),
         [(trace, message) for trace, whose, message in summary.failures() if whose == name],
+        *(mean_of(counts.get(name, {}), present, key) for key in sweep.COUNTED),
     )
+
+
+def mean_of(counts, present, key):
+    """The geometric mean over traces of a count's ratios to the present value's, None without."""
+    ratios = [counts[trace][key] / present[trace][key] for trace in counts if trace in present]
+    return float(numpy.exp(numpy.mean(numpy.log(ratios)))) if ratios else None
 
 
 def worst(summary, name, ratio):
@@ -137,7 +162,7 @@ def worst(summary, name, ratio):
 
 def table(swept):
     """All constants of a build, the values of each in ascending order."""
-    lines = [HEADS, ("---", "---", *["---:"] * 5, "---")]
+    lines = [HEADS, ("---", "---", *["---:"] * 7, "---")]
     for one in swept:
         ascending = sorted(one.values, key=lambda value: value.value)
         names = [(one.constant, one.file)] + [("", "")] * (len(ascending) - 1)
@@ -148,10 +173,11 @@ def table(swept):
 def value_cells(one, value):
     """A value and what it comes to; of the present one, what its neighbours come to."""
     if value is one.values[0]:
-        return (f"**{value.label}**", "1", "", "1", "", edge(one))
+        return (f"**{value.label}**", "1", "", "1", "1", "1", "", edge(one))
     time = digest.figure_text(value.cell.time_ratio) if value.cell.time_ratio else ""
     rss = f"{value.cell.rss_ratio.median:.2f}" if value.cell.rss_ratio else ""
-    return (value.label, time, value.worst_time, rss, value.worst_rss, verdict(value))
+    counts = ("" if r is None else f"{r:.2f}" for r in (value.instructions, value.faults))
+    return (value.label, time, value.worst_time, *counts, rss, value.worst_rss, verdict(value))
 
 
 def verdict(value):
@@ -163,8 +189,10 @@ def verdict(value):
 
 
 def time_change(value):
-    """What a value does to the time; nothing where that is too little to count."""
-    return change(value.cell.time_ratio, ("slower", "faster"), SURE)
+    """What a value does to the time; nothing where that is too little to count, or in doubt and
+    denied by what was counted."""
+    text = change(value.cell.time_ratio, ("slower", "faster"), SURE)
+    return "" if text.endswith(UNSURE) and value.costs_as_much else text
 
 
 def change(estimate, words, least_coverage=0.0):
@@ -197,6 +225,16 @@ def edges(swept):
         found = [one.constant for one in swept if edge(one).startswith(text)]
         told.append(f"{len(found)} {verb}" + (f" ({', '.join(found)})" if found else ""))
     return prose(f"Of {counted(len(swept), 'constant')}: {', '.join(told)}.")
+
+
+def why(swept):
+    """Why the constants on an edge have the values that they have."""
+    lines = [
+        f"- {one.constant}: {tuning.ON_EDGE[one.build, one.constant]}"
+        for one in swept
+        if edge(one).startswith("**on an edge**") and (one.build, one.constant) in tuning.ON_EDGE
+    ]
+    return "\n".join(lines)
 
 
 def failures(swept):

@@ -59,6 +59,8 @@ CONSTANTS = (
     Constant("SPAN_KEEP_FEW"),
     Constant("BUILD_SPANS_KEPT"),
 )
+# Why constants that the sweep found on an edge have their values all the same.
+ON_EDGE = {}
 # Why others are not swept.
 LEFT_OUT = {
     "BUILD_HEAPS": "decides something only where threads compete, and traces are replayed by one",

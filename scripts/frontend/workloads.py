@@ -22,7 +22,7 @@ SUMMARY = "run synthetic workloads against allocators; without a name, list them
 EVERY = "all"
 FIGURES = (
     *("ops", "threads", "checksum", "refused", "minor_faults", "major_faults", "peak_rss"),
-    *("peak_live", "rss_after_drain", "baseline_rss", "bound"),
+    *("peak_mapped", "peak_live", "rss_after_drain", "baseline_rss", "bound"),
 )
 WORK = ("ops", "checksum")
 # The part of `bench`: (workload, numbers of threads, arguments), each some 0.03 seconds.
@@ -248,7 +248,8 @@ def reject_disagreements(entries, varying, reference, works):
 def describe(workload):
     """What the context of a result file says of a workload."""
     facts = workload.facts
-    return {"summary": facts["summary"], "size_is": facts["size_is"], "threads": workload.threads}
+    told = {key: facts[key] for key in ("summary", "size_is", "varies")}
+    return {**told, "threads": workload.threads}
 
 
 def run_once(workload, allocator, manner):
