@@ -332,7 +332,7 @@ bench: deps-bench
 	$(MAKE) --no-print-directory all
 	scripts/spanbench bench
 
-## sweep: the allocator with other values of its tuning constants; docs/constants.md (40 minutes)
+## sweep: the allocator with other values of its tuning constants; docs/constants.md (80 minutes)
 .PHONY: sweep
 sweep: deps-bench
 	$(MAKE) --no-print-directory all

@@ -193,11 +193,16 @@ def test_what_was_counted_settles_a_doubt(instructions, faults, told):
     assert rows["8 KiB"][-1] == told
 
 
-def test_what_was_counted_takes_back_nothing_that_is_sure():
+@pytest.mark.parametrize("faults, told", [(100, "not on"), (101, "**on an edge**")])
+def test_what_is_sure_is_taken_back_by_equal_counts_only(faults, told):
     measured = made_up({8: 1, 16: 1.05})
-    counts = {t: {"instructions": 1000, "minor_faults": 100} for t in ("lua", "perl")}
-    measured.context["counts"] = {f"span-fast:KEPT={v}": counts for v in (8, 16)}
-    assert rows_of(sweep_page.page(measured))["8 KiB"][-1].startswith("**on an edge**")
+    measured.context["counts"] = {
+        f"span-fast:KEPT={value}": {
+            trace: {"instructions": 1000, "minor_faults": count} for trace in ("lua", "perl")
+        }
+        for value, count in ((8, 100), (16, faults))
+    }
+    assert rows_of(sweep_page.page(measured))["8 KiB"][-1].startswith(told)
 
 
 def test_one_round_proves_no_edge():

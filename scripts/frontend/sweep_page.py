@@ -10,6 +10,7 @@ from frontend.failure import Failure
 from frontend.results import unique
 from frontend.table import counted
 
+EQUAL = 0.001  # what was counted varies by less from run to run
 NEAR = 0.03  # what changes less is the same; a few rounds on a shared machine tell no less
 UNSURE = " (?)"  # the rounds do not show that there is a change
 SURE = 0.95  # what the interval of a time must cover; fewer than six rounds cannot
@@ -30,11 +31,10 @@ class Value:
     instructions: float = None  # geometric means as well; None where they were not counted
     faults: float = None
 
-    @property
-    def costs_as_much(self):
+    def counts_within(self, share):
         """Whether instructions and page faults are those of the present value."""
         counted = (self.instructions, self.faults)
-        return None not in counted and all(abs(ratio - 1) < NEAR for ratio in counted)
+        return None not in counted and all(abs(ratio - 1) < share for ratio in counted)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ def how():
         "neighbours, half or double of it, instructions (callgrind, in the allocator and what it "
         "calls) and page faults were counted as well, over some of the traces: these hardly vary. "
         "A neighbour whose time is in doubt, but which executes as many instructions and has as "
-        f"many page faults (within {100 * NEAR:.0f} %), costs the same.",
+        f"many page faults (within {100 * NEAR:.0f} %), costs the same. One with the very same "
+        "counts does so whatever the rounds say: among more than a hundred values, those of some "
+        "agree by chance.",
         "A constant is **on an edge** if one of its neighbours changes the time by more than "
         f"{100 * NEAR:.0f} %: it has to be chosen with care, and the rows say what another choice "
         "costs. Any other constant could be half or double of what it is.",
@@ -189,10 +191,11 @@ def verdict(value):
 
 
 def time_change(value):
-    """What a value does to the time; nothing where that is too little to count, or in doubt and
-    denied by what was counted."""
+    """What a value does to the time; nothing where that is too little to count, or denied by what
+    was counted."""
     text = change(value.cell.time_ratio, ("slower", "faster"), SURE)
-    return "" if text.endswith(UNSURE) and value.costs_as_much else text
+    is_denied = value.counts_within(NEAR if text.endswith(UNSURE) else EQUAL)
+    return "" if is_denied else text
 
 
 def change(estimate, words, least_coverage=0.0):
@@ -228,11 +231,11 @@ def edges(swept):
 
 
 def why(swept):
-    """Why the constants on an edge have the values that they have."""
+    """Why the constants that are on an edge or open have the values that they have."""
     lines = [
-        f"- {one.constant}: {tuning.ON_EDGE[one.build, one.constant]}"
+        f"- {one.constant}: {tuning.WHY[one.build, one.constant]}"
         for one in swept
-        if edge(one).startswith("**on an edge**") and (one.build, one.constant) in tuning.ON_EDGE
+        if edge(one) != "not on an edge" and (one.build, one.constant) in tuning.WHY
     ]
     return "\n".join(lines)
 
