@@ -31,6 +31,12 @@ void footprint_close(void)
     process_memory_close();
 }
 
+bool footprint_reopen(const char **path)
+{
+    process_memory_close();
+    return process_memory_open(path);
+}
+
 static int object_load_text(struct dl_phdr_info *object, size_t bytes, void *data)
 {
     (void)bytes;

@@ -29,6 +29,8 @@ struct footprint {
 /* To be called first of all in main, before the harness maps anything. "PATH: what" on failure. */
 bool footprint_open(struct footprint *footprint, const char **path);
 void footprint_close(void);
+/* In a copy of the process (fork): reads this process's memory from now on, not its parent's. */
+bool footprint_reopen(const char **path);
 /* Reads in the text of the program and its libraries, so that no later page of theirs counts. */
 void footprint_load_text(void);
 /*

@@ -126,6 +126,13 @@ bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, b
     return table != NULL;
 }
 
+void replayer_touch(struct replayer *replayer)
+{
+    volatile char *table = (volatile char *)replayer->table;
+    for (size_t at = 0; at < replayer->slots * sizeof(struct slot); at += PAGE)
+        table[at] = table[at];
+}
+
 void replayer_close(struct replayer *replayer)
 {
     own_memory_unmap(replayer->table, replayer->slots * sizeof(*replayer->table));

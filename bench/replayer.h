@@ -35,6 +35,8 @@ struct replayer {
 /* Maps and faults in the table for slots 0 .. last; false and errno on failure. */
 bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, bool counts_live);
 void replayer_close(struct replayer *replayer);
+/* Faults the table in again, for a copy of the process shares it with its parent at first. */
+void replayer_touch(struct replayer *replayer);
 /*
  * Executes the steps [at, end) and adds the cost. Returns end, or the step whose call returned
  * NULL for more than zero bytes: nothing after it was executed.

@@ -188,10 +188,9 @@ def test_calibration_finds_the_loops_of_each_slowdown(made_up_libraries, tmp_pat
     assert "cpu" in found["context"]
 
 
-def test_loops_lie_between_those_that_were_measured():
-    assert gate_proof.loops_for(0.05, {10: 0.02, 20: 0.08}) == 15
-    assert gate_proof.loops_for(0.01, {10: 0.02, 20: 0.08}) == 5
-    assert gate_proof.loops_for(0.075, {10: 0.05, 20: 0.04, 40: 0.1}) == 30
+def test_loops_are_read_off_a_line_through_all_that_was_measured():
+    assert gate_proof.loops_for(0.05, {10: 0.02, 20: 0.04}) == 25
+    assert gate_proof.loops_for(0.05, {10: 0.03, 20: 0.035, 40: 0.08}) == 25
     assert gate_proof.loops_for(0.00001, {10: 0.01}) == 1
     with pytest.raises(Failure):
         gate_proof.loops_for(0.05, {10: 0.0, 20: -0.01})
@@ -287,10 +286,12 @@ def test_the_page_has_tables_between_its_markers_and_a_chart(record, page, few_g
     assert text.startswith(head + BEGIN) and text.endswith(END + tail) and "\nold\n" not in text
     assert "80 pairs of each of 7 rows, and 40 of each slower one" in text
     assert "Imaginary 9000" in text and "commit 0123456789, 2026-01-02" in text
-    assert cells_of(text, "resampled, --quick, time")[1].startswith("0 of 20 (0 %, 95 %: 0 to 17)")
+    assert cells_of(text, "resampled, --quick, time")[1].startswith(
+        "0 of 20 (0 %, 95 %: 0 to 16.8)"
+    )
     assert cells_of(text, "resampled, 10 % added")[1:3] == [
         "10 %",
-        "10 of 10 (100 %, 95 %: 69 to 1e+02)",
+        "10 of 10 (100 %, 95 %: 69.2 to 100)",
     ]
     assert float(cells_of(text, "15 loops burnt")[1].removesuffix(" %")) == pytest.approx(
         5, abs=0.2

@@ -205,6 +205,21 @@ def test_chunks_change_nothing_but_harness_memory(churn):
         assert abs(parts[key] - whole[key]) < MIB
 
 
+def test_repeats_are_one_run_of_the_same_work(churn):
+    once = figures("glibc", LIBC, churn)
+    best = figures("glibc", LIBC, churn, "--repeats", "5")
+    assert (once["repeats"], best["repeats"]) == (1, 5)
+    for key in ("ops", "checksum", "peak_live", "malloc"):
+        assert best[key] == once[key]
+    assert 0 < best["cpu_time_ns"] < 5 * once["cpu_time_ns"]
+    assert abs(best["peak_rss"] - once["peak_rss"]) < 1 << 20
+    assert abs(best["minor_faults"] - once["minor_faults"]) < 64
+
+
+def test_repeats_of_a_trace_in_chunks_are_none(churn):
+    assert figures("glibc", LIBC, churn, "--repeats", "5", "--chunk", "1000")["repeats"] == 1
+
+
 def test_an_empty_trace_is_no_error(folder):
     empty = make_trace(folder, "empty", "1: thread_done 0x0\n")
     done = figures("glibc", LIBC, empty, "--pass", "memory")
@@ -384,8 +399,8 @@ def test_failing_call_is_named_by_its_operation(folder):
     lines = [line for line in text.splitlines() if "thread_done" not in line]
     # Counted with the start of each thread before its first call.
     number = lines.index(f"2: malloc 0x6000 {1 << 62}") + 1 + 2
-    for one in ("speed", "memory"):
-        done = replay("glibc", LIBC, trace, "--pass", one)
+    for one in (("speed",), ("memory",), ("speed", "--repeats", "3")):
+        done = replay("glibc", LIBC, trace, "--pass", *one)
         words = f"{trace}: operation {number}: malloc({1 << 62}) returned NULL"
         assert_refused(done, 1, words)
 
@@ -417,6 +432,8 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
         ["--points", "-1"],
         ["--chunk", "x"],
         ["--curve", "/dev/null"],
+        ["--repeats", "0"],
+        ["--repeats", "2", "--pass", "memory"],
         ["--unknown"],
         ["another.trace"],
     ],

@@ -62,6 +62,12 @@ class Proof:
         if SAME not in self.series:
             raise Failure("the record holds no pairs of one and the same library")
 
+    @property
+    def extents(self):
+        """The extents of a gate of which there are pairs of one and the same library."""
+        is_whole = set(self.series[SAME]) > set(gate_subjects.QUICK)
+        return (QUICK, STANDARD) if is_whole else (QUICK,)
+
     def rows(self, extent, name=SAME):
         """{row: Pairs} of a series, for one extent of a gate."""
         rows = self.series[name]
@@ -70,7 +76,8 @@ class Proof:
 
     def seconds_a_pair(self, extent):
         """How long a gate of this extent takes for a pair of all rows."""
-        names = [n for n in self.series if (n == SAME) == (extent == STANDARD)]
+        count = len(self.rows(extent))
+        names = [n for n, rows in self.series.items() if len(rows) == count]
         seconds = sum(self.data["series"][n]["seconds"] for n in names)
         pairs = sum(length(self.series[n]) for n in names)
         return seconds / pairs if pairs else math.nan
@@ -168,7 +175,7 @@ def share_text(share, has_interval=True):
     if not of:
         return "none run"
     interval = scipy_stats.binomtest(count, of).proportion_ci(0.95)
-    ends = f", 95 %: {100 * interval.low:.2g} to {100 * interval.high:.2g}" if has_interval else ""
+    ends = f", 95 %: {100 * interval.low:.3g} to {100 * interval.high:.3g}" if has_interval else ""
     return f"{count} of {of} ({100 * count / of:.3g} %{ends})"
 
 
@@ -210,7 +217,7 @@ def real_cells(proof, name):
 def alarm_table(proof):
     """How often a gate on two copies of one library cries wolf."""
     rows = []
-    for extent in (QUICK, STANDARD):
+    for extent in proof.extents:
         gates = simulate(proof.rows(extent), standard_looks(extent), 0.0, ALARM_GATES)
         shares = share_text(share_of(WORSE, gates)), share_text(share_of(UNKNOWN, gates), False)
         rows.append((f"resampled, {extent}, time", *shares))
@@ -254,7 +261,7 @@ def power_row(name, effect, gates):
 def duration_table(proof):
     """Pairs and time until a gate has decided."""
     rows = []
-    for extent in (QUICK, STANDARD):
+    for extent in proof.extents:
         seconds = proof.seconds_a_pair(extent)
         for percent in (0, *SLOWER):
             shift = math.log1p(percent / 100)
@@ -310,7 +317,7 @@ def power_figure(proof):
         "How long a gate needs to see a slowdown",
         "share of builds slower by 1, 2, 5 and 10 % that its timing catches; higher is better",
     )
-    for i, extent in enumerate((QUICK, STANDARD)):
+    for i, extent in enumerate(proof.extents):
         axes = canvas.plot_area(figure, 0.6 + 4.2 * i, 0.95, 3.55, 2.8)
         draw_curves(axes, proof, extent)
     canvas.put_caption(figure, text)

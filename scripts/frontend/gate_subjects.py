@@ -12,7 +12,7 @@ from frontend.paths import CORPUS
 QUICK = ("ffmpeg", "gawk", "git-log", "perl", "sqlite3")
 # Those whose instructions are counted, each for some five seconds: they disagree in sizes,
 # lifetimes and calls. A workload or a trace that the user names is always counted.
-COUNTED = ("ffmpeg", "gawk", "git-log", "git-repack", "jq", "lua", "redis")
+COUNTED = ("ffmpeg", "gawk", "git-log", "jq", "lua", "redis", "xmllint")
 SUFFIX = ".trace"
 
 
