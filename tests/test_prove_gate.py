@@ -182,8 +182,9 @@ def test_calibration_finds_the_loops_of_each_slowdown(made_up_libraries, tmp_pat
     gate_proof.calibrate(record)
     found = Record(record.path).data
     assert found["calibration"] == {str(n): round(math.log(1.2), 5) for n in (10, 20)}
+    slope = (10 + 20) * math.log(1.2) / (10**2 + 20**2)
     assert found["loops"] == {
-        str(p): max(1, round(10 * math.log1p(p / 100) / math.log(1.2))) for p in gate_proof.SLOWER
+        str(p): max(1, round(math.log1p(p / 100) / slope)) for p in gate_proof.SLOWER
     }
     assert "cpu" in found["context"]
 
@@ -360,7 +361,7 @@ def test_the_script_writes_the_page(record, page, few_gates, prove_gate):
 
 def test_shares_come_with_their_intervals():
     assert gate_power.share_text((0, 0)) == "none run"
-    assert gate_power.share_text((3, 2000)) == "3 of 2000 (0.15 %, 95 %: 0.031 to 0.44)"
+    assert gate_power.share_text((3, 2000)) == "3 of 2000 (0.15 %, 95 %: 0.0309 to 0.438)"
     assert gate_power.share_text((1, 20), has_interval=False) == "1 of 20 (5 %)"
     assert [gate_power.minutes(s) for s in (65, 59.9, 3600)] == ["1:05", "0:59", "60:00"]
 

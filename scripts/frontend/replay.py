@@ -107,8 +107,8 @@ def measure(loaded, allocators, manner, choose_rounds, argv):
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch=manner.touch, threads_mode="serial")
 
-    def attempt(trace, allocator, _):
-        return replay_once(trace, allocator, manner)
+    def attempt(trace, allocator, is_warm_up):
+        return replay_once(trace, allocator, manner, has_memory=not is_warm_up)
 
     with progress() as shown:
         done = campaign.measure("replay", loaded, allocators, attempt, choose_rounds, shown)
@@ -118,8 +118,9 @@ def measure(loaded, allocators, manner, choose_rounds, argv):
     return results.Results(facts, entries)
 
 
-def replay_once(trace, allocator, manner):
-    """The Figures of both passes; of the null allocator, whose blocks overlap, only time."""
+def replay_once(trace, allocator, manner, has_memory):
+    """The Figures of both passes; only time of a warm-up, and of the null allocator, whose blocks
+    overlap."""
     speed = one_pass("speed", trace, allocator, manner)
     counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
@@ -128,7 +129,7 @@ def replay_once(trace, allocator, manner):
     def memory():
         return memory_figures(trace, allocator, manner, speed)
 
-    untimed = None if allocator.is_floor else memory
+    untimed = memory if has_memory and not allocator.is_floor else None
     return Figures(speed["real_time_ns"], speed["cpu_time_ns"], counters, untimed)
 
 
