@@ -158,7 +158,8 @@ def assert_refused(done, status, *words):
 
 def test_prints_all_keys_in_both_passes(kinds):
     both = {
-        *("pass", "touch", "threads", "trace", "ops", "skipped_ops", "checksum", "real_time_ns"),
+        *("pass", "touch", "threads", "trace", "ops", "skipped_ops", "checksum", "repeats"),
+        "real_time_ns",
         *("cpu_time_ns", "user_ns", "sys_ns", "minor_faults", "major_faults", "peak_rss"),
         *("peak_mapped", "initial_rss", "initial_mapped", "baseline_rss", "harness_bytes"),
         *("peak_live", "malloc"),
