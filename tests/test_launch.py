@@ -83,7 +83,11 @@ def test_signals_are_passed_on(tmp_path, number):
     script = f"trap 'exit 33' {name}; echo ready; while :; do sleep 0.05; done"
     command = [LAUNCH, "--report", str(tmp_path / "report"), "--", "sh", "-c", script]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes) as running:
+
+    def heed():  # a shell cannot trap what was ignored when it began, as under nohup
+        signal.signal(number, signal.SIG_DFL)
+
+    with subprocess.Popen(command, **pipes, preexec_fn=heed) as running:
         assert running.stdout.readline() == b"ready\n"
         running.send_signal(number)
         assert running.wait(10) == 33
