@@ -2,7 +2,7 @@
 lifetimes come in classes, each twice as wide as the one before.
 """
 
-from matplotlib import pyplot, ticker
+from matplotlib import ticker
 
 from frontend import canvas, palette
 from frontend.size_chart import size_text
@@ -26,13 +26,12 @@ def blocks_figure(summary, subject):
     """Both histograms side by side."""
     text = caption(summary.context["traces"][subject])
     height = HEAD + PANEL + 0.55 + canvas.caption_height(text)
-    figure = pyplot.figure(figsize=(canvas.WIDTH, height))
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        height,
+        text,
         f"{subject}: sizes and lifetimes of its blocks",
         "Share of all blocks in each class; a class reaches up to the next one's number.",
     )
-    canvas.put_caption(figure, text)
     width = (canvas.WIDTH - LEFT - BETWEEN - RIGHT) / len(PANELS)
     for i, (key, classes) in enumerate(blocks_of(summary, subject).items()):
         axes = canvas.plot_area(figure, LEFT + i * (width + BETWEEN), HEAD, width, PANEL)

@@ -2,7 +2,7 @@
 and ticks for the live bytes and for what theory says that is needed.
 """
 
-from matplotlib import pyplot, ticker
+from matplotlib import ticker
 
 from frontend import canvas, digest, palette, ratio_chart, tips
 
@@ -18,16 +18,13 @@ def bound_figure(summary):
     row = LANE * max(2, len(summary.allocators)) + 0.16
     text = canvas.caption(summary, canvas.twin_note(summary))
     height = row * len(subjects)
-    figure = pyplot.figure(
-        figsize=(canvas.WIDTH, HEAD + height + 0.34 + canvas.caption_height(text))
-    )
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        HEAD + height + 0.34 + canvas.caption_height(text),
+        text,
         "Adversaries: memory needed, and what theory asks for",
         "Peak RSS in MiB, from zero; left is leaner. | needed according to theory, "
         "¦ live bytes at the peak.",
     )
-    canvas.put_caption(figure, text)
     axes = canvas.plot_area(figure, LEFT, HEAD, canvas.WIDTH - LEFT - RIGHT, height)
     ratio_chart.draw_bands(axes, len(subjects), 0, row)
     for i, subject in enumerate(subjects):

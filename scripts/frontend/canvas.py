@@ -134,6 +134,15 @@ def plot_area(figure, left, top, width, height):
     return figure.add_axes([left / whole_width, bottom, width / whole_width, height / whole_height])
 
 
+def sheet(height, text, title, subtitle):
+    """A figure of the width of all, so many inches high, with its caption, headline and how to read
+    it: what every chart begins with."""
+    figure = pyplot.figure(figsize=(WIDTH, height))
+    put_title(figure, title, subtitle)
+    put_caption(figure, text)
+    return figure
+
+
 def put_title(figure, title, subtitle):
     """The headline, and under it how to read the chart."""
     height = figure.get_size_inches()[1]

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 import numpy
-from matplotlib import pyplot, ticker
+from matplotlib import ticker
 
 from frontend import canvas, digest, palette
 
@@ -160,13 +160,12 @@ def curve_figure(summary, subject, curves):
     text = canvas.caption(summary)
     rows = math.ceil(len(curves) / ACROSS)
     height = HEAD + MAIN + BETWEEN + rows * (SMALL + SMALL_GAP) + canvas.caption_height(text)
-    figure = pyplot.figure(figsize=(canvas.WIDTH, height))
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        height,
+        text,
         f"{subject}: memory over operations",
         "MiB; lines: resident (RSS) under each allocator, grey area: live bytes. Lower is leaner.",
     )
-    canvas.put_caption(figure, text)
     axes = canvas.plot_area(figure, LEFT, HEAD, canvas.WIDTH - 2.05, MAIN)
     draw_curves(axes, summary, subject, curves, CURVE_POINTS)
     put_slices(axes, curves)
@@ -212,16 +211,13 @@ def overview_figure(summary, all_curves):
     """All subjects, small, two in a row."""
     rows = math.ceil(len(all_curves) / 2)
     text = canvas.caption(summary)
-    figure = pyplot.figure(
-        figsize=(canvas.WIDTH, 0.7 + 1.95 * rows + 0.1 + canvas.caption_height(text))
-    )
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        0.7 + 1.95 * rows + 0.1 + canvas.caption_height(text),
+        text,
         "Memory over operations",
         "MiB over operations; lines: resident (RSS) under each allocator, "
         "grey area: live bytes. Lower is leaner.",
     )
-    canvas.put_caption(figure, text)
     for i, (subject, curves) in enumerate(all_curves.items()):
         left, top = 0.5 + (i % 2) * (canvas.WIDTH / 2), 0.95 + 1.95 * (i // 2)
         axes = canvas.plot_area(figure, left, top, canvas.WIDTH / 2 - 1.6, 1.4)

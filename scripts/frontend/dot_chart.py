@@ -2,7 +2,6 @@
 the ratio of each allocator to the reference, whose time stands at the right edge.
 """
 
-from matplotlib import pyplot
 
 from frontend import canvas, digest, palette, ratio_chart, size_chart, tips
 
@@ -35,14 +34,13 @@ def dot_figure(summary):
     row = lane * max(2, len(rivals)) + ROW_PAD
     text = canvas.caption(summary, canvas.twin_note(summary))
     height = HEAD + row * len(subjects) + 0.34 + canvas.caption_height(text)
-    figure = pyplot.figure(figsize=(canvas.WIDTH, height))
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        height,
+        text,
         "Time of single calls and of small patterns, by allocator",
         f"Left is faster. Ratio to {summary.reference}, logarithmic; at the right edge the "
         f"nanoseconds of {summary.reference}.",
     )
-    canvas.put_caption(figure, text)
     width = canvas.WIDTH - LEFT - RIGHT
     axes = canvas.plot_area(figure, LEFT, HEAD, width, row * len(subjects))
     ratio_chart.draw_bands(axes, len(subjects), 0, row)

@@ -5,7 +5,6 @@ both.
 import math
 from itertools import pairwise
 
-from matplotlib import pyplot
 from matplotlib.transforms import Bbox
 
 from frontend import canvas, digest, palette, tips
@@ -23,14 +22,13 @@ def frontier_points(summary):
 def frontier_figure(summary):
     """Geometric means of time against memory, each subject faintly behind, and the frontier."""
     text = canvas.caption(summary, canvas.twin_note(summary))
-    figure = pyplot.figure(figsize=(canvas.WIDTH, 6.35 + canvas.caption_height(text)))
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        6.35 + canvas.caption_height(text),
+        text,
         "Time against memory",
         f"Geometric means over {digest.subjects_text(summary)} as ratios "
         f"to {summary.reference}, both axes logarithmic; lower left is better.",
     )
-    canvas.put_caption(figure, text)
     axes = canvas.plot_area(figure, 0.85, 0.75, canvas.WIDTH - 1.1, 5.0)
     points, faint = frontier_points(summary), faint_points(summary)
     set_frontier_axes(axes, summary, [*points.values(), *faint.values()])

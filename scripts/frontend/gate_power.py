@@ -3,7 +3,8 @@ pairs, whole gates counted, as tables in docs/measuring.md and a chart of power 
 
 A resampled gate takes its rounds in blocks of neighbours, all rows of a round together, so that
 what drifts in the machine, or hits all rows at once, is in it. A slowdown by s adds log(1 + s) to
-every pair of one and the same library; builds that are slower show whether that is allowed. """
+every pair of one and the same library; builds that are slower show whether that is allowed.
+"""
 
 import math
 from functools import partial
@@ -23,8 +24,9 @@ from frontend.gate_proof import SAME, SLOWER
 BEGIN, END = "<!-- gate-proof:begin -->", "<!-- gate-proof:end -->"
 BLOCK = 6  # rounds taken together; arbitrary, some seconds to a minute of the machine's moods
 ALARM_GATES, POWER_GATES, CURVE_GATES = 2000, 500, 200
-CURVE_PAIRS = (12, 16, 24, 32, 48, 64)
+CURVE_PAIRS = (24, 32, 48, 64, 96, 128)  # half of them for the first look, nine at least
 SEED = 1
+COLOURS = ("#0072b2", "#009e73", "#d55e00", "#56406f")  # one a slowdown
 CHART = "power"
 QUICK, STANDARD = "--quick", "standard"
 DETECT = {QUICK: gate.DETECT_QUICK, STANDARD: gate.DETECT}
@@ -311,20 +313,17 @@ def power_figure(proof):
         f"{CURVE_GATES} resampled gates a point, each of as many pairs as fit the time · "
         f"{digest.machine_text(proof.data['context'])}"
     )
-    figure = pyplot.figure(figsize=(canvas.WIDTH, 4.6))
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        4.6,
+        text,
         "How long a gate needs to see a slowdown",
         "share of builds slower by 1, 2, 5 and 10 % that its timing catches; higher is better",
     )
+    width = (canvas.WIDTH - 0.6) / len(proof.extents)
     for i, extent in enumerate(proof.extents):
-        axes = canvas.plot_area(figure, 0.6 + 4.2 * i, 0.95, 3.55, 2.8)
+        axes = canvas.plot_area(figure, 0.6 + i * width, 0.95, width - 0.6, 2.8)
         draw_curves(axes, proof, extent)
-    canvas.put_caption(figure, text)
     return figure
-
-
-COLOURS = ("#0072b2", "#009e73", "#d55e00", "#56406f")
 
 
 def draw_curves(axes, proof, extent):
@@ -332,8 +331,8 @@ def draw_curves(axes, proof, extent):
     for percent, colour in zip(SLOWER, COLOURS):
         curve = power_curve(proof, extent, percent)
         axes.plot(*zip(*curve), color=colour, marker="o", ms=3)
-        place = max(range(len(curve)), key=lambda i: (curve[i][1] < 0.97, i))
-        canvas.note(axes, f"{percent} %", curve[place], (4, -8), color=colour, size=9)
+        place = next((i for i, (_, share) in enumerate(curve) if share >= 0.97), len(curve) - 1)
+        canvas.note(axes, f"{percent} %", curve[place], (6, -7), color=colour, size=9)
     axes.set(ylim=(0, 1.03), title=f"{extent} gate", xlabel="minutes of timing")
     axes.set_xlim(left=0)
     axes.title.set(size=10, color=palette.INK)

@@ -5,7 +5,7 @@ that is; the best one's figure itself stands at the edge.
 
 import math
 
-from matplotlib import colors, patches, pyplot
+from matplotlib import colors, patches
 
 from frontend import canvas, digest, palette, tips
 
@@ -24,15 +24,12 @@ def heat_figure(summary):
     """Both panels."""
     text = canvas.caption(summary)
     height = ROW * len(summary.subjects)
-    figure = pyplot.figure(
-        figsize=(canvas.WIDTH, HEAD + NAMES + height + 0.12 + canvas.caption_height(text))
-    )
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        HEAD + NAMES + height + 0.12 + canvas.caption_height(text),
+        text,
         "Synthetic workloads: time and peak RSS, by allocator",
         "In each cell: how many times the best figure of its row. Lighter is better; 1 is best.",
     )
-    canvas.put_caption(figure, text)
     start = 0.2 + LETTER * max(map(len, summary.subjects))
     width = (canvas.WIDTH - start - RIGHT - BETWEEN) / 2
     for i, measure in enumerate((summary.time, digest.RSS)):

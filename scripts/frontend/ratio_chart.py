@@ -6,7 +6,7 @@ is a floor in the panel of absolute times and nowhere else.
 
 import math
 
-from matplotlib import pyplot, ticker
+from matplotlib import ticker
 
 from frontend import canvas, digest, palette, tips
 
@@ -31,11 +31,11 @@ def ratio_figure(summary, measure):
     row = LANE * max(2, len(rivals)) + ROW_PAD
     height = top + row * len(summary.subjects)
     text = canvas.caption(summary, canvas.twin_note(summary))
-    figure = pyplot.figure(
-        figsize=(canvas.WIDTH, HEAD + height + 0.34 + canvas.caption_height(text))
+    figure = canvas.sheet(
+        HEAD + height + 0.34 + canvas.caption_height(text),
+        text,
+        *ratio_titles(summary, measure),
     )
-    canvas.put_title(figure, *ratio_titles(summary, measure))
-    canvas.put_caption(figure, text)
     ratios = canvas.plot_area(figure, LEFT, HEAD, RATIO_WIDTH, height)
     absolutes = canvas.plot_area(figure, ABSOLUTE_LEFT, HEAD, ABSOLUTE_WIDTH, height)
     for axes in (ratios, absolutes):

@@ -6,7 +6,7 @@ logarithmic.
 import math
 import re
 
-from matplotlib import pyplot, ticker
+from matplotlib import ticker
 
 from frontend import canvas, curve_chart, digest, palette, tips
 
@@ -33,13 +33,12 @@ def size_figure(summary):
     panels = panels_of(summary)
     text = canvas.caption(summary, canvas.twin_note(summary))
     height = HEAD + len(panels) * (PANEL + GAP) + canvas.caption_height(text)
-    figure = pyplot.figure(figsize=(canvas.WIDTH, height))
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        height,
+        text,
         "Time by size of block, by allocator",
         "Nanoseconds of one iteration; both axes are logarithmic. Lower is faster.",
     )
-    canvas.put_caption(figure, text)
     for i, (name, sizes) in enumerate(panels.items()):
         top = HEAD + i * (PANEL + GAP)
         axes = canvas.plot_area(figure, LEFT, top, canvas.WIDTH - LEFT - RIGHT, PANEL)

@@ -7,7 +7,8 @@ its values; the present one is the first.
 
 A time that a busy machine blurs leaves open what a constant does. Instructions and page faults of
 its neighbours, which hardly vary, settle most of that: context["counts"] has them, {allocator:
-{trace: {instructions, minor_faults}}}. """
+{trace: {instructions, minor_faults}}}.
+"""
 
 import os
 import shutil

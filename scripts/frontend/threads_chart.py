@@ -5,7 +5,7 @@ numbers of threads, a line for each allocator.
 import math
 import re
 
-from matplotlib import pyplot, ticker
+from matplotlib import ticker
 
 from frontend import canvas, curve_chart, palette
 
@@ -30,13 +30,12 @@ def threads_figure(summary):
     text = canvas.caption(summary)
     rows = math.ceil(len(scaled) / ACROSS)
     height = HEAD + rows * (PANEL + GAP) + canvas.caption_height(text)
-    figure = pyplot.figure(figsize=(canvas.WIDTH, height))
-    canvas.put_title(
-        figure,
+    figure = canvas.sheet(
+        height,
+        text,
         "Throughput by threads",
         "Million calls a second of all threads together, from zero. Higher is better.",
     )
-    canvas.put_caption(figure, text)
     for i, (name, counts) in enumerate(scaled.items()):
         left = 0.5 + i % ACROSS * (canvas.WIDTH / ACROSS)
         top = HEAD + i // ACROSS * (PANEL + GAP)
