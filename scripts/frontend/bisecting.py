@@ -112,7 +112,7 @@ class Search:
 
     def run(self, good, bad):
         """The Steps to the end, of which git bisect keeps the outcome."""
-        libraries = [self.library(commit) for commit in (good, bad)]
+        libraries = [self.build_at(commit) for commit in (good, bad)]
         texts = self.judge.begin(*libraries)
         steps = [Step(*facts) for facts in zip((GOOD, BAD), (good, bad), texts)]
         for step in steps:
@@ -124,7 +124,7 @@ class Search:
             self.bisect(steps[-1].word)
         return steps
 
-    def library(self, commit):
+    def build_at(self, commit):
         """The library of a commit, which must build."""
         self.git("checkout", "--quiet", "--detach", commit)
         return self.built(commit)
