@@ -3,7 +3,7 @@
  * that take longer, requests that grow. A normal build has none of it and compiles to the same code
  * as without this file.
  *
- * SPAN_HANDICAP_LOOPS=N: N iterations of an empty loop in each allocating call, about a cycle each.
+ * SPAN_HANDICAP_LOOPS=N: N iterations of an empty loop in each allocating call, a few cycles each.
  * SPAN_HANDICAP_SHARE=N: 1/N more memory for each request than was asked for.
  */
 #ifndef ALLOCATOR_HANDICAP_H
