@@ -13,8 +13,8 @@ from frontend.deterministic import KEYS
 from frontend.gate_time import BASE, HEAD
 
 KIND = "baseline"
-# What the figures depend on: where one differs, nothing can be told.
 VERSION = re.compile(r" -DSPANBENCH_VERSION=\S+")  # of us, and of no weight
+# What the figures depend on: where one differs, nothing can be told.
 KEY = ("compiler", "flags", "libc", "kernel", "cpu", "valgrind")
 
 
@@ -45,8 +45,7 @@ def differences(baseline):
 def make(figures):
     """The Results of {(kind, subject, build): {key: figure}}."""
     entries = [
-        {**results.sample("/".join(row), (0, 1), (0.0, 0.0), values)}
-        for row, values in figures.items()
+        results.sample("/".join(row), (0, 1), (0.0, 0.0), values) for row, values in figures.items()
     ]
     facts = {"kind": KIND, "executable": "scripts/spanbench", "host_name": platform.node(), **key()}
     return results.Results(facts, entries)

@@ -5,7 +5,9 @@ Addresses are fixed and huge pages are off for these runs, as far as the system 
 from run to run, and with them what is counted.
 """
 
+import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,15 +52,29 @@ def metric(key, limit=None):
     return replace(found, limit=found.limit if limit is None else limit)
 
 
-def measure(subject, allocator, links, keys=KEYS, works=()):
-    """{key: figure} of a Subject under an allocator, of the keys asked for, and of `works`, which
-    say what was done; raises RunFailed."""
+def measure(subject, allocator, links, keys=KEYS):
+    """{key: figure} of a Subject under an allocator, of the keys asked for and of those that say
+    what work was done; raises RunFailed."""
     figures = {}
     if any(key in COUNTED for key in keys) and subject.is_counted:
         figures.update(count(subject, allocator, links))
     if any(key not in COUNTED for key in keys):
         figures.update(weigh(subject, allocator, links))
-    return {key: figures[key] for key in (*keys, *works) if key in figures}
+    return {key: figures[key] for key in (*keys, *subject.work) if key in figures}
+
+
+def measure_all(jobs, links, keys):
+    """[what `measure` gives, or the RunFailed] of jobs, (subject, allocator), in their order; they
+    run side by side, for such runs may have company."""
+
+    def attempt(job):
+        try:
+            return measure(*job, links, keys)
+        except RunFailed as reason:
+            return reason
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return list(pool.map(attempt, jobs))
 
 
 def weigh(subject, allocator, links):

@@ -1,9 +1,7 @@
 """The verb gate: is head slower or fatter than base? Both are measured in one run, side by side.
 The rules are in gate_verdict, docs/measuring.md shows what they are worth."""
 
-import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -249,7 +247,7 @@ def save(options, subjects):
 
 
 def measure_figures(measured, subjects, copies, links, keys, stored, sides=SIDES):
-    """What hardly varies, of the sides; those of base may be stored. Such runs may have company."""
+    """What hardly varies, of the sides; those of base may be stored."""
     keys = tuple(key for key in keys if key in KEYS)
     if not keys:
         return
@@ -261,22 +259,13 @@ def measure_figures(measured, subjects, copies, links, keys, stored, sides=SIDES
         for side in sides
     ]
     say(f"{len(jobs)} runs for the figures that hardly vary")
-
-    def work(job):
-        build, subject, side = job
-        try:
-            allocator = copies[build][side, 0]
-            return deterministic.measure(subject, allocator, links, keys, subject.work)
-        except RunFailed as reason:
-            return reason
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for (build, subject, side), done in zip(jobs, pool.map(work, jobs)):
-            if isinstance(done, RunFailed):
-                measured.failures.append((row_name(subject, build, side), str(done)))
-            else:
-                measured.figures[build, subject.name, side] = done
-                measured.kinds[subject.name] = subject.kind
+    runs = [(subject, copies[build][side, 0]) for build, subject, side in jobs]
+    for (build, subject, side), done in zip(jobs, deterministic.measure_all(runs, links, keys)):
+        if isinstance(done, RunFailed):
+            measured.failures.append((row_name(subject, build, side), str(done)))
+        else:
+            measured.figures[build, subject.name, side] = done
+            measured.kinds[subject.name] = subject.kind
     if stored:
         add_stored(measured, stored)
     measured.failures += different_work(measured.figures, [job for job in jobs if job[2] == HEAD])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from frontend import deterministic, digest
-from frontend.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNKNOWN, WORSE
+from frontend.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNKNOWN, WORSE, Finding
+from frontend.stats import Estimate
 from frontend.table import add_number_columns, console, new_table
 
 HEADS = ("figure", "row", "base", "head", "head / base", "verdict")
@@ -42,34 +43,19 @@ class Page:
         return len(self.findings) - sum(f.row == MEAN or f.verdict != PASS for f in self.findings)
 
 
-@dataclass(frozen=True)
-class Mean:
-    """The geometric mean of a figure that hardly varies, over the rows of a build. It is for
-    reading: the limits hold row by row."""
-
-    build: str
-    metric: str
-    ratio: float
-    rows: int
-    verdict: str = PASS
-    row: str = MEAN
-
-    @property
-    def worth(self):
-        """As that of a Finding."""
-        return 3, -self.ratio
-
-
 def means(findings):
-    """The Means of the figures that hardly vary."""
+    """Findings on the geometric means of the figures that hardly vary, over the rows of a build.
+    They are for reading: the limits hold row by row."""
     ratios = {}
     for f in findings:
         if f.metric != TIME and f.ratio.median > 0:
             ratios.setdefault((f.build, f.metric), []).append(math.log(f.ratio.median))
-    return [
-        Mean(build, key, math.exp(sum(logs) / len(logs)), len(logs))
-        for (build, key), logs in ratios.items()
-    ]
+    return [Finding(build, MEAN, key, PASS, mean_ratio(logs)) for (build, key), logs in ratios.items()]
+
+
+def mean_ratio(logs):
+    """The Estimate of a geometric mean of what does not vary."""
+    return Estimate(math.exp(sum(logs) / len(logs)), None, None, 1.0, 1)
 
 
 def title_of(key):
@@ -79,7 +65,7 @@ def title_of(key):
 
 def number(finding, side):
     """Base or head in the figure's unit; times have none that means anything over rows."""
-    value = getattr(finding, side, None)
+    value = getattr(finding, side)
     if value is None:
         return ""
     metric = deterministic.metric(finding.metric)
@@ -88,8 +74,6 @@ def number(finding, side):
 
 def ratio_text(finding):
     """ "1.052 [1.041, 1.063]"; without an interval where nothing varies."""
-    if isinstance(finding, Mean):
-        return f"{finding.ratio:.4f}"
     ratio = finding.ratio
     if finding.metric != TIME or ratio.low is None:
         return f"{ratio.median:.4f}"
@@ -98,8 +82,7 @@ def ratio_text(finding):
 
 def verdict_text(finding):
     """The verdict, and the remark on it."""
-    remark = getattr(finding, "remark", "")
-    return finding.verdict + (f" ({remark})" if remark else "")
+    return finding.verdict + (f" ({finding.remark})" if finding.remark else "")
 
 
 def cells(finding):

@@ -2,6 +2,7 @@
 copies of it in temporary folders are what is measured: a rebuild must not replace a file in
 mid-run, and paths of one length shift no stack."""
 
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from frontend.paths import ROOT
 from frontend.registry import Allocator
 
 TREE = "the working tree"
+LIBRARY = re.compile(r"\.so(\.\d+)*$")  # libx.so, libx.so.2
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Side:
 
 def is_library(text):
     """Whether base or head is a shared object rather than a revision."""
-    return ".so" in Path(text).name
+    return LIBRARY.search(text) is not None
 
 
 def prepare(base, head, builds, folder):

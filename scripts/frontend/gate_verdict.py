@@ -15,6 +15,7 @@ import numpy
 from frontend import gate_statistics, stats
 
 PASS, BETTER, WORSE, UNKNOWN, SUSPECT = "pass", "better", "worse", "cannot tell", "suspect"
+ORDER = (WORSE, SUSPECT, UNKNOWN, PASS, BETTER)
 TIME = "time"
 MEAN = "mean"
 LEAST_EFFECT = 0.01  # a change of the mean below this is none; arbitrary
@@ -40,8 +41,7 @@ class Finding:
     @property
     def worth(self):
         """Sorts the worst first."""
-        order = (WORSE, SUSPECT, UNKNOWN, PASS, BETTER)
-        return order.index(self.verdict), -self.ratio.median
+        return ORDER.index(self.verdict), -self.ratio.median
 
 
 @dataclass(frozen=True)

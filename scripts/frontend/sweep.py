@@ -10,11 +10,9 @@ its neighbours, which hardly vary, settle most of that: context["counts"] has th
 {trace: {instructions, minor_faults}}}.
 """
 
-import os
 import shutil
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from pathlib import Path
 from frontend import building, campaign, context, deterministic, gate_subjects, registry, replay
 from frontend import results, traces, tuning
 from frontend.bench import TIMEOUT_S
-from frontend.campaign import Figures
+from frontend.campaign import Figures, RunFailed
 from frontend.failure import Failure, io_failure
 from frontend.paths import ROOT
 from frontend.preload import Links
@@ -189,22 +187,20 @@ def count(names, builds, loaded):
             tried = [v for v in sweep.neighbours if v != sweep.now or sweep.build not in present]
             made = [build(sweep, value, tree) for value in tried]
             found = count_all(made, subjects, links)
-            present.setdefault(sweep.build, found.get(sweep.name(sweep.now)))
+            present.setdefault(sweep.build, found.get(sweep.name(sweep.now), {}))
             counts.update({sweep.name(sweep.now): present[sweep.build], **found})
     return counts
 
 
 def count_all(allocators, subjects, links):
-    """The same of some allocators; such runs may have company."""
-    jobs = [(allocator, subject) for allocator in allocators for subject in subjects]
-
-    def work(job):
-        return deterministic.measure(job[1], job[0], links, COUNTED)
-
+    """The same of some allocators; a run that fails is told and left out."""
+    jobs = [(subject, allocator) for allocator in allocators for subject in subjects]
     counts = {}
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for (allocator, subject), figures in zip(jobs, pool.map(work, jobs)):
-            kept = {key: figures[key] for key in COUNTED}
+    for (subject, allocator), done in zip(jobs, deterministic.measure_all(jobs, links, COUNTED)):
+        if isinstance(done, RunFailed):
+            say(f"{allocator.name} on {subject.name}: {done}")
+        else:
+            kept = {key: done[key] for key in COUNTED}
             counts.setdefault(allocator.name, {})[subject.name] = kept
     return counts
 
