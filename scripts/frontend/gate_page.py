@@ -50,7 +50,9 @@ def means(findings):
     for f in findings:
         if f.metric != TIME and f.ratio.median > 0:
             ratios.setdefault((f.build, f.metric), []).append(math.log(f.ratio.median))
-    return [Finding(build, MEAN, key, PASS, mean_ratio(logs)) for (build, key), logs in ratios.items()]
+    return [
+        Finding(build, MEAN, key, PASS, mean_ratio(logs)) for (build, key), logs in ratios.items()
+    ]
 
 
 def mean_ratio(logs):
