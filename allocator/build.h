@@ -17,6 +17,8 @@ enum {
     BUILD_PACKS_HEADERS = SPAN_FAST,
     /* Empty spans that a heap keeps. */
     BUILD_SPANS_KEPT = SPAN_FAST ? 16 : 1,
+    /* Large blocks share spans: one empty span serves all that come and go together. */
+    BUILD_SHARES_LARGE = !SPAN_FAST,
     /* Heaps that threads share out among themselves. */
     BUILD_HEAPS = SPAN_FAST ? 16 : 1,
 };

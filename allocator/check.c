@@ -218,9 +218,9 @@ static void check_loose_blocks(struct check *check, struct span *span)
 static void check_span(struct check *check, struct span *span)
 {
     expect(check, span->heap == check->heap, span, "span is another heap's");
-    expect(check, (span->blkcount == 0) == span->cached, span,
-           "empty spans and the cached ones differ");
-    expect(check, !span->dedicated || span->blkcount == 1, span,
+    expect(check, (span->blkcount == 0) == (span->kind == SPAN_KEPT), span,
+           "empty spans and the kept ones differ");
+    expect(check, span->kind != SPAN_DEDICATED || span->blkcount == 1, span,
            "dedicated span has not one used block");
     check_loose_blocks(check, span);
     check_blocks(check, span);
@@ -228,15 +228,15 @@ static void check_span(struct check *check, struct span *span)
            "span is filed under a wrong bin");
 }
 
-/* Spans filed under the bin, as far as the list can be followed. */
-static size_t check_file(struct check *check, int bin)
+/* Spans in this file, as far as the list can be followed. */
+static size_t check_file(struct check *check, int file)
 {
     size_t count = 0;
     const struct span *prev = NULL;
-    const struct span *span = check->heap->filed[bin];
+    const struct span *span = check->heap->filed[file];
     for (; span; prev = span, span = span->filed_next, count++)
         if (!expect(check, is_listed(check, span), check->heap, "filed span is not the heap's") ||
-            !expect(check, span->filed_bin == bin, span, "span is not where it is filed") ||
+            !expect(check, span->filed_bin == file, span, "span is not where it is filed") ||
             !expect(check, span->filed_prev == prev, span, "filed spans are not linked back"))
             break;
     return count;
@@ -247,10 +247,11 @@ static void check_files(struct check *check)
     const struct heap *heap = check->heap;
     size_t filed = 0;
     size_t wanted = 0;
-    for (int bin = 0; bin < BINS; bin++) {
-        bool marked = heap->filed_map >> bin & 1;
-        expect(check, marked == (heap->filed[bin] != NULL), heap, "bitmap of filed spans lies");
-        filed += check_file(check, bin);
+    for (int file = 0; file < HEAP_FILES; file++) {
+        bool marked = heap->filed_map >> file & 1;
+        bool is_marked = heap->filed[file] && file != HEAP_FILE_SHARED;
+        expect(check, marked == is_marked, heap, "bitmap of filed spans lies");
+        filed += check_file(check, file);
     }
     expect(check, heap->filed_map >> (BINS - 1) <= 1, heap, "bitmap of filed spans lies");
     for (const struct span *span = heap->spans.first; span; span = span->next)
@@ -265,19 +266,19 @@ static void check_kept(struct check *check)
     size_t bytes = 0;
     size_t wanted = 0;
     const struct span *prev = NULL;
-    for (const struct span *span = spans->cached; span;
+    for (const struct span *span = spans->kept; span;
          prev = span, span = span->filed_next, count++) {
         if (!expect(check, is_listed(check, span), check->heap, "kept span is not the heap's") ||
-            !expect(check, span->cached, span, "span is kept and does not know it") ||
+            !expect(check, span->kind == SPAN_KEPT, span, "span is kept and does not know it") ||
             !expect(check, span->filed_prev == prev, span, "kept spans are not linked back"))
             return;
         bytes += span->size;
     }
     for (const struct span *span = spans->first; span; span = span->next)
-        wanted += span->cached;
+        wanted += span->kind == SPAN_KEPT;
     expect(check, count == wanted, check->heap, "kept span is not listed");
-    expect(check, count == spans->cached_count, check->heap, "count of kept spans is wrong");
-    expect(check, bytes == spans->cached_bytes, check->heap, "bytes of kept spans are wrong");
+    expect(check, count == spans->kept_count, check->heap, "count of kept spans is wrong");
+    expect(check, bytes == spans->kept_bytes, check->heap, "bytes of kept spans are wrong");
     expect(check, count <= BUILD_SPANS_KEPT || spans->refusals, check->heap,
            "more empty spans are kept than should be");
 }

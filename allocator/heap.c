@@ -73,7 +73,7 @@ static struct block *heap_grow(struct heap *heap, size_t gross)
         size = least;
     struct block *kept = heap_find_kept(heap, gross);
     if (kept) {
-        heap_trim_kept(heap, block_owner(kept), size);
+        heap_use_kept(heap, block_owner(kept), size);
         return kept;
     }
     int kept_errno = errno;
@@ -116,8 +116,6 @@ static void heap_count_carved(struct heap *heap, struct span *span, struct block
 {
     block_tell_next(span, last, true);
     span->blkcount += count;
-    if (span->cached)
-        span_unkeep(&heap->spans, span);
     heap_file(heap, span);
 }
 
@@ -141,7 +139,7 @@ static struct block *heap_map_dedicated(struct heap *heap, size_t gross)
     struct span *span = heap_adopt(heap, span_map(&heap->spans, span_size_for(gross)));
     if (!span)
         return NULL;
-    span->dedicated = true;
+    span->kind = SPAN_DEDICATED;
     struct block *block = span_first_block(span);
     size_t room = span->size - SPAN_HEADER - SPAN_TAIL;
     size_t rest = block_rest(room, gross);
@@ -155,35 +153,82 @@ static struct block *heap_map_dedicated(struct heap *heap, size_t gross)
     return block;
 }
 
-/* A kept span comes first: it becomes the block's own, and its pages are there already. */
-static struct block *heap_take_large(struct heap *heap, size_t gross, bool *fresh)
+/* All of a new shared span as one free block; or NULL. */
+static struct block *heap_map_shared(struct heap *heap)
 {
-    struct block *block = heap_find_kept_large(heap, gross);
+    struct span *span = heap_adopt(heap, span_map(&heap->spans, span_shared_size(&heap->spans)));
+    if (!span)
+        return NULL;
+    span->kind = SPAN_SHARED;
+    span_fill(span);
+    return span_first_block(span);
+}
+
+/* A large block beside others: it leaves what they hold together when it goes, for the next. */
+static struct block *heap_take_shared(struct heap *heap, size_t gross)
+{
+    struct block *block = file_walk(heap->filed[HEAP_FILE_SHARED], gross);
+    if (!block)
+        block = heap_find_or_merge(heap, gross);
     if (block)
-        block_owner(block)->dedicated = true;
+        return heap_carve(heap, block, gross);
+    block = heap_find_kept(heap, gross);
+    if (block)
+        span_unkeep(&heap->spans, block_owner(block), SPAN_SHARED);
     else
+        block = heap_map_shared(heap);
+    return block ? heap_carve(heap, block, gross) : NULL;
+}
+
+/* A kept span comes first: it becomes the block's own, and its pages are there already. */
+static struct block *heap_take_dedicated(struct heap *heap, size_t gross, bool *fresh)
+{
+    struct block *block = heap_dedicate_kept(heap, gross);
+    if (!block)
         block = heap_find_or_merge(heap, gross);
     *fresh = !block;
     return block ? heap_carve(heap, block, gross) : heap_map_dedicated(heap, gross);
 }
 
-struct block *heap_take(struct heap *heap, size_t gross, bool *fresh)
+static struct block *heap_take_large(struct heap *heap, size_t gross)
 {
-    if (gross > BIN_LARGE)
-        return heap_take_large(heap, gross, fresh);
-    *fresh = false;
+    bool fresh;
+    if (BUILD_SHARES_LARGE && span_size_for(gross) <= span_shared_size(&heap->spans) / 2) {
+        int kept_errno = errno;
+        struct block *block = heap_take_shared(heap, gross);
+        if (block)
+            return block;
+        errno = kept_errno;
+    }
+    return heap_take_dedicated(heap, gross, &fresh);
+}
+
+static struct block *heap_take_ordinary(struct heap *heap, size_t gross)
+{
     struct block *block = heap_find_or_merge(heap, gross);
     if (!block)
         block = heap_grow(heap, gross);
     return block ? heap_carve(heap, block, gross) : NULL;
 }
 
+struct block *heap_take(struct heap *heap, size_t gross)
+{
+    return gross > BIN_LARGE ? heap_take_large(heap, gross) : heap_take_ordinary(heap, gross);
+}
+
+struct block *heap_take_apart(struct heap *heap, size_t gross, bool *fresh)
+{
+    if (gross > BIN_LARGE)
+        return heap_take_dedicated(heap, gross, fresh);
+    *fresh = false;
+    return heap_take_ordinary(heap, gross);
+}
+
 void *heap_allocate(struct heap *heap, size_t request)
 {
-    bool fresh;
     if (!request_fits(request))
         return NULL;
-    struct block *block = heap_take(heap, block_gross(request), &fresh);
+    struct block *block = heap_take(heap, block_gross(request));
     return block ? block_payload(block) : NULL;
 }
 
@@ -192,7 +237,7 @@ void *heap_allocate_zeroed(struct heap *heap, size_t request)
     bool fresh;
     if (!request_fits(request))
         return NULL;
-    struct block *block = heap_take(heap, block_gross(request), &fresh);
+    struct block *block = heap_take_apart(heap, block_gross(request), &fresh);
     if (!block)
         return NULL;
     return fresh ? block_payload(block) : memset(block_payload(block), 0, request);

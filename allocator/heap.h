@@ -11,6 +11,8 @@
  * A block larger than BIN_LARGE goes first to a kept span that it uses most of, which may be
  * enlarged for it, then to any span with room, then to a new one. The kept or new span is dedicated
  * to it: no other block settles there, and it is resized with its block.
+ * Where BUILD_SHARES_LARGE, one that fits twice into a shared span is put into such a span first,
+ * unless it is to be zero or was made larger.
  *
  * All functions that allocate return NULL and set errno to ENOMEM where the request is too large or
  * the system has no memory; nothing has changed then. errno is kept where they succeed. Pointers
@@ -36,13 +38,20 @@ enum {
     HEAP_WALK_MAX = 8, /* spans looked at where some may have a block that fits; arbitrary */
 };
 
+enum {
+    /* Behind the files of the bins, that of the shared spans. It has no bit in the map: small
+       blocks are not to find it. */
+    HEAP_FILE_SHARED = BINS,
+    HEAP_FILES
+};
+
 /* Zero-initialised is an empty heap. */
 struct heap {
     struct spans spans;
-    /* Spans with a free block by their highest bin, those left out that are kept empty or
-       dedicated; bit i of the map: filed[i] is not NULL. */
+    /* Ordinary spans with a free block by their highest bin; bit i of the map: filed[i] is not
+       NULL. */
     uint64_t filed_map;
-    struct span *filed[BINS];
+    struct span *filed[HEAP_FILES];
     struct span *loose; /* spans with loose blocks */
 };
 

@@ -41,7 +41,7 @@ static void *heap_map_aligned(struct heap *heap, size_t align, size_t gross)
         errno = ENOMEM;
         return NULL;
     }
-    span->dedicated = true;
+    span->kind = SPAN_DEDICATED;
     span->blkcount = 1;
     size_t front = (size_t)((char *)block - (char *)span_first_block(span));
     block_make_free(span_first_block(span), span, front, true);
@@ -53,7 +53,6 @@ static void *heap_map_aligned(struct heap *heap, size_t align, size_t gross)
 
 void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request)
 {
-    bool fresh;
     if (align <= ALIGNMENT)
         return heap_allocate(heap, request);
     if (!request_fits(align) || !request_fits(request) || !request_fits(align + request))
@@ -62,7 +61,7 @@ void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request)
     if (align >= os_page_size() && gross + align + BLOCK_MIN > BIN_LARGE)
         return heap_map_aligned(heap, align, gross);
     /* Room for any misalignment and for a smallest block in front of it. */
-    struct block *whole = heap_take(heap, gross + align + BLOCK_MIN, &fresh);
+    struct block *whole = heap_take(heap, gross + align + BLOCK_MIN);
     if (!whole)
         return NULL;
     struct span *span = block_owner(whole);

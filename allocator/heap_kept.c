@@ -11,14 +11,13 @@ void heap_keep_span(struct heap *heap, struct span *span)
     while (spans_are_too_many(&heap->spans, span->size) && spans_evict(&heap->spans, span->size))
         continue;
     heap_file_under(heap, span, -1);
-    span->dedicated = false;
     span_keep(&heap->spans, span);
 }
 
 struct block *heap_find_kept(const struct heap *heap, size_t gross)
 {
     struct block *best = NULL;
-    for (struct span *span = heap->spans.cached; span; span = span->filed_next) {
+    for (struct span *span = heap->spans.kept; span; span = span->filed_next) {
         struct block *block = span_first_block(span);
         size_t size = block_size(block);
         /* Blocks are cut from the end, which must be in reach of the span's start. */
@@ -30,29 +29,28 @@ struct block *heap_find_kept(const struct heap *heap, size_t gross)
 }
 
 /* A few small blocks must not hold what a large one left. */
-void heap_trim_kept(struct heap *heap, struct span *span, size_t size)
+void heap_use_kept(struct heap *heap, struct span *span, size_t size)
 {
+    span_unkeep(&heap->spans, span, SPAN_ORDINARY);
     if (span->size / 2 <= size)
         return;
-    span_unkeep(&heap->spans, span);
     block_unbin(span, span_first_block(span), "malloc");
     span_trim(&heap->spans, span, size);
     span_fill(span);
-    span_keep(&heap->spans, span);
 }
 
 /* The largest kept span that is smaller than `size` bytes, but no less than half of them. */
 static struct span *heap_find_stretchable(const struct heap *heap, size_t size)
 {
     struct span *best = NULL;
-    for (struct span *span = heap->spans.cached; span; span = span->filed_next)
+    for (struct span *span = heap->spans.kept; span; span = span->filed_next)
         if (span->size < size && span->size >= size / 2 && (!best || span->size > best->size))
             best = span;
     return best;
 }
 
 /* Makes a kept span as large as `gross` bytes need: what it has need not be faulted in again. All
-   of it as one free block, no longer kept; or NULL. errno is kept. */
+   of it as one free block, now dedicated; or NULL. errno is kept. */
 static struct block *heap_stretch_kept(struct heap *heap, size_t gross)
 {
     size_t size = span_size_for(gross);
@@ -60,7 +58,7 @@ static struct block *heap_stretch_kept(struct heap *heap, size_t gross)
     if (!span)
         return NULL;
     int kept_errno = errno;
-    span_unkeep(&heap->spans, span);
+    span_unkeep(&heap->spans, span, SPAN_DEDICATED);
     struct span *stretched = span_remap(&heap->spans, span, size);
     if (!stretched) {
         errno = kept_errno;
@@ -73,10 +71,13 @@ static struct block *heap_stretch_kept(struct heap *heap, size_t gross)
 }
 
 /* A kept span waits for the next block of its size: a smaller one would have it mapped again. */
-struct block *heap_find_kept_large(struct heap *heap, size_t gross)
+struct block *heap_dedicate_kept(struct heap *heap, size_t gross)
 {
     struct block *block = heap_find_kept(heap, gross);
-    if (block && block_size(block) / 2 <= gross)
-        return block;
-    return block ? NULL : heap_stretch_kept(heap, gross);
+    if (!block)
+        return heap_stretch_kept(heap, gross);
+    if (block_size(block) / 2 > gross)
+        return NULL;
+    span_unkeep(&heap->spans, block_owner(block), SPAN_DEDICATED);
+    return block;
 }

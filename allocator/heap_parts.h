@@ -32,9 +32,9 @@ static inline bool request_fits(size_t request)
 /* The bin that a span is to be filed under; -1: none. */
 static inline int heap_filing_bin(const struct span *span)
 {
-    if (span->dedicated || span->cached)
-        return -1;
-    return bins_highest(&span->bins);
+    if (__builtin_expect(span->kind == SPAN_ORDINARY, 1))
+        return bins_highest(&span->bins);
+    return span->kind == SPAN_SHARED && span->bins.map ? HEAP_FILE_SHARED : -1;
 }
 
 /* Files the span under `bin`; -1: takes it out of the files. */
@@ -49,7 +49,7 @@ static inline void heap_file_under(struct heap *heap, struct span *span, int bin
             span->filed_prev->filed_next = span->filed_next;
         else
             heap->filed[span->filed_bin] = span->filed_next;
-        if (!heap->filed[span->filed_bin])
+        if (!heap->filed[span->filed_bin] && span->filed_bin < HEAP_FILE_SHARED)
             heap->filed_map &= ~(UINT64_C(1) << span->filed_bin);
     }
     span->filed_bin = bin;
@@ -60,7 +60,8 @@ static inline void heap_file_under(struct heap *heap, struct span *span, int bin
     if (span->filed_next)
         span->filed_next->filed_prev = span;
     heap->filed[bin] = span;
-    heap->filed_map |= UINT64_C(1) << bin;
+    if (bin < HEAP_FILE_SHARED)
+        heap->filed_map |= UINT64_C(1) << bin;
 }
 
 /* Files the span where it belongs; to be called after any change of its bins or its role. */
@@ -154,12 +155,13 @@ void heap_keep_span(struct heap *heap, struct span *span);
    kept. */
 struct block *heap_find_kept(const struct heap *heap, size_t gross);
 
-/* The same for a block that uses most of it, which the caller must take: where no kept span has the
-   bytes, one may have been enlarged to them, and is kept no longer. */
-struct block *heap_find_kept_large(struct heap *heap, size_t gross);
+/* The same for a block that uses most of it, which the caller must take: the span is dedicated to
+   it then. Where no kept span has the bytes, one may have been enlarged to them. */
+struct block *heap_dedicate_kept(struct heap *heap, size_t gross);
 
-/* Gives back what a kept span has beyond `size` bytes, if that is most of it. */
-void heap_trim_kept(struct heap *heap, struct span *span, size_t size);
+/* Makes a kept span an ordinary one, without what it has beyond `size` bytes if that is most of
+   it; a block of it must be taken. */
+void heap_use_kept(struct heap *heap, struct span *span, size_t size);
 
 /* heap_free.c */
 
@@ -187,9 +189,11 @@ void heap_merge_loose(struct heap *heap);
 
 /* heap.c */
 
-/* A used block of at least `gross` bytes; NULL without memory. *fresh if its payload is zero pages
-   that nobody touched. */
-struct block *heap_take(struct heap *heap, size_t gross, bool *fresh);
+/* A used block of at least `gross` bytes; NULL without memory. */
+struct block *heap_take(struct heap *heap, size_t gross);
+/* The same, but a large block gets no span that it shares with others: one that is to be zero, or
+   that grows. *fresh if its payload is zero pages that nobody touched. */
+struct block *heap_take_apart(struct heap *heap, size_t gross, bool *fresh);
 
 /* Takes `gross` bytes from the end of a free block, or all of it where too little would be left. */
 struct block *heap_carve(struct heap *heap, struct block *block, size_t gross);

@@ -68,13 +68,14 @@ static struct block *block_grow_before(struct span *span, struct block *block, s
 /* The same contents in a new block. */
 static void *heap_move(struct heap *heap, struct block *block, size_t request, const char *function)
 {
-    void *p = heap_allocate(heap, request);
-    if (!p)
+    bool fresh;
+    struct block *moved = heap_take_apart(heap, block_gross(request), &fresh);
+    if (!moved)
         return NULL;
     size_t kept = block_payload_size(block);
-    memcpy(p, block_payload(block), kept < request ? kept : request);
+    memcpy(block_payload(moved), block_payload(block), kept < request ? kept : request);
     heap_free(heap, block_payload(block), function);
-    return p;
+    return block_payload(moved);
 }
 
 /* Makes the block of a dedicated span smaller and gives the pages behind it back. */
@@ -112,7 +113,7 @@ static void *dedicated_shrink(struct heap *heap, struct block *block, size_t req
 static struct block *dedicated_move(struct heap *heap, struct block *block, struct block *kept,
                                     size_t gross)
 {
-    block_owner(kept)->dedicated = true;
+    span_unkeep(&heap->spans, block_owner(kept), SPAN_DEDICATED);
     struct block *moved = heap_carve(heap, kept, gross);
     memcpy(block_payload(moved), block_payload(block), block_payload_size(block));
     heap_release(heap, block, "realloc");
@@ -159,7 +160,7 @@ static void *heap_enlarge(struct heap *heap, struct block *block, size_t request
     struct block *grown = block_grow_behind(span, block, gross, function);
     if (!grown)
         grown = block_grow_before(span, block, gross, function);
-    if (!grown && span->dedicated)
+    if (!grown && span->kind == SPAN_DEDICATED)
         grown = dedicated_grow(heap, span, block, gross);
     if (!grown)
         return heap_move(heap, block, request, function);
@@ -176,7 +177,7 @@ void *heap_resize(struct heap *heap, void *p, size_t request, const char *functi
     size_t gross = block_gross(request);
     if (gross > block_size(block))
         return heap_enlarge(heap, block, request, function);
-    if (span->dedicated)
+    if (span->kind == SPAN_DEDICATED)
         return dedicated_shrink(heap, block, request, function);
     block_shrink(span, block, gross, function);
     heap_file(heap, span);

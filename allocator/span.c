@@ -148,6 +148,12 @@ static size_t keep_max(const struct spans *spans)
     return spans->keep_max > SPAN_KEEP_FIRST ? spans->keep_max : SPAN_KEEP_FIRST;
 }
 
+size_t span_shared_size(const struct spans *spans)
+{
+    size_t size = 2 * keep_max(spans);
+    return size < SPAN_SHARED_MAX ? size : SPAN_SHARED_MAX;
+}
+
 static void note_returned(struct spans *spans, size_t size, size_t missed)
 {
     spans->returned = size;
@@ -156,57 +162,57 @@ static void note_returned(struct spans *spans, size_t size, size_t missed)
 
 bool span_is_worth_keeping(struct spans *spans, const struct span *span)
 {
-    if (span->size > keep_max(spans)) {
+    if (span->size > keep_max(spans) && span->kind != SPAN_SHARED) {
         note_returned(spans, span->size, span->size);
         return false;
     }
     /* Of two empty spans the larger serves more requests. */
-    return BUILD_SPANS_KEPT > 1 || !spans->cached || spans->cached->size < span->size;
+    return BUILD_SPANS_KEPT > 1 || !spans->kept || spans->kept->size < span->size;
 }
 
 bool spans_are_too_many(const struct spans *spans, size_t size)
 {
-    return spans->cached && (spans->cached_count == BUILD_SPANS_KEPT ||
-                             spans->cached_bytes + size > keep_max(spans));
+    return spans->kept &&
+           (spans->kept_count == BUILD_SPANS_KEPT || spans->kept_bytes + size > keep_max(spans));
 }
 
 void span_keep(struct spans *spans, struct span *span)
 {
     assert(span->filed_bin < 0 && "its links are free");
-    span->cached = true;
+    span->kind = SPAN_KEPT;
     span->filed_prev = NULL;
-    span->filed_next = spans->cached;
-    if (spans->cached)
-        spans->cached->filed_prev = span;
-    spans->cached = span;
-    spans->cached_count++;
-    spans->cached_bytes += span->size;
+    span->filed_next = spans->kept;
+    if (spans->kept)
+        spans->kept->filed_prev = span;
+    spans->kept = span;
+    spans->kept_count++;
+    spans->kept_bytes += span->size;
 }
 
-void span_unkeep(struct spans *spans, struct span *span)
+void span_unkeep(struct spans *spans, struct span *span, enum span_kind kind)
 {
-    span->cached = false;
+    span->kind = kind;
     if (span->filed_next)
         span->filed_next->filed_prev = span->filed_prev;
     if (span->filed_prev)
         span->filed_prev->filed_next = span->filed_next;
     else
-        spans->cached = span->filed_next;
-    spans->cached_count--;
-    spans->cached_bytes -= span->size;
+        spans->kept = span->filed_next;
+    spans->kept_count--;
+    spans->kept_bytes -= span->size;
 }
 
 bool span_unmap(struct spans *spans, struct span *span)
 {
     size_t size = span->size;
-    bool cached = span->cached;
-    if (cached)
-        span_unkeep(spans, span);
+    bool kept = span->kind == SPAN_KEPT;
+    if (kept)
+        span_unkeep(spans, span, SPAN_ORDINARY);
     span_unlink(spans, span);
     if (os_unmap(span, size))
         return true;
     span_link(spans, span);
-    if (cached)
+    if (kept)
         span_keep(spans, span);
     spans->refusals++;
     return false;
@@ -214,7 +220,7 @@ bool span_unmap(struct spans *spans, struct span *span)
 
 static struct span *spans_oldest_kept(const struct spans *spans)
 {
-    struct span *span = spans->cached;
+    struct span *span = spans->kept;
     while (span && span->filed_next)
         span = span->filed_next;
     return span;
@@ -225,7 +231,7 @@ static struct span *spans_oldest_kept(const struct spans *spans)
 static size_t missed_by(const struct spans *spans, size_t oldest, size_t size)
 {
     size_t few = SPAN_KEEP_FEW * (oldest > size ? oldest : size);
-    size_t all = spans->cached_bytes + size;
+    size_t all = spans->kept_bytes + size;
     return all < few ? all : few;
 }
 

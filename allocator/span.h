@@ -27,6 +27,9 @@ enum {
     SPAN_KEEP_LAST = 32 * 1024 * 1024,
     /* And how many of the spans that were returned too early it may come to. */
     SPAN_KEEP_FEW = 8,
+    /* The largest span that large blocks share. Pages of blocks that were freed in it stay, as long
+       as one block holds them. */
+    SPAN_SHARED_MAX = 4 * 1024 * 1024,
     /*
      * Huge pages that take longer than this are no gain over 512 small ones each (1.3 us): the
      * system has to find them first, or the host of a virtual machine has. If they do so in the
@@ -39,6 +42,15 @@ enum {
     SPAN_HUGE_PAUSE_GROWTH = 4,
 };
 
+/* Small blocks settle in ordinary spans only: in the others they would hold all the pages that a
+   large one leaves. */
+enum span_kind {
+    SPAN_ORDINARY,  /* any block; filed under its highest bin */
+    SPAN_SHARED,    /* large blocks; filed apart */
+    SPAN_DEDICATED, /* one large block; not filed */
+    SPAN_KEPT,      /* no block */
+};
+
 struct span {
     size_t size;       /* bytes of the mapping, this header included; whole pages */
     struct span *prev; /* neighbours in the list of all spans; no order is promised */
@@ -47,17 +59,14 @@ struct span {
     struct bins bins; /* the free list; nothing in it while every byte is in use */
 
     /*
-     * The heap's, whose span it is: spans with a free block are filed under their highest bin. A
-     * dedicated span was mapped for one large block and is not filed, so that small blocks do not
-     * settle in the rest of its pages and hold all of it when the large block goes. Spans that are
-     * kept empty are not filed either, and use the links for the list of those.
+     * The heap's, whose span it is. Spans that have a free block and serve others are filed; those
+     * that are kept are not, and use the links for the list of those.
      */
     struct heap *heap;
     struct span *filed_prev;
     struct span *filed_next;
     int filed_bin; /* -1: not filed */
-    bool dedicated;
-    bool cached;
+    enum span_kind kind;
 
     /* The heap's, too: blocks that are free but not merged yet, linked by next, and the list of
        spans that have such blocks. */
@@ -81,9 +90,9 @@ _Static_assert(offsetof(struct span, size) == 0, "block.h reads it there");
 /* All spans of a heap. Zero-initialised is empty. */
 struct spans {
     struct span *first;
-    struct span *cached; /* the empty spans that are kept, last emptied first; or NULL */
-    size_t cached_count; /* at most BUILD_SPANS_KEPT, unless the system refused to take some */
-    size_t cached_bytes;
+    struct span *kept; /* the empty spans that are kept, last emptied first; or NULL */
+    size_t kept_count; /* at most BUILD_SPANS_KEPT, unless the system refused to take some */
+    size_t kept_bytes;
     size_t count;
     size_t mapped;         /* bytes of all spans */
     size_t keep_max;       /* bytes of empty spans that are kept, if above SPAN_KEEP_FIRST */
@@ -123,6 +132,10 @@ struct span *span_map(struct spans *spans, size_t size);
    gave came quickly. */
 struct span *span_map_huge(struct spans *spans);
 
+/* Bytes of the next span that large blocks are to share: twice what is kept of empty spans, so that
+   it has room for two of the largest blocks that come and go, and is kept when they have gone. */
+size_t span_shared_size(const struct spans *spans);
+
 /* Makes all of a span without blocks one free block, in its bin. */
 void span_fill(struct span *span);
 
@@ -146,9 +159,10 @@ bool span_is_worth_keeping(struct spans *spans, const struct span *span);
 /* Whether another span must go before one of `size` bytes is kept. */
 bool spans_are_too_many(const struct spans *spans, size_t size);
 
-/* Puts an empty span into the list of those that are kept, and takes it out. */
+/* Puts an empty span into the list of those that are kept. */
 void span_keep(struct spans *spans, struct span *span);
-void span_unkeep(struct spans *spans, struct span *span);
+/* Takes it out, as a span of another kind. */
+void span_unkeep(struct spans *spans, struct span *span, enum span_kind kind);
 
 /* Returns the kept span that was emptied first to the system, in favour of one of `size` bytes;
    false if the system refused, and the span is kept still. */

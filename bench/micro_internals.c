@@ -79,7 +79,7 @@ MICRO(internal_bins_find)
 static void heap_close(struct heap *heap, void *kept)
 {
     heap_free(heap, kept, __func__);
-    while (heap->spans.cached && spans_evict(&heap->spans, 0))
+    while (heap->spans.kept && spans_evict(&heap->spans, 0))
         continue;
 }
 

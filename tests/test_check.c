@@ -15,13 +15,13 @@ enum { ROW = 9, SMALL = 100, HALF_SPAN = 40 * 1024, LARGE = 1 << 20 };
 
 /*
  * What the heap is made of: nine small blocks one behind the other, of which 2, 4 and 6 are free; a
- * second span with one block, and free room; a dedicated span; and an empty span that is cached.
+ * second span with one block, and free room; a dedicated span; and an empty span that is kept.
  */
 static struct block *row[ROW];
 static struct span *span;
 static struct span *other;
 static struct span *dedicated;
-static struct span *cached;
+static struct span *kept;
 
 static struct block *allocate(size_t request)
 {
@@ -52,8 +52,8 @@ static int make_heap(void **state)
     span = block_owner(row[0]);
     assert_ptr_not_equal(span, other);
     assert_int_not_equal(span->filed_bin, other->filed_bin);
-    cached = heap.spans.cached;
-    assert_non_null(cached);
+    kept = heap.spans.kept;
+    assert_non_null(kept);
     assert_int_equal(heap_check(&heap, NULL), 0);
     return 0;
 }
@@ -329,55 +329,55 @@ static void blocks_wrongly_counted(void **state)
 static void an_empty_span_that_is_not_kept(void **state)
 {
     (void)state;
-    span_unkeep(&heap.spans, cached);
-    expect_fault("empty spans and the cached ones differ");
+    span_unkeep(&heap.spans, kept, SPAN_ORDINARY);
+    expect_fault("empty spans and the kept ones differ");
 }
 
 static void a_kept_span_with_blocks(void **state)
 {
     (void)state;
-    cached->blkcount++;
-    expect_fault("empty spans and the cached ones differ");
-    cached->blkcount--;
-    other->cached = true;
-    expect_fault("empty spans and the cached ones differ");
+    kept->blkcount++;
+    expect_fault("empty spans and the kept ones differ");
+    kept->blkcount--;
+    other->kind = SPAN_KEPT;
+    expect_fault("empty spans and the kept ones differ");
 }
 
 static void kept_spans_that_are_not_listed(void **state)
 {
     (void)state;
-    heap.spans.cached = NULL;
-    heap.spans.cached_count = 0;
-    heap.spans.cached_bytes = 0;
+    heap.spans.kept = NULL;
+    heap.spans.kept_count = 0;
+    heap.spans.kept_bytes = 0;
     expect_fault("kept span is not listed");
 }
 
 static void kept_spans_wrongly_counted(void **state)
 {
     (void)state;
-    heap.spans.cached_count++;
+    heap.spans.kept_count++;
     expect_fault("count of kept spans is wrong");
-    heap.spans.cached_count--;
-    heap.spans.cached_bytes++;
+    heap.spans.kept_count--;
+    heap.spans.kept_bytes++;
     expect_fault("bytes of kept spans are wrong");
 }
 
 static void a_listed_span_that_is_not_kept(void **state)
 {
     (void)state;
-    heap.spans.cached = other;
+    heap.spans.kept = other;
     expect_fault("span is kept and does not know it");
 }
 
 static void kept_spans_linked_wrongly(void **state)
 {
     (void)state;
-    cached->filed_prev = other;
+    kept->filed_prev = other;
     expect_fault("kept spans are not linked back");
-    cached->filed_prev = NULL;
-    cached->filed_next = cached;
+    kept->filed_prev = NULL;
+    kept->filed_next = kept;
     expect_fault("kept spans are not linked back");
-    cached->filed_next = (struct span *)((char *)other + SPAN_MIN / 2);
+    kept->filed_next = (struct span *)((char *)other + SPAN_MIN / 2);
     expect_fault("kept span is not the heap's");
 }
 
@@ -509,7 +509,7 @@ static void loose_blocks_of_a_span_that_is_not_listed(void **state)
 static void a_dedicated_span_with_more_than_its_block(void **state)
 {
     (void)state;
-    span->dedicated = true;
+    span->kind = SPAN_DEDICATED;
     expect_fault("dedicated span has not one used block");
 }
 

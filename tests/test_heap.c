@@ -34,6 +34,12 @@ static size_t resident_pages(void *p, size_t bytes)
     return count;
 }
 
+/* A block that gets a span of its own in both builds if it is large. */
+static void *allocate_apart(size_t request)
+{
+    return heap_allocate_zeroed(&heap, request);
+}
+
 static void large_spans_are_returned_untouched(void **state)
 {
     (void)state;
@@ -54,7 +60,7 @@ static void larger_empty_span_is_kept(void **state)
     struct span *large_span = span_of(large);
     heap_free(&heap, small, "free");
     heap_free(&heap, large, "free");
-    assert_ptr_equal(heap.spans.cached, large_span);
+    assert_ptr_equal(heap.spans.kept, large_span);
     assert_int_equal(heap.spans.count, BUILD_SPANS_KEPT > 1 ? 2 : 1);
     assert_ptr_equal(span_of(heap_allocate(&heap, 500 << 10)), large_span);
     assert_int_equal(fake_os.maps, 2);
@@ -83,17 +89,17 @@ static void limit_learns_from_what_is_asked_for_again(void **state)
     assert_int_equal(fake_os.maps, maps + 3);
 }
 
-static void small_blocks_take_the_cached_span_last_and_in_part(void **state)
+static void small_blocks_take_the_kept_span_last_and_in_part(void **state)
 {
     (void)state;
     char *small = heap_allocate(&heap, 1000);
-    heap_free(&heap, heap_allocate(&heap, 900 << 10), "free");
-    struct span *cached = heap.spans.cached;
-    assert_non_null(cached);
+    heap_free(&heap, allocate_apart(900 << 10), "free");
+    struct span *kept = heap.spans.kept;
+    assert_non_null(kept);
     assert_ptr_equal(span_of(heap_allocate(&heap, 1000)), span_of(small));
-    while (heap.spans.cached)
+    while (heap.spans.kept)
         assert_non_null(heap_allocate(&heap, 1000));
-    assert_true(cached->size <= 128 << 10); /* the rest went back */
+    assert_true(kept->size <= 128 << 10); /* the rest went back */
     assert_int_equal(fake_os.maps, 2);
 }
 
@@ -228,15 +234,15 @@ static void no_more_empty_spans_are_kept_than_should_be(void **state)
     enum { KEPT_REQUEST = 140 << 10, BLOCKS = 12 }; /* each has a span, more than is kept */
     void *p[BLOCKS];
     for (int i = 0; i < BLOCKS; i++)
-        p[i] = heap_allocate(&heap, KEPT_REQUEST);
+        p[i] = allocate_apart(KEPT_REQUEST);
     for (int i = 0; i < BLOCKS; i++)
         heap_free(&heap, p[i], "free");
-    size_t fit = SPAN_KEEP_FIRST / heap.spans.cached->size;
-    assert_int_equal(heap.spans.cached_count, BUILD_SPANS_KEPT > 1 ? fit : 1);
-    assert_int_equal(heap.spans.count, heap.spans.cached_count);
+    size_t fit = SPAN_KEEP_FIRST / heap.spans.kept->size;
+    assert_int_equal(heap.spans.kept_count, BUILD_SPANS_KEPT > 1 ? fit : 1);
+    assert_int_equal(heap.spans.count, heap.spans.kept_count);
     assert_int_equal(fake_os.maps, BLOCKS);
-    while (heap.spans.cached)
-        assert_non_null(heap_allocate(&heap, KEPT_REQUEST));
+    while (heap.spans.kept)
+        assert_non_null(allocate_apart(KEPT_REQUEST));
     assert_int_equal(fake_os.maps, BLOCKS);
 }
 
@@ -245,7 +251,7 @@ static void a_kept_span_serves_what_just_fits(void **state)
     (void)state;
     const size_t request = SPAN_MIN - SPAN_HEADER - SPAN_TAIL - BLOCK_HEADER;
     heap_free(&heap, heap_allocate(&heap, request), "free");
-    assert_int_equal(heap.spans.cached->size, SPAN_MIN);
+    assert_int_equal(heap.spans.kept->size, SPAN_MIN);
     assert_non_null(heap_allocate(&heap, request));
     assert_int_equal(fake_os.maps, 1);
 }
@@ -255,12 +261,12 @@ static void kept_spans_of_twice_the_size(void **state)
 {
     (void)state;
     const size_t header = SPAN_HEADER + SPAN_TAIL + BLOCK_HEADER;
-    heap_free(&heap, heap_allocate(&heap, 2 * SPAN_MIN - header), "free");
-    struct span *kept = heap.spans.cached;
+    heap_free(&heap, allocate_apart(2 * SPAN_MIN - header), "free");
+    struct span *kept = heap.spans.kept;
     heap_free(&heap, heap_allocate(&heap, 100), "free");
-    assert_ptr_equal(heap.spans.cached, kept);
+    assert_ptr_equal(heap.spans.kept, kept);
     assert_int_equal(kept->size, 2 * SPAN_MIN);
-    assert_non_null(heap_allocate(&heap, 4 * SPAN_MIN - header));
+    assert_non_null(allocate_apart(4 * SPAN_MIN - header));
     assert_int_equal(fake_os.remaps, 1);
     assert_int_equal(fake_os.maps, 1);
 }
@@ -268,17 +274,17 @@ static void kept_spans_of_twice_the_size(void **state)
 static void a_kept_span_is_stretched_for_a_larger_block(void **state)
 {
     (void)state;
-    char *p = heap_allocate(&heap, 600 << 10);
+    char *p = allocate_apart(600 << 10);
     memset(p, 's', 600 << 10);
     heap_free(&heap, p, "free");
     fake_os.maps_fail = true;
     assert_null(heap_allocate(&heap, 900 << 10)); /* neither that nor another one */
     assert_int_equal(sound_heap(NULL), 0);
-    assert_int_equal(heap.spans.cached_count, 1);
+    assert_int_equal(heap.spans.kept_count, 1);
     fake_os.maps_fail = false;
     p = heap_allocate_zeroed(&heap, 900 << 10);
     assert_true(is_byte(p, 900 << 10, 0));
-    assert_true(span_of(p)->dedicated);
+    assert_int_equal(span_of(p)->kind, SPAN_DEDICATED);
     assert_int_equal(fake_os.maps, 1);
     assert_int_equal(fake_os.remaps, 1);
     assert_int_equal(sound_heap(NULL), 0);
@@ -310,21 +316,21 @@ static void the_largest_kept_span_is_stretched(void **state)
 static void much_too_large_kept_spans_are_left_alone(void **state)
 {
     (void)state;
-    void *small = heap_allocate(&heap, 200 << 10);
-    void *large = heap_allocate(&heap, 700 << 10);
+    void *small = allocate_apart(200 << 10);
+    void *large = allocate_apart(700 << 10);
     struct span *kept = span_of(large);
     heap_free(&heap, large, "free");
     assert_non_null(heap_resize(&heap, small, 300 << 10, "realloc"));
-    assert_true(kept->cached);
+    assert_int_equal(kept->kind, SPAN_KEPT);
     assert_int_equal(fake_os.remaps, 1);
-    small = heap_allocate(&heap, 150 << 10);
+    small = allocate_apart(150 << 10);
     assert_int_equal(fake_os.maps, 3);
     if (BUILD_SPANS_KEPT == 1)
         return;
     heap_free(&heap, small, "free");
     assert_non_null(heap_allocate(&heap, 250 << 10)); /* nor is a smaller one stretched then */
     assert_int_equal(fake_os.remaps, 1);
-    assert_true(kept->cached);
+    assert_int_equal(kept->kind, SPAN_KEPT);
 }
 
 static void the_smallest_kept_span_that_suffices_serves(void **state)
@@ -348,7 +354,7 @@ static void a_kept_span_that_cannot_be_trimmed_serves_whole(void **state)
 {
     (void)state;
     heap_free(&heap, heap_allocate(&heap, 900 << 10), "free");
-    struct span *kept = heap.spans.cached;
+    struct span *kept = heap.spans.kept;
     size_t size = kept->size;
     fake_os.unmaps_fail = true;
     assert_ptr_equal(span_of(heap_allocate(&heap, 1000)), kept);
@@ -368,6 +374,84 @@ static void small_blocks_do_not_pin_large_spans(void **state)
         assert_ptr_not_equal(span_of(heap_allocate(&heap, 50)), span);
     heap_free(&heap, large, "free");
     assert_int_equal(fake_os.unmaps, 1);
+}
+
+static void large_blocks_share_a_span(void **state)
+{
+    (void)state;
+    if (!BUILD_SHARES_LARGE)
+        skip();
+    for (int i = 0; i < 3; i++) {
+        void *one = heap_allocate(&heap, 260 << 10);
+        void *other = heap_allocate(&heap, 1000 << 10);
+        struct span *span = span_of(one);
+        assert_ptr_equal(span_of(other), span);
+        assert_int_equal(span->kind, SPAN_SHARED);
+        assert_ptr_not_equal(span_of(heap_allocate(&heap, 50)), span);
+        heap_free(&heap, other, "free");
+        assert_ptr_not_equal(span_of(heap_allocate(&heap, 100 << 10)), span);
+        assert_int_equal(sound_heap(NULL), 0);
+        heap_free(&heap, one, "free");
+        assert_ptr_equal(heap.spans.kept, span); /* although it is larger than others may be */
+        assert_true(span->size > SPAN_KEEP_FIRST);
+    }
+    assert_int_equal(fake_os.unmaps, 0);
+}
+
+static void a_kept_shared_span_is_any_blocks(void **state)
+{
+    (void)state;
+    if (!BUILD_SHARES_LARGE)
+        skip();
+    heap_free(&heap, heap_allocate(&heap, 300 << 10), "free");
+    struct span *span = heap.spans.kept;
+    assert_ptr_equal(span_of(heap_allocate(&heap, 50)), span);
+    assert_int_equal(span->kind, SPAN_ORDINARY);
+    assert_true(span->size < 300 << 10); /* its rest went back */
+    assert_int_equal(sound_heap(NULL), 0);
+}
+
+/* As large as half of them, which grows with what the program was seen to free and ask for. */
+static void blocks_above_half_of_a_shared_span_are_alone(void **state)
+{
+    (void)state;
+    if (!BUILD_SHARES_LARGE)
+        skip();
+    enum { LARGER = SPAN_KEEP_FIRST + (300 << 10) };
+    for (int i = 0; i < 2; i++) {
+        void *p = heap_allocate(&heap, LARGER);
+        assert_int_equal(span_of(p)->kind, SPAN_DEDICATED);
+        heap_free(&heap, p, "free");
+    }
+    assert_non_null(heap_allocate(&heap, LARGER)); /* in the kept span */
+    assert_int_not_equal(span_of(heap_allocate(&heap, LARGER))->kind, SPAN_DEDICATED);
+    assert_int_equal(span_of(heap_allocate(&heap, SPAN_SHARED_MAX / 2))->kind, SPAN_DEDICATED);
+}
+
+static void blocks_that_may_grow_are_alone(void **state)
+{
+    (void)state;
+    char *p = heap_allocate(&heap, 1000);
+    p = heap_resize(&heap, p, 300 << 10, "realloc");
+    assert_int_equal(span_of(p)->kind, SPAN_DEDICATED);
+    p = heap_resize(&heap, p, 900 << 10, "realloc");
+    assert_int_equal(span_of(p)->kind, SPAN_DEDICATED);
+    assert_int_equal(fake_os.remaps, 1);
+}
+
+/* There is no memory for a shared span, but there is for the block. */
+static void large_blocks_do_without_sharing(void **state)
+{
+    (void)state;
+    if (!BUILD_SHARES_LARGE)
+        skip();
+    fake_os.map_fails_in = 0;
+    errno = EDOM;
+    void *p = heap_allocate(&heap, 300 << 10);
+    assert_non_null(p);
+    assert_int_equal(fake_os.failures, 1);
+    assert_int_equal(span_of(p)->kind, SPAN_DEDICATED);
+    assert_int_equal(errno, EDOM);
 }
 
 static void refuses_what_overflows(void **state)
@@ -486,13 +570,13 @@ static void blocks_above_bin_large_are_large(void **state)
 {
     (void)state;
     enum { MOST = BIN_LARGE - BLOCK_HEADER }; /* for a block among others */
-    assert_false(span_of(heap_allocate(&heap, MOST))->dedicated);
-    char *large = heap_allocate(&heap, 10 * MOST);
-    assert_true(span_of(large)->dedicated);
+    assert_int_not_equal(span_of(allocate_apart(MOST))->kind, SPAN_DEDICATED);
+    char *large = allocate_apart(10 * MOST);
+    assert_int_equal(span_of(large)->kind, SPAN_DEDICATED);
     large = heap_resize(&heap, large, MOST + 1, "realloc");
-    assert_true(span_of(large)->dedicated);
-    assert_false(span_of(heap_resize(&heap, large, MOST, "realloc"))->dedicated);
-    assert_true(span_of(heap_allocate(&heap, MOST + 1))->dedicated);
+    assert_int_equal(span_of(large)->kind, SPAN_DEDICATED);
+    assert_int_not_equal(span_of(heap_resize(&heap, large, MOST, "realloc"))->kind, SPAN_DEDICATED);
+    assert_int_equal(span_of(allocate_apart(MOST + 1))->kind, SPAN_DEDICATED);
 }
 
 static void large_block_grows_without_a_copy(void **state)
@@ -596,7 +680,7 @@ static void an_aligned_block_out_of_reach_is_refused(void **state)
     void *p = heap_allocate_aligned(&heap, align, 100);
     assert_int_equal(p == NULL, BUILD_PACKS_HEADERS);
     assert_int_equal(errno, p ? 0 : ENOMEM);
-    assert_int_equal(heap.spans.cached_count, p ? 0 : 1); /* of use all the same */
+    assert_int_equal(heap.spans.kept_count, p ? 0 : 1); /* of use all the same */
 }
 
 /* The system does not take it back, so it serves what comes next. */
@@ -698,7 +782,7 @@ static void spans_whose_blocks_are_all_loose_are_empty(void **state)
     assert_int_equal(heap_free_run(&heap, p + RUN / 2, RUN / 2, "free"), 0);
     assert_int_equal(span->blkcount, 0);
     assert_null(heap.loose);
-    assert_true(span->cached);
+    assert_int_equal(span->kind, SPAN_KEPT);
 }
 
 static void the_last_free_meets_loose_blocks(void **state)
@@ -711,7 +795,7 @@ static void the_last_free_meets_loose_blocks(void **state)
     heap_free_run(&heap, p, RUN - 1, "free");
     heap_free(&heap, p[RUN - 1], "free");
     assert_int_equal(span->blkcount, 0);
-    assert_true(span->cached);
+    assert_int_equal(span->kind, SPAN_KEPT);
 }
 
 enum { SPANS = 3 };
@@ -763,7 +847,7 @@ static void spans_with_loose_blocks_leave_the_list_from_any_place(void **state)
     assert_true(spans[1]->loose != NULL);
     void *rest = block_payload(span_first_block(spans[1]));
     heap_free(&heap, rest, "free");
-    assert_true(spans[1]->cached);
+    assert_int_equal(spans[1]->kind, SPAN_KEPT);
     assert_int_equal(sound_heap(NULL), 0);
     for (int i = 1; i < RUN; i += 2)
         heap_free(&heap, p[0][i], "free");
@@ -832,7 +916,7 @@ static void a_large_span_goes_back_when_all_is_loose(void **state)
         fake_os.unmaps_fail = refuses;
         mark_freed(&p, 1);
         assert_int_equal(heap_free_run(&heap, &p, 1, "free"), 0);
-        assert_int_equal(heap.spans.cached_count, refuses); /* where nobody takes it */
+        assert_int_equal(heap.spans.kept_count, refuses); /* where nobody takes it */
         assert_int_equal(sound_heap(NULL), 0);
     }
     assert_int_equal(fake_os.mapped, 0);
@@ -857,7 +941,7 @@ static void blocks_of_others_are_left_in_a_run(void **state)
     assert_memory_equal(mixed, theirs, sizeof theirs);
     assert_int_equal(heap_free_run(&other_heap, mixed, RUN, "free"), 0);
     assert_int_equal(heap_check(&other_heap, NULL), 0);
-    assert_int_equal(other_heap.spans.cached_count, 1);
+    assert_int_equal(other_heap.spans.kept_count, 1);
 }
 
 static void heaps_do_not_know_each_other(void **state)
@@ -883,7 +967,7 @@ int main(void)
         HEAP_TEST(larger_empty_span_is_kept),
         HEAP_TEST(empty_span_above_the_limit_is_returned),
         HEAP_TEST(limit_learns_from_what_is_asked_for_again),
-        HEAP_TEST(small_blocks_take_the_cached_span_last_and_in_part),
+        HEAP_TEST(small_blocks_take_the_kept_span_last_and_in_part),
         HEAP_TEST(edge_of_a_span_does_not_map_each_time),
         HEAP_TEST(a_refused_unmap_keeps_the_heap_sound),
         HEAP_TEST(heap_grows_in_larger_spans),
@@ -900,6 +984,11 @@ int main(void)
         HEAP_TEST(the_smallest_kept_span_that_suffices_serves),
         HEAP_TEST(a_kept_span_that_cannot_be_trimmed_serves_whole),
         HEAP_TEST(small_blocks_do_not_pin_large_spans),
+        HEAP_TEST(large_blocks_share_a_span),
+        HEAP_TEST(a_kept_shared_span_is_any_blocks),
+        HEAP_TEST(blocks_above_half_of_a_shared_span_are_alone),
+        HEAP_TEST(blocks_that_may_grow_are_alone),
+        HEAP_TEST(large_blocks_do_without_sharing),
         HEAP_TEST(refuses_what_overflows),
         HEAP_TEST(resize_grows_into_the_block_behind),
         HEAP_TEST(resize_grows_into_the_block_before),

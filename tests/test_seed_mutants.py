@@ -112,7 +112,7 @@ MUTANTS = [
     (
         "one_empty_span_is_kept",
         "span.c",
-        "return BUILD_SPANS_KEPT > 1 || !spans->cached || spans->cached->size < span->size;",
+        "return BUILD_SPANS_KEPT > 1 || !spans->kept || spans->kept->size < span->size;",
         "return false;",
     ),
     (

@@ -26,14 +26,14 @@ static void sound_kept(void)
     size_t count = 0;
     size_t bytes = 0;
     const struct span *prev = NULL;
-    for (struct span *span = spans.cached; span; prev = span, span = span->filed_next) {
-        assert_true(span->cached);
+    for (struct span *span = spans.kept; span; prev = span, span = span->filed_next) {
+        assert_int_equal(span->kind, SPAN_KEPT);
         assert_ptr_equal(span->filed_prev, prev);
         count++;
         bytes += span->size;
     }
-    assert_int_equal(count, spans.cached_count);
-    assert_int_equal(bytes, spans.cached_bytes);
+    assert_int_equal(count, spans.kept_count);
+    assert_int_equal(bytes, spans.kept_bytes);
 }
 
 /* Counts agree with the list, which is linked both ways, and with the system. */
@@ -96,7 +96,7 @@ static void a_new_span_is_empty_and_listed(void **state)
     assert_ptr_equal(spans.first, span);
     assert_int_equal(fake_os.maps, 1);
     assert_int_equal(fake_os.last_bytes, SPAN_MIN);
-    assert_null(spans.cached);
+    assert_null(spans.kept);
 }
 
 static void blocks_tile_the_rest_of_a_span(void **state)
@@ -188,23 +188,24 @@ static void a_refused_unmap_changes_nothing(void **state)
     fake_os.unmaps_fail = true;
     assert_false(span_unmap(&spans, first));
     assert_false(span_unmap(&spans, second));
-    assert_ptr_equal(spans.cached, first);
-    assert_true(first->cached && !second->cached);
+    assert_ptr_equal(spans.kept, first);
+    assert_int_equal(first->kind, SPAN_KEPT);
+    assert_int_not_equal(second->kind, SPAN_KEPT);
     assert_true(is_listed(first) && is_listed(second));
     assert_int_equal(spans.refusals, 2);
     fake_os.unmaps_fail = false;
     assert_true(span_unmap(&spans, first));
-    assert_null(spans.cached);
+    assert_null(spans.kept);
 }
 
-static void unmapping_another_keeps_the_cached_one(void **state)
+static void unmapping_another_keeps_the_kept_one(void **state)
 {
     (void)state;
     struct span *first = map(SPAN_MIN);
     struct span *second = map(SPAN_MIN);
     span_keep(&spans, first);
     assert_true(span_unmap(&spans, second));
-    assert_ptr_equal(spans.cached, first);
+    assert_ptr_equal(spans.kept, first);
 }
 
 static void growing_keeps_contents_and_neighbours(void **state)
@@ -276,7 +277,7 @@ static void where_one_is_kept_the_larger_is(void **state)
     struct span *large = map(2 * SPAN_MIN);
     span_keep(&spans, small);
     assert_true(span_is_worth_keeping(&spans, large));
-    span_unkeep(&spans, small);
+    span_unkeep(&spans, small, SPAN_ORDINARY);
     span_keep(&spans, large);
     assert_int_equal(span_is_worth_keeping(&spans, small), BUILD_SPANS_KEPT > 1);
 }
@@ -287,15 +288,15 @@ static void kept_spans_leave_from_any_place(void **state)
     struct span *row[] = {map(SPAN_MIN), map(2 * SPAN_MIN), map(3 * SPAN_MIN), map(SPAN_MIN)};
     for (int i = 0; i < 4; i++)
         span_keep(&spans, row[i]);
-    assert_ptr_equal(spans.cached, row[3]);
+    assert_ptr_equal(spans.kept, row[3]);
     const int order[] = {1, 3, 0, 2};
     for (int i = 0; i < 4; i++) {
-        span_unkeep(&spans, row[order[i]]);
-        assert_false(row[order[i]]->cached);
+        span_unkeep(&spans, row[order[i]], SPAN_ORDINARY);
+        assert_int_not_equal(row[order[i]]->kind, SPAN_KEPT);
         assert_true(is_listed(row[order[i]]));
         sound(NULL);
     }
-    assert_null(spans.cached);
+    assert_null(spans.kept);
 }
 
 static void kept_spans_are_bounded_in_number_and_bytes(void **state)
@@ -307,8 +308,8 @@ static void kept_spans_are_bounded_in_number_and_bytes(void **state)
     assert_false(spans_are_too_many(&spans, SPAN_MIN));
     span_keep(&spans, map(SPAN_MIN));
     assert_true(spans_are_too_many(&spans, SPAN_MIN));
-    while (spans.cached)
-        span_unmap(&spans, spans.cached);
+    while (spans.kept)
+        span_unmap(&spans, spans.kept);
     span_keep(&spans, map(SPAN_KEEP_FIRST - SPAN_MIN));
     assert_true(spans_are_too_many(&spans, 2 * SPAN_MIN));
 }
@@ -321,8 +322,8 @@ static void the_span_that_was_emptied_first_goes_first(void **state)
         span_keep(&spans, row[i]);
     fake_os.unmap_fails_in = 0;
     assert_false(spans_evict(&spans, SPAN_MIN));
-    assert_int_equal(spans.cached_count, 3);
-    while (spans.cached_count)
+    assert_int_equal(spans.kept_count, 3);
+    while (spans.kept_count)
         assert_true(spans_evict(&spans, SPAN_MIN));
     assert_int_equal(spans.count, 0);
 }
@@ -549,7 +550,7 @@ int main(void)
         SPAN_TEST(addresses_of_any_height_do),
         SPAN_TEST(a_refused_map_changes_nothing),
         SPAN_TEST(a_refused_unmap_changes_nothing),
-        SPAN_TEST(unmapping_another_keeps_the_cached_one),
+        SPAN_TEST(unmapping_another_keeps_the_kept_one),
         SPAN_TEST(growing_keeps_contents_and_neighbours),
         SPAN_TEST(a_refused_remap_changes_nothing),
         SPAN_TEST(trimming_returns_whole_pages_only),
