@@ -35,8 +35,9 @@ MUTANTS = [
     (
         "requests_are_blocks_of_spans",
         "heap.c",
-        "    *fresh = false;\n    struct block *block = heap_find_or_merge(heap, gross);",
-        "    return heap_map_dedicated(heap, gross);\n    struct block *block = NULL;",
+        "static struct block *heap_take_ordinary(struct heap *heap, size_t gross)\n{\n",
+        "static struct block *heap_take_ordinary(struct heap *heap, size_t gross)\n{\n"
+        "    return heap_map_dedicated(heap, gross);\n",
     ),
     (
         "each_span_has_its_free_list",
