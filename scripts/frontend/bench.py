@@ -4,6 +4,7 @@ results/latest/."""
 
 import importlib
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,21 @@ class Extent:
         return schedule.rounds_within(self.budget_s, done, spent_s, LEAST_ROUNDS, MOST_ROUNDS)
 
 
+class Parts:
+    """The parts of a comparison, one after the other. Each takes its least rounds at any rate; what
+    that takes beyond its budget, the next parts do without."""
+
+    def __init__(self, extent):
+        self.extent = extent
+        self.end_s = time.monotonic()
+
+    def next(self, budget_s):
+        """The Extent of the next part, with this budget at the most."""
+        self.end_s += min(self.extent.budget_s, budget_s)
+        left_s = max(0.0, self.end_s - time.monotonic())
+        return Extent(self.extent.rounds, min(budget_s, left_s))
+
+
 def add_arguments(parser):
     """The options of the verb."""
     extent = parser.add_mutually_exclusive_group()
@@ -67,15 +83,17 @@ def run(options, argv):
     results.check_writable(output)
     loaded = corpus(options.quick)
     extent = extent_of(options)
+    parts = Parts(extent)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         curves = Path(folder) / "curves"
         curves.mkdir()
         manner = Manner(timeout=TIMEOUT_S, curves=curves, links=links)
-        measured = measure(loaded, allocators, manner, extent.choose, argv)
+        rounds = parts.next(extent.budget_s).choose
+        measured = measure(loaded, allocators, manner, rounds, argv)
         measured.context["budget_s"] = extent.budget_s
-        rounds = Extent(extent.rounds, min(extent.budget_s, WORKLOAD_BUDGET_S)).choose
+        rounds = parts.next(WORKLOAD_BUDGET_S).choose
         synthetic = workloads.measure_quick(allocators, links, TIMEOUT_S, rounds, argv)
-        rounds = Extent(extent.rounds, min(extent.budget_s, MICRO_BUDGET_S)).choose
+        rounds = parts.next(MICRO_BUDGET_S).choose
         calls = micro.measure_quick(allocators, links, TIMEOUT_S, rounds, argv)
         whole = micro.combined(micro.combined(measured, synthetic), calls)
         keep(whole, output, curves, "curves")

@@ -2,6 +2,11 @@
 there are is decided here; each kind has a module of its own. No result file is opened.
 """
 
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -9,17 +14,48 @@ from matplotlib import pyplot
 
 from frontend import blocks_chart, bound_chart, canvas, curve_chart, digest, dot_chart
 from frontend import frontier_chart, heat_chart, ratio_chart, size_chart, threads_chart
+from frontend.failure import WORK_FAILED, Failure
+
+INTERRUPT_IGNORED = (signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
+_jobs = []  # functions that draw a chart and save it, inherited by the processes that call them
 
 
 def draw_all(results, out_dir, only=None, formats=canvas.FORMATS):
-    """Draws every chart that the results hold (or those named) into out_dir; the files written."""
-    written = []
+    """Draws every chart that the results hold (or those named) into out_dir, as many at a time as
+    there are processors; the files written."""
+    _jobs[:] = [
+        partial(draw_one, draw, Path(out_dir) / name, formats)
+        for kind in (kind for kind in digest.TIME if kind in results.kinds())
+        for name, draw in charts(results, digest.digest(results, kind)).items()
+        if only is None or name in only
+    ]
+    return [path for paths in call_all(len(_jobs)) for path in paths]
+
+
+def draw_one(draw, stem, formats):
+    """Draws a chart and saves it; the files written."""
     with pyplot.rc_context(canvas.STYLE):
-        for kind in (kind for kind in digest.TIME if kind in results.kinds()):
-            for name, draw in charts(results, digest.digest(results, kind)).items():
-                if only is None or name in only:
-                    written += canvas.save(draw(), Path(out_dir) / name, formats)
-    return written
+        return canvas.save(draw(), stem, formats)
+
+
+def call_all(count):
+    """What the jobs return. They cannot be sent to other processes, but are there when they begin."""
+    workers = min(count, len(os.sched_getaffinity(0)))
+    if workers < 2:
+        return [call(i) for i in range(count)]
+    forking = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, forking, signal.signal, INTERRUPT_IGNORED) as pool:
+        try:
+            return list(pool.map(call, range(count)))
+        except BrokenProcessPool as error:
+            raise Failure("a process that drew charts was killed", WORK_FAILED) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def call(i):
+    """Does one job."""
+    return _jobs[i]()
 
 
 def charts(results, summary):
