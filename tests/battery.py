@@ -26,11 +26,11 @@ sys.dont_write_bytecode = True
 REPO = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPO / "scripts"), str(REPO / "workloads")]
 
-from frontend import identity, registry  # noqa: E402
+from frontend.allocators import identity, registry  # noqa: E402
+from frontend.allocators.preload import Links  # noqa: E402
 from frontend.failure import Failure  # noqa: E402
+from frontend.measuring.running import launch  # noqa: E402
 from frontend.paths import built  # noqa: E402
-from frontend.preload import Links  # noqa: E402
-from frontend.running import launch  # noqa: E402
 
 import workshop  # noqa: E402
 from programs import PROGRAMS, Whole  # noqa: E402

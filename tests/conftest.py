@@ -11,7 +11,8 @@ from places import BUILD
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from frontend import cli, registry  # noqa: E402
+from frontend import cli  # noqa: E402
+from frontend.allocators import registry  # noqa: E402
 
 # Good enough for short programs: never frees.
 ALLOCATOR = """

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Checks the layout of the project: who includes whom, that headers compile alone, and that file
-names are unique. Prints each fault as FILE:LINE and exits 1 if there is any."""
+"""Checks the layout of the project: who includes or imports whom, that headers compile alone, and
+that file names are unique. Prints each fault as FILE:LINE and exits 1 if there is any."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -20,6 +21,12 @@ ALLOWED = {
 # The one file that may look inside the allocator.
 INSIDERS = {"bench/micro_internals.c": ["allocator/*"]}
 SOURCES = {".c", ".h", ".cc"}
+# The front end from the ground up: each of these imports only what stands before it.
+FRONTEND = REPO / "scripts" / "frontend"
+LAYERS = (
+    *("failure", "paths", "progress", "allocators", "figures", "measuring", "charts", "page"),
+    *("comparing", "gate", "sweep", "verbs", "cli"),
+)
 # Names that may occur in several folders.
 COMMON_NAMES = {"README.md", "__init__.py"}
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
@@ -58,6 +65,30 @@ def include_faults():
                 yield f"{path.relative_to(REPO)}:{number}: {match.group(1)}: {fault}"
 
 
+def imported(statement):
+    """The parts of the front end that an import statement names."""
+    if not isinstance(statement, ast.ImportFrom) or not statement.module:
+        return []
+    package, _, rest = statement.module.partition(".")
+    if package != "frontend":
+        return []
+    return [rest.partition(".")[0]] if rest else [alias.name for alias in statement.names]
+
+
+def import_faults():
+    """Modules of the front end that import from above."""
+    for path in sorted(FRONTEND.rglob("*.py")):
+        part = path.relative_to(FRONTEND).parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        below = LAYERS[: LAYERS.index(part) + 1]
+        for statement in ast.walk(ast.parse(path.read_text())):
+            for name in imported(statement):
+                if name not in below:
+                    place = f"{path.relative_to(REPO)}:{statement.lineno}"
+                    yield f"{place}: {name}: {part} stands below it"
+
+
 def header_faults():
     """Headers that do not compile by themselves."""
     for _, path in c_files():
@@ -82,7 +113,7 @@ def name_faults():
 
 
 def main():
-    faults = [*include_faults(), *header_faults(), *name_faults()]
+    faults = [*include_faults(), *import_faults(), *header_faults(), *name_faults()]
     for fault in faults:
         print(fault)
     return 1 if faults else 0

@@ -4,7 +4,7 @@ import csv
 import math
 import random
 
-from frontend import results
+from frontend.figures import results
 
 MIB = 1 << 20
 # Of glibc: nanoseconds an operation, peak live MiB, thousand operations.

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from frontend import elf, preload, registry
+from frontend.allocators import elf, preload, registry
 from frontend.failure import Failure
 
 

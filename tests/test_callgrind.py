@@ -5,10 +5,11 @@ import shutil
 import pytest
 from places import ALLOCATORS
 
-from frontend import callgrind, deterministic, gate_subjects
+from frontend.allocators.preload import Links
+from frontend.allocators.registry import Allocator
 from frontend.failure import WORK_FAILED, Failure
-from frontend.preload import Links
-from frontend.registry import Allocator
+from frontend.gate import gate_subjects
+from frontend.measuring import callgrind, deterministic
 
 PROGRAM = "/a/build/replay-glibc"
 HEAD = "# callgrind format\nversion: 1\npositions: line\nevents: Ir sysCount sysTime\n"

@@ -10,9 +10,10 @@ import pytest
 from matplotlib import colors, pyplot
 from matplotlib.text import Text
 
-from frontend import blocks_chart, bound_chart, canvas, charts, curve_chart, digest
-from frontend import frontier_chart, heat_chart, palette, ratio_chart, results, threads_chart
+from frontend.charts import blocks_chart, bound_chart, canvas, charts, curve_chart, frontier_chart
+from frontend.charts import heat_chart, palette, ratio_chart, threads_chart
 from frontend.failure import Failure
+from frontend.figures import digest, results
 
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 3}
 # Severe deuteranopia and protanopia on linear RGB (Machado, Oliveira and Fernandes, 2009).

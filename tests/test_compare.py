@@ -7,8 +7,9 @@ import made_up_results
 import numpy
 import pytest
 
-from frontend import comparability, comparing, results
-from frontend.comparing import BETTER, FAILED, SAME, UNKNOWN, WORSE
+from frontend.comparing import comparability, comparing
+from frontend.comparing.comparing import BETTER, FAILED, SAME, UNKNOWN, WORSE
+from frontend.figures import results
 
 MIB = 1 << 20
 TRACES = ("sqlite3", "cc1", "lua", "jq")

@@ -10,7 +10,9 @@ import types
 import pytest
 from places import REPO
 
-from frontend import bench, cli, progress, results
+from frontend import cli, progress
+from frontend.figures import results
+from frontend.verbs import bench
 
 PROGRAM = REPO / "scripts" / "spanbench"
 VERBS = (
@@ -80,8 +82,8 @@ def corpus(made_up_build, made_up_trace, tmp_path, monkeypatch):
     for i in range(6):
         made_up_trace(f"t{i}", ops=1000 * (6 - i))
     reported = types.SimpleNamespace(main_report=lambda paths, folder: print("the page") or 0)
-    monkeypatch.setitem(sys.modules, "frontend.report", reported)
-    monkeypatch.setattr(bench, "CORPUS", tmp_path)
+    monkeypatch.setitem(sys.modules, "frontend.page.report", reported)
+    monkeypatch.setattr(bench.traces, "CORPUS", tmp_path)
     monkeypatch.setattr(bench, "EXPECTED", ("span", "glibc"))
     monkeypatch.setattr(bench.registry, "found", lambda: [])
     monkeypatch.setattr(bench.workloads, "QUICK", (("steady", (1, 2), "--ops 500"),))

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from places import BUILD
 
-from frontend import results
+from frontend.figures import results
 
 LIARS = {
     "own": "#include <stdlib.h>\nstatic char heap[9999];\nvoid *malloc(size_t n) { return heap; }\n"

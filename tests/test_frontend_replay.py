@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from frontend import results, schedule
+from frontend.figures import results
+from frontend.measuring import schedule
 
 USUAL = ("-a", "span,glibc", "-n", "2", "--no-null")
 WITH_NULL = ("-a", "span,glibc", "-n", "2")

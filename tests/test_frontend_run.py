@@ -3,11 +3,13 @@ failed."""
 
 import json
 import subprocess
+import sys
 
 import pytest
 from places import BUILD, REPO
 
-from frontend import results, workloads
+from frontend.figures import results
+from frontend.measuring import workloads
 
 USUAL = ("-a", "span,glibc", "-n", "2")
 
@@ -33,7 +35,7 @@ def test_without_a_name_it_lists_a_line_a_workload(made_up_build, spanbench):
 
 
 def test_people_get_a_table(made_up_build, spanbench, monkeypatch):
-    monkeypatch.setattr(workloads.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     status, out, _ = spanbench("run")
     assert status == 0 and "what it does" in out and "1,000" in out
 

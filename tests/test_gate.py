@@ -9,7 +9,8 @@ import subprocess
 import pytest
 from places import ALLOCATORS, BUILD, REPO
 
-from frontend import gate_sides, results
+from frontend.figures import results
+from frontend.gate import gate_sides
 
 LOOPS = 20
 MEMORY = "minor_faults,peak_rss"

@@ -5,21 +5,11 @@ import math
 import numpy
 import pytest
 
-from frontend import deterministic, gate_verdict
-from frontend.gate_verdict import (
-    BETTER,
-    MEAN,
-    PASS,
-    SUSPECT,
-    UNKNOWN,
-    WORSE,
-    Finding,
-    Looks,
-    Pairs,
-    judge_figure,
-    overall,
-)
-from frontend.stats import Estimate
+from frontend.figures.stats import Estimate
+from frontend.gate import gate_verdict
+from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, UNKNOWN, WORSE, Finding, Looks
+from frontend.gate.gate_verdict import Pairs, judge_figure, overall
+from frontend.measuring import deterministic
 
 ROWS = tuple(f"row{i}" for i in range(14))
 DETECT = 0.03
@@ -233,7 +223,7 @@ def test_rows_are_corrected_for_their_number_over_all_builds():
     logs = [0.05 + i / 1000 for i in range(12)]
     logs[:2] = [-0.0011, -0.0022]
     bad = Pairs(logs, [0.001, -0.001] * 6)
-    assert gate_verdict.gate_statistics.p_value(logs) == pytest.approx(5 * 2 / 2**12, rel=0.3)
+    assert gate_verdict.paired_samples.p_value(logs) == pytest.approx(5 * 2 / 2**12, rel=0.3)
     good = Pairs([0.001, -0.0012] * 6, [0.001, -0.001] * 6)
 
     def verdicts(count):

@@ -6,7 +6,10 @@ import subprocess
 
 import pytest
 
-from frontend import charts, matrix, micro, report, results
+from frontend.charts import charts
+from frontend.figures import matrix, results
+from frontend.page import report
+from frontend.verbs import micro
 from places import BUILD, REPO
 
 USUAL = ("-a", "span,glibc", "-n", "2")

@@ -10,7 +10,8 @@ import browser as chromium
 import made_up_results
 import pytest
 
-from frontend import charts, report
+from frontend.charts import charts
+from frontend.page import report
 
 pytestmark = pytest.mark.skipif(
     chromium.find() is None, reason="no Chromium: `scripts/deps browser` installs it"

@@ -11,8 +11,8 @@ import workshop
 from places import BUILD
 from programs import PROGRAMS, Whole
 
-from frontend import registry
-from frontend.preload import Links
+from frontend.allocators import registry
+from frontend.allocators.preload import Links
 
 SHORT = [program for program in PROGRAMS if program.is_short]
 LIAR = """

@@ -13,11 +13,12 @@ import numpy
 import pytest
 from places import REPO
 
-from frontend import gate_power, gate_proof, gate_statistics, gate_subjects
 from frontend.failure import BAD_INPUT, Failure
-from frontend.gate_power import BEGIN, END, QUICK, STANDARD, Proof
-from frontend.gate_proof import FAT, SAME, Record
-from frontend.gate_verdict import PASS, UNKNOWN, WORSE
+from frontend.figures import paired_samples
+from frontend.gate import gate_power, gate_proof, gate_subjects
+from frontend.gate.gate_power import BEGIN, END, QUICK, STANDARD, Proof
+from frontend.gate.gate_proof import FAT, SAME, Record
+from frontend.gate.gate_verdict import PASS, UNKNOWN, WORSE
 
 ROWS = (*gate_subjects.QUICK, "lua", "redis")
 CONTEXT = {"date": "2026-01-02T03:04:05", "commit": "0123456789abcdef", "cpu": "Imaginary 9000"}
@@ -378,4 +379,4 @@ def test_time_a_pair_is_that_of_its_extent(record):
     assert set(proof.rows(QUICK)) == set(gate_subjects.QUICK) and set(proof.rows(STANDARD)) == set(
         ROWS
     )
-    assert gate_statistics.effect(proof.rows(STANDARD)["lua"].logs).n == 80
+    assert paired_samples.effect(proof.rows(STANDARD)["lua"].logs).n == 80

@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 import made_up_results
 import pytest
 
-from frontend import charts, digest, palette, report, report_figures, report_verdict, results
-from frontend import traces
+from frontend.charts import charts, palette
+from frontend.figures import digest, results
+from frontend.measuring import traces
+from frontend.page import report, report_figures, report_verdict
 
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 7}
 VOID = {"meta", "br", "link", "img", "hr", "input"}

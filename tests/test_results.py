@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from frontend import results
 from frontend.failure import Failure
+from frontend.figures import results
 
 COMPARE = Path("/usr/share/benchmark/compare.py")
 

@@ -5,7 +5,7 @@ import math
 import numpy
 import pytest
 
-from frontend import stats
+from frontend.figures import stats
 
 
 @pytest.mark.parametrize(

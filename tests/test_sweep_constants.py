@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from places import BUILD, REPO
 
-from frontend import results, sweep, sweep_page, tuning
 from frontend.failure import Failure
+from frontend.figures import results
+from frontend.sweep import sweep, sweep_page, tuning
 
 SCRIPT = REPO / "scripts" / "sweep_constants"
 ALLOCATOR = REPO / "allocator"

@@ -4,7 +4,7 @@ import numpy
 import pytest
 from scipy import stats as scipy_stats
 
-from frontend import stats, two_samples
+from frontend.figures import stats, two_samples
 
 
 @pytest.mark.parametrize("m, n", [(3, 3), (4, 4), (3, 7), (10, 10)])

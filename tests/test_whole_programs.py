@@ -5,7 +5,8 @@ import json
 import pytest
 from places import BUILD
 
-from frontend import results, whole_programs
+from frontend.figures import results
+from frontend.verbs import whole_programs
 
 PREPARE = """
 import json, pathlib, sys

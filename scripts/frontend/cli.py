@@ -29,7 +29,7 @@ VERBS = {
     "replay": Verb("replay"),
     "exec": Verb("execute", takes_command=True),
     "whole-programs": Verb("whole_programs"),
-    "run": Verb("workloads"),
+    "run": Verb("run"),
     "micro": Verb("micro", passes_on="--benchmark_"),
     "bench": Verb("bench"),
     "report": Verb("reporting"),
@@ -85,7 +85,7 @@ def dispatch(argv):
         overview().parse_args(argv or ["--help"])
         return 0
     verb = VERBS[argv[0]]
-    module = importlib.import_module(f"frontend.{verb.module}")
+    module = importlib.import_module(f"frontend.verbs.{verb.module}")
     parser = argparse.ArgumentParser(
         prog=f"spanbench {argv[0]}", description=module.SUMMARY, epilog=STATUSES, allow_abbrev=False
     )
@@ -115,12 +115,4 @@ def overview():
 
 def summary(verb):
     """One line about a verb."""
-    return importlib.import_module(f"frontend.{verb.module}").SUMMARY
-
-
-def rest_of_line(words):
-    """The command in what argparse.REMAINDER collected; the first "--" is ours."""
-    command = words[1:] if words[:1] == ["--"] else words
-    if not command:
-        raise Failure("a command is missing")
-    return command
+    return importlib.import_module(f"frontend.verbs.{verb.module}").SUMMARY

@@ -1,0 +1,1 @@
+"""Which allocators there are, and how one is put under a program."""

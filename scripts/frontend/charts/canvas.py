@@ -1,0 +1,203 @@
+"""What all charts share: size, fonts, title, caption, axes of ratios, and how a figure becomes a
+file. Which charts there are and what they show is not known here.
+"""
+
+import io
+import math
+import re
+import textwrap
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot, ticker  # noqa: E402
+
+from frontend.charts import palette  # noqa: E402
+from frontend.failure import WORK_FAILED, io_failure  # noqa: E402
+from frontend.figures import digest  # noqa: E402
+
+WIDTH = 8.85  # inches; as SVG 850 pixels, the width of a README
+PNG_DPI = 160
+FORMATS = ("svg", "png")
+CAPTION_COLUMNS = 138
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "text.color": palette.INK,
+    "axes.edgecolor": palette.LINES,
+    "axes.labelcolor": palette.INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": palette.LINES,
+    "ytick.color": palette.LINES,
+    "xtick.labelcolor": palette.MUTED,
+    "ytick.labelcolor": palette.MUTED,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "grid.color": palette.LINES,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.4,
+    "figure.facecolor": palette.PAPER,
+    "axes.facecolor": "none",
+    "svg.hashsalt": "spanbench",
+}
+# Ticks of ratio axes, the finest that fit are taken.
+RATIO_TICKS = (
+    (0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2),
+    (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6),
+    (0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.2, 1.5, 2, 2.5, 3),
+    (0.25, 0.33, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6),
+    (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50),
+    (0.001, 0.01, 0.1, 1, 10, 100, 1000),
+)
+MOST_TICKS = 9
+NO_BREAK = "\N{NO-BREAK SPACE}"
+TIP = "tip: "  # what the id of a mark with a tip begins with, until it is SVG
+EDGE = ("axes fraction", "data")  # x from 0 at the left to 1 at the right edge
+
+
+def save(figure, stem, formats):
+    """Writes stem.svg and stem.png or one of them, closes the figure and returns the paths."""
+    paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in formats]
+    try:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            path.write_bytes(ENCODERS[path.suffix](figure))
+    except OSError as error:
+        raise io_failure(error, error.filename or stem, WORK_FAILED) from error
+    finally:
+        pyplot.close(figure)
+    return paths
+
+
+def svg_bytes(figure):
+    """The figure as SVG."""
+    svg = io.StringIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    return put_tips(shorten(svg.getvalue())).encode()
+
+
+def png_bytes(figure):
+    """The figure as PNG."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    return png.getvalue()
+
+
+ENCODERS = {".svg": svg_bytes, ".png": png_bytes}
+
+
+def shorten(svg):
+    """The SVG with its paths' coordinates cut to a hundredth of a point."""
+    return re.sub(r' d="[^"]*"', lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d.group()), svg)
+
+
+def tip(artist, text):
+    """Gives a mark what it says under the pointer, where the chart is shown as SVG."""
+    artist.set_gid(TIP + text)
+
+
+def put_tips(svg):
+    """The SVG with tips as titles instead of ids."""
+    return re.sub(rf"<g id=([\"']){TIP}(.*?)\1>", r"<g><title>\2</title>", svg, flags=re.DOTALL)
+
+
+def draw_points(axes, style, points, tips, size=3.6):
+    """A mark of an allocator at each of some points of its line, each with its tip."""
+    look = {"color": style.colour, "mfc": style.face, "ms": size, "mew": 0.9, "clip_on": False}
+    for point, text in zip(points, tips):
+        (mark,) = axes.plot(*point, style.marker, **look)
+        tip(mark, text)
+
+
+def caption(summary, remark=""):
+    """Machine, commit, number of samples and date, as lines of text."""
+    context = summary.context
+    parts = [
+        remark,
+        f"n = {summary.rounds} rounds, interleaved; {digest.interval_text(summary)}",
+        f"touch {context['touch']}" if summary.kind == "replay" and context.get("touch") else "",
+        digest.machine_text(context),
+        f"commit {digest.commit_text(context)}",
+        str(context.get("date", "no date"))[:10],
+    ]
+    text = " · ".join(part.replace(" ", NO_BREAK) for part in parts if part)
+    lines = textwrap.wrap(text, CAPTION_COLUMNS, break_on_hyphens=False, break_long_words=False)
+    return "\n".join(line.strip(" ·").replace(NO_BREAK, " ") for line in lines)
+
+
+def plot_area(figure, left, top, width, height):
+    """Axes at a place that is given in inches from the upper left corner."""
+    whole_width, whole_height = figure.get_size_inches()
+    bottom = (whole_height - top - height) / whole_height
+    return figure.add_axes([left / whole_width, bottom, width / whole_width, height / whole_height])
+
+
+def sheet(height, text, title, subtitle):
+    """A figure of the width of all, so many inches high, with its caption, headline and how to read
+    it: what every chart begins with."""
+    figure = pyplot.figure(figsize=(WIDTH, height))
+    put_title(figure, title, subtitle)
+    put_caption(figure, text)
+    return figure
+
+
+def put_title(figure, title, subtitle):
+    """The headline, and under it how to read the chart."""
+    height = figure.get_size_inches()[1]
+    figure.text(0.12 / WIDTH, 1 - 0.1 / height, title, va="top", size=13, weight="bold")
+    figure.text(0.12 / WIDTH, 1 - 0.38 / height, subtitle, va="top", size=9.5, color=palette.MUTED)
+
+
+def put_caption(figure, text):
+    """The caption at the foot."""
+    height = figure.get_size_inches()[1]
+    figure.text(0.12 / WIDTH, 0.08 / height, text, va="bottom", size=8, color=palette.MUTED)
+
+
+def note(axes, text, at, shift, coords="data", **look):
+    """Writes text, shifted by points from a place in the axes."""
+    look.setdefault("va", "center")
+    return axes.annotate(
+        text, at, shift, xycoords=coords, textcoords="offset points", annotation_clip=False, **look
+    )
+
+
+def caption_height(text):
+    """Inches that the caption takes."""
+    return 0.14 * (text.count("\n") + 1) + 0.14
+
+
+def twin_note(summary):
+    """Explains the hollow marks where there are any."""
+    twins = [name for name in summary.allocators if palette.style(name).is_twin]
+    return f"hollow: poisons what is freed, as span does ({', '.join(twins)})" if twins else ""
+
+
+def ratio_ticks(low, high):
+    """Ticks of a logarithmic axis of ratios: the finest that reach both ends and do not crowd."""
+    for ticks in RATIO_TICKS:
+        inside = [tick for tick in ticks if low <= tick <= high]
+        is_reaching = low >= 0.9 * ticks[0] and high <= 1.1 * ticks[-1]
+        if is_reaching and len(inside) <= MOST_TICKS:
+            return inside
+    return inside
+
+
+def set_ratio_axis(axes, letter, limits):
+    """Makes the axis "x" or "y" logarithmic with ratios as plain numbers."""
+    axes.set(**{f"{letter}scale": "log", f"{letter}lim": limits})
+    axis = getattr(axes, f"{letter}axis")
+    axis.set_major_locator(ticker.FixedLocator(ratio_ticks(*limits)))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g}×"))
+    axis.set_minor_locator(ticker.NullLocator())
+
+
+def ratio_limits(values, room=0.06):
+    """Limits of a logarithmic axis that holds 1 and all values, with some room."""
+    logs = [0.0, *(math.log(value) for value in values)]
+    low, high = min(logs), max(logs)
+    pad = max(room * (high - low), 0.04)
+    return math.exp(low - pad), math.exp(high + pad)

@@ -1,0 +1,118 @@
+"""Draws result files: SVG and PNG of each chart, the same bytes for the same results. Which charts
+there are is decided here; each kind has a module of its own. No result file is opened.
+"""
+
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+
+from matplotlib import pyplot
+
+from frontend.charts import blocks_chart, bound_chart, canvas, curve_chart, dot_chart
+from frontend.charts import frontier_chart, heat_chart, ratio_chart, size_chart, threads_chart
+from frontend.failure import WORK_FAILED, Failure
+from frontend.figures import digest
+
+INTERRUPT_IGNORED = (signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
+_jobs = []  # functions that draw a chart and save it, inherited by the processes that call them
+
+
+def draw_all(results, out_dir, only=None, formats=canvas.FORMATS):
+    """Draws every chart that the results hold (or those named) into out_dir, as many at a time as
+    there are processors; the files written."""
+    _jobs[:] = [
+        partial(draw_one, draw, Path(out_dir) / name, formats)
+        for kind in (kind for kind in digest.TIME if kind in results.kinds())
+        for name, draw in charts(results, digest.digest(results, kind)).items()
+        if only is None or name in only
+    ]
+    return [path for paths in call_all(len(_jobs)) for path in paths]
+
+
+def draw_one(draw, stem, formats):
+    """Draws a chart and saves it; the files written."""
+    with pyplot.rc_context(canvas.STYLE):
+        return canvas.save(draw(), stem, formats)
+
+
+def call_all(count):
+    """What the jobs return. They cannot be sent to processes, but are there when these begin."""
+    workers = min(count, len(os.sched_getaffinity(0)))
+    if workers < 2:
+        return [call(i) for i in range(count)]
+    forking = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, forking, signal.signal, INTERRUPT_IGNORED) as pool:
+        try:
+            return list(pool.map(call, range(count)))
+        except BrokenProcessPool as error:
+            raise Failure("a process that drew charts was killed", WORK_FAILED) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def call(i):
+    """Does one job."""
+    return _jobs[i]()
+
+
+def charts(results, summary):
+    """{name: function that draws it} of the charts of one kind of entry."""
+    if summary.kind == "micro":
+        return micro_charts(summary)
+    if summary.kind == "run":
+        return workload_charts(summary)
+    prefix = "" if summary.kind == "replay" else f"{summary.kind}-"
+    found = {f"{prefix}time": partial(ratio_chart.ratio_figure, summary, summary.time)}
+    if any(cell.rss for cell in summary.cells.values()):
+        found[f"{prefix}memory"] = partial(ratio_chart.ratio_figure, summary, digest.RSS)
+    if len(frontier_chart.frontier_points(summary)) > 1:
+        found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
+    return {**found, **blocks_charts(summary), **curve_charts(results, summary)}
+
+
+def workload_charts(summary):
+    """{name: function that draws it} of synthetic workloads."""
+    found = {"run-heat": partial(heat_chart.heat_figure, summary)}
+    if threads_chart.scaled_workloads(summary):
+        found["run-threads"] = partial(threads_chart.threads_figure, summary)
+    if summary.bound:
+        found["run-bounds"] = partial(bound_chart.bound_figure, summary)
+    return found
+
+
+def micro_charts(summary):
+    """{name: function that draws it} of micro-benchmarks."""
+    found = {}
+    if size_chart.panels_of(summary):
+        found["micro-size"] = partial(size_chart.size_figure, summary)
+    if dot_chart.rows_of(summary):
+        found["micro-calls"] = partial(dot_chart.dot_figure, summary)
+    return found
+
+
+def blocks_charts(summary):
+    """{name: function that draws it} of the blocks of traces, where the results tell."""
+    subjects = summary.subjects if summary.kind == "replay" else ()
+    return {
+        f"blocks-{subject}": partial(blocks_chart.blocks_figure, summary, subject)
+        for subject in subjects
+        if blocks_chart.blocks_of(summary, subject)
+    }
+
+
+def curve_charts(results, summary):
+    """{name: function that draws it} of the curves of replays."""
+    if summary.kind != "replay":
+        return {}
+    curves = {
+        subject: curve_chart.curves_of(results, summary, subject) for subject in summary.subjects
+    }
+    curves = {subject: lines for subject, lines in curves.items() if lines}
+    found = {"curves": partial(curve_chart.overview_figure, summary, curves)} if curves else {}
+    for subject, lines in curves.items():
+        found[f"curve-{subject}"] = partial(curve_chart.curve_figure, summary, subject, lines)
+    return found

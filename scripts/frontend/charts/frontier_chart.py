@@ -1,0 +1,183 @@
+"""The chart of time against memory: where each allocator lies, and which ones no other beats in
+both.
+"""
+
+import math
+from itertools import pairwise
+
+from matplotlib.transforms import Bbox
+
+from frontend.charts import canvas, palette, tips
+from frontend.figures import digest
+
+
+def frontier_points(summary):
+    """{allocator: (time, memory)} of geometric means; the reference is (1, 1) by definition."""
+    points = {}
+    for name, cell in summary.overall.items():
+        if cell.time_ratio and cell.rss_ratio:
+            points[name] = (cell.time_ratio.median, cell.rss_ratio.median)
+    return points
+
+
+def frontier_figure(summary):
+    """Geometric means of time against memory, each subject faintly behind, and the frontier."""
+    text = canvas.caption(summary, canvas.twin_note(summary))
+    figure = canvas.sheet(
+        6.35 + canvas.caption_height(text),
+        text,
+        "Time against memory",
+        f"Geometric means over {digest.subjects_text(summary)} as ratios "
+        f"to {summary.reference}, both axes logarithmic; lower left is better.",
+    )
+    axes = canvas.plot_area(figure, 0.85, 0.75, canvas.WIDTH - 1.1, 5.0)
+    points, faint = frontier_points(summary), faint_points(summary)
+    set_frontier_axes(axes, summary, [*points.values(), *faint.values()])
+    for key, point in faint.items():
+        draw_faint_mark(axes, summary, key, point)
+    covered = draw_frontier(axes, points)
+    for name, point in points.items():
+        draw_crossed_mark(axes, summary, name, point)
+    covered += [box_around(axes, point, 5) for point in faint.values()]
+    covered += [box for name in points for box in cross_boxes(axes, summary.overall[name])]
+    label_points(axes, points, {n: name_text(summary, n) for n in points}, covered)
+    return figure
+
+
+def faint_points(summary):
+    """{(subject, rival): (time, memory)} where there are both."""
+    return {
+        key: (cell.time_ratio.median, cell.rss_ratio.median)
+        for key, cell in summary.cells.items()
+        if key[1] in summary.rivals and cell.time_ratio and cell.rss_ratio
+    }
+
+
+def draw_faint_mark(axes, summary, key, point):
+    """A small mark for one (subject, rival)."""
+    style = palette.style(key[1])
+    look = {"color": style.colour, "mfc": style.face, "ms": 4.5, "alpha": 0.45}
+    (mark,) = axes.plot(*point, style.marker, **look)
+    canvas.tip(mark, tips.pair(summary, ", ".join(key), summary.cells[key]))
+
+
+def set_frontier_axes(axes, summary, points):
+    """Logarithmic axes around (1, 1)."""
+    for letter, values in zip("xy", zip(*points)):
+        canvas.set_ratio_axis(axes, letter, canvas.ratio_limits(values))
+    axes.grid(True)
+    colour = palette.style(summary.reference).colour
+    axes.axvline(1, color=colour, lw=1)
+    axes.axhline(1, color=colour, lw=1)
+    axes.set_xlabel(
+        f"{summary.time.name}, ratio to {summary.reference}   (← {summary.time.better})"
+    )
+    axes.set_ylabel(f"peak RSS, ratio to {summary.reference}   (← {digest.RSS.better})")
+
+
+def draw_frontier(axes, points):
+    """The stairs through the allocators that no other one beats in both; boxes of what they
+    cover."""
+    corners = [points[name] for name in digest.frontier(points)]
+    xs, ys = [corners[0][0]], [axes.get_ylim()[1]]
+    for left, right in pairwise(corners):
+        xs += [left[0], right[0]]
+        ys += [left[1], left[1]]
+    xs += [corners[-1][0], axes.get_xlim()[1]]
+    ys += [corners[-1][1], corners[-1][1]]
+    axes.plot(xs, ys, color=palette.MUTED, lw=1.2, ls=(0, (5, 3)), zorder=1.5)
+    look = {"ha": "right", "va": "top", "size": 8.5, "color": palette.MUTED}
+    text = canvas.note(
+        axes, "frontier: nobody is better in both", (xs[-1], ys[-1]), (-4, -4), **look
+    )
+    cross = [((1, ys[0]), (1, axes.get_ylim()[0])), ((axes.get_xlim()[0], 1), (xs[-1], 1))]
+    segments = [*pairwise(zip(xs, ys)), *cross]
+    return [*(line_box(axes, *ends) for ends in segments), text.get_window_extent()]
+
+
+def line_box(axes, *line_ends):
+    """The box in pixels around a straight line that is level or upright."""
+    low, high = sorted(map(tuple, axes.transData.transform(line_ends)))
+    bottom, top = sorted((low[1], high[1]))
+    return Bbox.from_extents(low[0] - 3, bottom - 3, high[0] + 3, top + 3)
+
+
+def box_around(axes, point, reach):
+    """The box in pixels around a mark."""
+    x, y = axes.transData.transform(point)
+    return Bbox.from_bounds(x - reach, y - reach, 2 * reach, 2 * reach)
+
+
+def cross_boxes(axes, cell):
+    """Boxes in pixels around the intervals of both ratios."""
+    time, rss = digest.ends(cell.time_ratio), digest.ends(cell.rss_ratio)
+    yield line_box(axes, (time[0], rss[1]), (time[2], rss[1]))
+    yield line_box(axes, (time[1], rss[0]), (time[1], rss[2]))
+
+
+def draw_crossed_mark(axes, summary, name, point):
+    """A large mark with the intervals of both ratios."""
+    style, cell = palette.style(name), summary.overall[name]
+    time, rss = digest.ends(cell.time_ratio), digest.ends(cell.rss_ratio)
+    axes.plot(time[::2], [point[1]] * 2, color=style.colour, lw=1.4)
+    axes.plot([point[0]] * 2, rss[::2], color=style.colour, lw=1.4)
+    look = {"color": style.colour, "mfc": style.face, "ms": 10, "mew": 1.6}
+    (mark,) = axes.plot(*point, style.marker, **look)
+    label = f"{name}, geometric mean{digest.counted_text(summary, name)}"
+    canvas.tip(mark, tips.pair(summary, label, cell))
+
+
+def name_text(summary, name):
+    """The name, and how many subjects its mean holds if not all."""
+    return name + digest.counted_text(summary, name)
+
+
+def label_points(axes, points, names, covered):
+    """Writes each name beside its mark, where it covers no mark, no line and no other name."""
+    renderer = axes.figure.canvas.get_renderer()
+    taken = covered + [box_around(axes, point, 9) for point in points.values()]
+    for name, point in sorted(points.items(), key=lambda item: item[1]):
+        look = {"size": 11, "weight": "bold", "color": palette.style(name).colour}
+        text = canvas.note(axes, names[name], point, (0, 0), **look)
+        taken.append(best_box(text, taken, axes.bbox, renderer))
+
+
+PLACES = [
+    (shift_x * reach, shift_y * reach, side, level)
+    for reach in (1, 1.8, 2.8)
+    for shift_x, shift_y, side, level in (
+        (10, 0, "left", "center"),
+        (-10, 0, "right", "center"),
+        (0, 10, "center", "bottom"),
+        (0, -10, "center", "top"),
+        (8, 8, "left", "bottom"),
+        (8, -8, "left", "top"),
+        (-8, 8, "right", "bottom"),
+        (-8, -8, "right", "top"),
+    )
+]
+
+
+def best_box(text, taken, frame, renderer):
+    """Moves the text to the place that covers least of what is taken; the box it then has."""
+
+    def cost(place):
+        box = place_text(text, place, renderer)
+        outside = 1 - overlap(box, frame) / (box.width * box.height)
+        distance = math.hypot(place[0], place[1])
+        return sum(overlap(box, other) for other in taken) + 4 * distance + 1e4 * (outside > 0.01)
+
+    return place_text(text, min(PLACES, key=cost), renderer)
+
+
+def place_text(text, place, renderer):
+    """Moves an annotation to a place (shift, alignment) around its point; its box in pixels."""
+    text.set_position(place[:2])
+    text.set(ha=place[2], va=place[3])
+    return text.get_window_extent(renderer)
+
+
+def overlap(box, other):
+    """The area that two boxes share."""
+    shared = Bbox.intersection(box, other)
+    return shared.width * shared.height if shared else 0

@@ -1,0 +1,120 @@
+"""The chart of micro-benchmarks by size: the time of one iteration under each allocator for sizes
+from bytes to megabytes, a panel for each benchmark that has several sizes. Both axes are
+logarithmic.
+"""
+
+import math
+import re
+
+from matplotlib import ticker
+
+from frontend.charts import canvas, curve_chart, palette, tips
+from frontend.figures import digest
+
+SIZES_LEAST = 5
+WITH_SIZE = re.compile(r"(\w+)/(\d+)")
+LEFT, RIGHT, HEAD, PANEL, GAP = 0.65, 1.4, 0.95, 3.0, 0.75  # inches
+TIMES_ROOM = 1.3  # above and below the lines, as a factor
+NAME_SIZE = 9
+UNITS = ((1 << 20, "M"), (1 << 10, "K"))
+
+
+def panels_of(summary):
+    """{benchmark: {size: subject}} of those with enough sizes, in order."""
+    found = {}
+    for subject in summary.subjects:
+        match = WITH_SIZE.fullmatch(subject)
+        if match:
+            found.setdefault(match.group(1), {})[int(match.group(2))] = subject
+    return {name: sizes for name, sizes in found.items() if len(sizes) >= SIZES_LEAST}
+
+
+def size_figure(summary):
+    """All panels, one below the other."""
+    panels = panels_of(summary)
+    text = canvas.caption(summary, canvas.twin_note(summary))
+    height = HEAD + len(panels) * (PANEL + GAP) + canvas.caption_height(text)
+    figure = canvas.sheet(
+        height,
+        text,
+        "Time by size of block, by allocator",
+        "Nanoseconds of one iteration; both axes are logarithmic. Lower is faster.",
+    )
+    for i, (name, sizes) in enumerate(panels.items()):
+        top = HEAD + i * (PANEL + GAP)
+        axes = canvas.plot_area(figure, LEFT, top, canvas.WIDTH - LEFT - RIGHT, PANEL)
+        draw_panel(axes, summary, name, sizes)
+    return figure
+
+
+def draw_panel(axes, summary, name, sizes):
+    """One benchmark: a line for each allocator, named at its end."""
+    axes.set_title(name, loc="left", size=10, weight="bold", pad=4)
+    lines = {a: line_of(summary, a, sizes) for a in summary.allocators}
+    lines = {a: line for a, line in lines.items() if line}
+    set_axes(axes, sizes, [time for line in lines.values() for time in line.values()])
+    for allocator, line in lines.items():
+        texts = [tips.figure(summary, sizes[size], allocator, summary.time) for size in line]
+        draw_line(axes, palette.style(allocator), line, texts)
+    put_names(axes, lines)
+    put_gaps(axes, summary, sizes)
+
+
+def line_of(summary, allocator, sizes):
+    """{size: Estimate} of an allocator, where it has one."""
+    cells = {size: summary.cells[subject, allocator] for size, subject in sizes.items()}
+    return {size: cell.time for size, cell in sorted(cells.items()) if cell.time}
+
+
+def set_axes(axes, sizes, times):
+    """Logarithmic axes that hold everything."""
+    ends = [end for time in times for end in digest.ends(time)] or [1]
+    axes.set(xscale="log", yscale="log", xlim=(min(sizes), max(sizes)))
+    axes.set_ylim(min(ends) / TIMES_ROOM, max(ends) * TIMES_ROOM)
+    axes.xaxis.set_major_locator(ticker.LogLocator(2, numticks=12))
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda size, _: size_text(size)))
+    axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda ns, _: f"{ns:,g}"))
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.grid(axis="y")
+    axes.set_xlabel("bytes")
+
+
+def size_text(size):
+    """ "64", "4K", "1M"."""
+    for unit, letter in UNITS:
+        if size >= unit:
+            return f"{size / unit:g}{letter}"
+    return f"{size:g}"
+
+
+def draw_line(axes, style, line, texts):
+    """Medians with their intervals; texts are the tips of the points."""
+    ends = [digest.ends(time) for time in line.values()]
+    axes.vlines(list(line), [e[0] for e in ends], [e[2] for e in ends], color=style.colour, lw=1)
+    points = [(size, time.median) for size, time in line.items()]
+    axes.plot(*zip(*points), color=style.colour, ls=style.dashes, clip_on=False)
+    canvas.draw_points(axes, style, points, texts)
+
+
+def put_names(axes, lines):
+    """The names at the ends of the lines, moved apart."""
+    low, high = map(math.log, axes.get_ylim())
+    ends = [list(line.values())[-1].median for line in lines.values()]
+    step = 1.25 * NAME_SIZE * axes.figure.dpi / 72 / axes.get_window_extent().height
+    shares = [(math.log(end) - low) / (high - low) for end in ends]
+    places = curve_chart.spread(shares, step, 1)
+    for name, end, place in zip(lines, ends, places):
+        heights = (end, math.exp(low + place * (high - low)))
+        look = {"size": NAME_SIZE, "color": palette.style(name).colour}
+        curve_chart.label_line(axes, name, heights, look)
+
+
+def put_gaps(axes, summary, sizes):
+    """Names what failed, in the upper left corner."""
+    cells = {a: [summary.cells[s, a] for s in sizes.values()] for a in summary.allocators}
+    failed = [a for a, found in cells.items() if any(cell.gap == "failed" for cell in found)]
+    for i, name in enumerate(failed):
+        look = {"va": "top", "size": 8, "weight": "bold", "color": palette.style(name).colour}
+        shift = (5, -4 - 11 * i)
+        canvas.note(axes, f"× {name} failed", (0, 1), shift, "axes fraction", **look)

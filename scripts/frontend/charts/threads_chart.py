@@ -1,0 +1,92 @@
+"""The chart of throughput by threads: a small panel for each workload that was run with several
+numbers of threads, a line for each allocator.
+"""
+
+import math
+import re
+
+from matplotlib import ticker
+
+from frontend.charts import canvas, curve_chart, palette
+
+NAME = re.compile(r"(.*)/threads:(\d+)")
+ACROSS = 2  # panels in a row
+HEAD, PANEL, GAP = 0.95, 1.75, 0.55  # inches
+
+
+def scaled_workloads(summary):
+    """{workload: {threads: subject}} of those with more than one number of threads."""
+    found = {}
+    for subject in summary.subjects:
+        match = NAME.fullmatch(subject)
+        if match:
+            found.setdefault(match.group(1), {})[int(match.group(2))] = subject
+    return {name: counts for name, counts in found.items() if len(counts) > 1}
+
+
+def threads_figure(summary):
+    """All panels."""
+    scaled = scaled_workloads(summary)
+    text = canvas.caption(summary)
+    rows = math.ceil(len(scaled) / ACROSS)
+    height = HEAD + rows * (PANEL + GAP) + canvas.caption_height(text)
+    figure = canvas.sheet(
+        height,
+        text,
+        "Throughput by threads",
+        "Million calls a second of all threads together, from zero. Higher is better.",
+    )
+    for i, (name, counts) in enumerate(scaled.items()):
+        left = 0.5 + i % ACROSS * (canvas.WIDTH / ACROSS)
+        top = HEAD + i // ACROSS * (PANEL + GAP)
+        axes = canvas.plot_area(figure, left, top, canvas.WIDTH / ACROSS - 1.6, PANEL)
+        draw_panel(axes, summary, counts)
+        axes.set_title(name, loc="left", size=10, weight="bold", pad=4)
+    return figure
+
+
+def draw_panel(axes, summary, counts):
+    """One workload: a line for each allocator, named at its end."""
+    lines = {name: line_of(summary, counts, name) for name in summary.allocators}
+    lines = {name: line for name, line in lines.items() if line}
+    for name, line in lines.items():
+        style = palette.style(name)
+        axes.plot(*zip(*line), color=style.colour, ls=style.dashes, clip_on=False)
+        texts = [
+            f"{name}, threads: {count}\n{rate:.3g} million calls a second" for count, rate in line
+        ]
+        canvas.draw_points(axes, style, line, texts, 4.5)
+    axes.set_xticks(sorted(counts))
+    axes.set_xlim(min(counts) - 0.1, max(counts))
+    axes.set_ylim(0, 1.06 * max((y for line in lines.values() for _, y in line), default=1))
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(5))
+    axes.grid(axis="y")
+    last = max(counts)
+    put_names(axes, {name: line for name, line in lines.items() if line[-1][0] == last})
+    put_failures(
+        axes, [name for name in summary.allocators if len(lines.get(name, ())) < len(counts)]
+    )
+
+
+def line_of(summary, counts, name):
+    """[(threads, million calls a second)] of an allocator."""
+    cells = [(count, summary.cells[counts[count], name]) for count in sorted(counts)]
+    return [(count, 1e3 / cell.time.median) for count, cell in cells if cell.time]
+
+
+def put_failures(axes, names):
+    """Names the allocators that failed with some number of threads, below on the left."""
+    for i, name in enumerate(names):
+        look = {"size": 7.5, "weight": "bold", "color": palette.style(name).colour}
+        canvas.note(axes, f"× {name} failed", (0, 0), (5, 6 + 10 * i), "axes fraction", **look)
+
+
+def put_names(axes, lines):
+    """Names the lines at their right ends, moved apart."""
+    at = [line[-1][1] for line in lines.values()]
+    top = axes.get_ylim()[1]
+    size = 8
+    step = 1.25 * size * axes.figure.dpi / 72 / axes.get_window_extent().height * top
+    for name, y, place in zip(lines, at, curve_chart.spread(at, step, top)):
+        look = {"size": size, "color": palette.style(name).colour}
+        curve_chart.label_line(axes, name, (y, place), look)

@@ -1,0 +1,1 @@
+"""Two result files side by side."""

@@ -1,0 +1,147 @@
+"""What compare prints: tables for people, the same as Markdown for a pull request."""
+
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
+from frontend.figures.digest import commit_text, number_text
+from frontend.figures.table import add_number_columns, console, coverage_text, new_table
+from frontend.paths import shown
+
+PLAIN_WIDTH = 140  # columns where stdout is no terminal; names of rows are not cut
+COLOURS = {FAILED: "bold red", WORSE: "red", BETTER: "green"}
+MEAN_HEADS = ("geometric mean", "metric"), ("rows", "B / A")
+ROW_HEADS = ("row", "metric"), ("A", "B", "B / A")
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that is shown of a comparison."""
+
+    titles: list  # what A and B are
+    means: list  # Comparisons
+    rows: list  # Comparisons, worst first
+    notes: list
+    manner: object
+    is_complete: bool  # rows without a difference are shown, too
+
+    @property
+    def shown_rows(self):
+        """The rows that are shown."""
+        return [row for row in self.rows if self.is_complete or row.verdict in COLOURS]
+
+
+def title(letter, measured, allocator):
+    """ "A: base.json, span, commit 0123456789 (dirty), 2026-01-02T03:04:05+00:00"."""
+    context = measured.context
+    facts = [shown(measured.path), allocator, f"commit {commit_text(context)}", context.get("date")]
+    return f"{letter}: {', '.join(str(fact) for fact in facts if fact)}"
+
+
+def ratio_text(estimate):
+    """ "1.021 [1.018, 1.025]"."""
+    if estimate is None:
+        return ""
+    if estimate.low is None:
+        return f"{estimate.median:.3f}"
+    return f"{estimate.median:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def mean_cells(mean):
+    """The texts of a line about a mean, without the verdict."""
+    return [mean.name, mean.measure.name, str(mean.rows), ratio_text(mean.ratio)]
+
+
+def row_cells(row):
+    """The texts of a line about a row, without the verdict."""
+    if row.measure is None:
+        return [row.name, "", "", "", ""]
+    name = ", ".join(filter(None, (row.measure.name, row.measure.unit)))
+    figures = [number_text(value / row.measure.scale) for value in (row.before, row.after)]
+    return [row.name, name, *figures, ratio_text(row.ratio)]
+
+
+def counts_text(rows):
+    """ "40 rows: 2 worse, 38 no difference"."""
+    found = [(word, sum(row.verdict == word for row in rows)) for word in ORDER]
+    parts = ", ".join(f"{count} {word}" for word, count in found if count)
+    return f"{len(rows)} row{'' if len(rows) == 1 else 's'}: {parts}" if rows else "no rows"
+
+
+def legend(page):
+    """How the figures were made."""
+    tested = [c.ratio for c in page.means + page.rows if c.p_value is not None]
+    how = (
+        "within a round (one run)"
+        if page.manner.is_paired
+        else "of all runs, not paired (two runs)"
+    )
+    lines = [
+        f"Less is better. Ratios {how}{coverage_text(tested)}.",
+        "Verdicts are corrected for the number of rows (Holm); a difference certainly below "
+        f"{100 * page.manner.margin:g} % is none.",
+    ]
+    if any(c.ratio and c.p_value is None for c in page.means + page.rows):
+        lines.append("Of what barely varies and is no time, the interval is the whole range.")
+    return lines
+
+
+def show(page):
+    """Prints the page."""
+    out = console(PLAIN_WIDTH)
+    for line in page.titles:
+        out.print(Text(line))
+    out.print(rich_table(MEAN_HEADS, page.means, mean_cells))
+    if page.shown_rows:
+        out.print(rich_table(ROW_HEADS, page.shown_rows, row_cells))
+    out.print(Text(f"{counts_text(page.rows)}."))
+    for line in page.notes:
+        out.print(Text(line, style="yellow"))
+    out.print(Text("\n".join(legend(page)), style="dim"))
+
+
+def rich_table(heads, comparisons, cells):
+    """The table of some Comparisons."""
+    texts, numbers = heads
+    table = new_table(*texts)
+    add_number_columns(table, numbers)
+    table.add_column("verdict", no_wrap=True)
+    for comparison in comparisons:
+        word = Text(comparison.verdict, style=COLOURS.get(comparison.verdict, ""))
+        table.add_row(*map(Text, cells(comparison)), word)
+    return table
+
+
+def to_markdown(page):
+    """The page as Markdown."""
+    parts = [
+        "  \n".join(map(literal, page.titles)),
+        markdown_table(MEAN_HEADS, page.means, mean_cells),
+    ]
+    if page.shown_rows:
+        parts.append(markdown_table(ROW_HEADS, page.shown_rows, row_cells))
+    parts += [f"{counts_text(page.rows)}.", *map(literal, page.notes), *legend(page)]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(heads, comparisons, cells):
+    """The table of some Comparisons, differences in bold."""
+    texts, numbers = heads
+    lines = [markdown_line([*texts, *numbers, "verdict"])]
+    lines.append(markdown_line([":--"] * len(texts) + ["--:"] * len(numbers) + [":--"]))
+    for comparison in comparisons:
+        is_bold = comparison.verdict in COLOURS
+        word = f"**{comparison.verdict}**" if is_bold else comparison.verdict
+        lines.append(markdown_line([*map(literal, cells(comparison)), word]))
+    return "\n".join(lines)
+
+
+def markdown_line(cells):
+    """One line of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def literal(text):
+    """A text that Markdown takes as it is."""
+    return "".join(f"\\{c}" if c in "\\`*_|<>[]" else c for c in text)

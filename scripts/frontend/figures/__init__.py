@@ -1,0 +1,1 @@
+"""What was measured: result files, statistics, tables."""

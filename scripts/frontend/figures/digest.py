@@ -1,0 +1,269 @@
+"""What tables, charts and pages show of a result file: for each subject (a trace, a command) and
+allocator the time and the peak RSS, absolute and as a ratio to the reference's, with intervals.
+
+Nothing is drawn or written here, and no file is opened.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from frontend.allocators import registry
+from frontend.figures import stats
+
+MIB = 1 << 20
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of the entries, as people read it."""
+
+    name: str
+    key: str
+    unit: str
+    scale: float  # what the figure is divided by to get the unit
+    better: str
+    worse: str
+
+    @property
+    def title(self):
+        """The name at the beginning of a line."""
+        return self.name[0].upper() + self.name[1:]
+
+
+TIME = {
+    "replay": Measure("time per op", "ns_per_op", "ns", 1, "faster", "slower"),
+    "run": Measure("time per op", "ns_per_op", "ns", 1, "faster", "slower"),
+    "micro": Measure("time", "ns_per_op", "ns", 1, "faster", "slower"),
+    "exec": Measure("wall time", "real_time", "ms", 1, "faster", "slower"),
+}
+SUBJECT_WORDS = {"replay": "trace", "run": "workload", "micro": "benchmark", "exec": "program"}
+RSS = Measure("peak RSS", "peak_rss", "MiB", MIB, "leaner", "fatter")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One subject under one allocator. What could not be had is None, and `error` says why."""
+
+    time: object = None
+    rss: object = None
+    time_ratio: object = None
+    rss_ratio: object = None
+    error: str = None
+
+    @property
+    def gap(self):
+        """What stands in the place of a figure ("failed", "not run"), or None."""
+        return NOT_RUN if self.error == NOT_RUN else self.error and "failed"
+
+
+@dataclass
+class Digest:
+    """All cells of one kind of entry (replay, exec), and what sums them up."""
+
+    kind: str
+    context: dict
+    subjects: list
+    allocators: list  # without the floor; the reference is among them
+    reference: str
+    cells: dict  # (subject, allocator): Cell
+    overall: dict  # allocator: Cell of geometric means over the subjects
+    counted: dict  # allocator: how many subjects its geometric means hold
+    rounds: int = 0
+    floor: dict = field(default_factory=dict)  # subject: ns per op of the null allocator
+    live: dict = field(default_factory=dict)  # subject: peak live bytes
+    bound: dict = field(default_factory=dict)  # subject: bytes that theory says are needed
+    waste: dict = field(default_factory=dict)  # (subject, allocator): resident beyond live / live
+
+    @property
+    def rivals(self):
+        """The allocators that are compared with the reference."""
+        return [name for name in self.allocators if name != self.reference]
+
+    @property
+    def time(self):
+        """The Measure of time."""
+        return TIME[self.kind]
+
+    def failures(self):
+        """[(subject, allocator, message)] of what failed. Micro-benchmarks need not be run on all
+        allocators."""
+        missing = NOT_RUN if self.kind == "micro" else None
+        cells = self.cells.items()
+        return [(*key, cell.error) for key, cell in cells if cell.error not in (None, missing)]
+
+
+def digest(results, kind):
+    """The Digest of the entries of one kind, or None if there are none."""
+    rows = {(row.subject, row.allocator): row for row in results.rows if row.kind == kind}
+    if not rows:
+        return None
+    names = results.allocators(kind)
+    competitors = [name for name in names if name != registry.FLOOR]
+    reference = registry.REFERENCE if registry.REFERENCE in names else (competitors or names)[0]
+    subjects = results.subjects(kind)
+    cells = {
+        (subject, name): make_cell(
+            rows.get((subject, name)), rows.get((subject, reference)), TIME[kind]
+        )
+        for subject in subjects
+        for name in competitors
+    }
+    whole = {name: whole_rows(rows, subjects, name, reference) for name in competitors}
+    return Digest(
+        kind=kind,
+        context=results.context,
+        subjects=subjects,
+        allocators=competitors,
+        reference=reference,
+        cells=cells,
+        overall={name: sum_up(pairs, TIME[kind]) for name, pairs in whole.items()},
+        counted={name: len(pairs) for name, pairs in whole.items()},
+        rounds=max((len(row.samples) for row in rows.values()), default=0),
+        floor=floors(rows, subjects, TIME[kind]),
+        live=constants(rows, subjects, competitors, "peak_live"),
+        bound=constants(rows, subjects, competitors, "bound"),
+        waste=wastes(rows, competitors),
+    )
+
+
+def make_cell(row, reference, time):
+    """The Cell of a row; a row with any failed repetition has failed."""
+    if row is None:
+        return Cell(error=NOT_RUN)
+    if row.failures:
+        return Cell(error=row.error)
+    cell = {"time": estimate_of(row, time), "rss": estimate_of(row, RSS)}
+    if reference and not reference.failures:
+        cell["time_ratio"] = ratio_of(row, reference, time)
+        cell["rss_ratio"] = ratio_of(row, reference, RSS)
+    return Cell(**cell)
+
+
+def estimate_of(row, measure):
+    """The Estimate of a figure in its unit."""
+    return stats.estimate(value / measure.scale for value in row.values(measure.key))
+
+
+def ratio_of(row, reference, measure):
+    """The Estimate of a figure's ratio to the reference's."""
+    return stats.ratio(row.by_round(measure.key), reference.by_round(measure.key))
+
+
+def whole_rows(rows, subjects, name, reference):
+    """[(row, reference row)] of the subjects in which neither failed."""
+    pairs = [(rows.get((subject, name)), rows.get((subject, reference))) for subject in subjects]
+    return [pair for pair in pairs if all(row and not row.failures for row in pair)]
+
+
+def sum_up(pairs, time):
+    """The Cell of geometric means over [(row, reference row)]."""
+    return Cell(time_ratio=mean_ratio(pairs, time), rss_ratio=mean_ratio(pairs, RSS))
+
+
+def mean_ratio(pairs, measure):
+    """The Estimate of the geometric mean of a figure's ratios; None if a row lacks the figure."""
+    key = measure.key
+    return stats.geometric_mean([stats.ratios(a.by_round(key), b.by_round(key)) for a, b in pairs])
+
+
+def floors(rows, subjects, time):
+    """{subject: time of the null allocator} where it ran."""
+    found = {subject: rows.get((subject, registry.FLOOR)) for subject in subjects}
+    return {
+        s: stats.median(row.values(time.key)) for s, row in found.items() if row and row.samples
+    }
+
+
+def constants(rows, subjects, names, key):
+    """{subject: figure} of one that the subject decides and not the allocator."""
+    found = {}
+    for subject in subjects:
+        for name in names:
+            row = rows.get((subject, name))
+            if row and row.values(key):
+                found.setdefault(subject, stats.median(row.values(key)))
+    return found
+
+
+def wastes(rows, names):
+    """{(subject, allocator): waste} of the rows that have it."""
+    found = {key: stats.median(row.values("waste")) for key, row in rows.items() if key[1] in names}
+    return {key: waste for key, waste in found.items() if waste is not None}
+
+
+def frontier(points):
+    """Names of {name: (x, y)} that no other point beats or equals in both, from left to right."""
+    best, names = math.inf, []
+    for name, (_, y) in sorted(points.items(), key=lambda item: item[1]):
+        if y < best:
+            best = y
+            names.append(name)
+    return names
+
+
+def machine_text(context):
+    """Processor, system and C library."""
+    cpus = f"{context['num_cpus']} CPUs" if context.get("num_cpus") else ""
+    cpu = " ".join(filter(None, [str(context.get("cpu", "unknown CPU")), cpus and f"({cpus})"]))
+    kernel = f"Linux {context['kernel']}" if context.get("kernel") else ""
+    return ", ".join(filter(None, [cpu, kernel, context.get("libc")]))
+
+
+def commit_text(context):
+    """The commit's first letters, and whether the tree differed from it."""
+    return str(context.get("commit", "unknown"))[:10] + (" (dirty)" if context.get("dirty") else "")
+
+
+def interval_text(summary):
+    """What the marks and the lines through them are."""
+    coverages = [
+        c.time.coverage for c in summary.cells.values() if c.time and c.time.low is not None
+    ]
+    if not coverages:
+        return "medians, no interval"
+    return f"medians, intervals of {100 * min(coverages):.3g} %"
+
+
+def ends(estimate):
+    """Lower end, median and upper end; all the same where there is no interval."""
+    if estimate.low is None:
+        return estimate.median, estimate.median, estimate.median
+    return estimate.low, estimate.median, estimate.high
+
+
+def figure_text(estimate):
+    """ "0.78 (0.76–0.80)"."""
+    low, median, high = ends(estimate)
+    return f"{median:.2f}" if estimate.low is None else f"{median:.2f} ({low:.2f}–{high:.2f})"
+
+
+def number_text(value):
+    """A number with three figures that count."""
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:#.3g}"
+
+
+def counted_text(summary, name):
+    """How many subjects a mean holds, where it does not hold them all."""
+    counted, all_ = summary.counted[name], len(summary.subjects)
+    return "" if counted == all_ else f", {counted} of {all_}"
+
+
+def subjects_text(summary):
+    """How many subjects there are: "12 traces", "1 program"."""
+    word = SUBJECT_WORDS[summary.kind]
+    count = len(summary.subjects)
+    return f"{count} {word}{'s' if count != 1 else ''}"
+
+
+def part(cell, measure, suffix=""):
+    """The time or the memory of a cell, or its ratio (suffix "_ratio")."""
+    return getattr(cell, ("rss" if measure is RSS else "time") + suffix)
+
+
+def verdict(estimate):
+    """ "better" or "worse" if the interval of a ratio lies on one side of 1, else "". What is
+    written as 1.00 is neither."""
+    if estimate is None or not estimate.excludes(1) or f"{estimate.median:.2f}" == "1.00":
+        return ""
+    return "worse" if estimate.median > 1 else "better"

@@ -1,0 +1,187 @@
+"""The tables on standard output: a row for each subject and allocator, then what it comes to."""
+
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from frontend.allocators.registry import FLOOR
+from frontend.figures import stats
+from frontend.figures.digest import MIB, digest
+
+PLAIN_WIDTH = 100  # columns where stdout is no terminal
+WAITING_MOST = 1.1  # a replay waits for nothing; arbitrary, above what a quiet machine shows
+SUBJECTS = {"replay": "trace", "run": "workload", "exec": "command"}
+# head, figure, what it is divided by, digits
+TIME_COLUMNS = {
+    "replay": (("ns/op", "ns_per_op", 1, 1), ("net", "net_ns_per_op", 1, 1)),
+    "run": (("ns/op", "ns_per_op", 1, 1), ("threads", "threads", 1, 0)),
+    "exec": (("ms", "real_time", 1, 1), ("CPU ms", "cpu_time", 1, 1)),
+}
+PEAK_COLUMN = ("peak MiB", "peak_rss", MIB, 1)
+FAULTS_COLUMN = ("faults", "minor_faults", 1, 0)
+LAST_COLUMN = {
+    "replay": ("waste", "waste", 1, 2),
+    "run": FAULTS_COLUMN,
+    "exec": FAULTS_COLUMN,
+}
+
+
+def console(plain_width=PLAIN_WIDTH):
+    """Standard output; of a fixed width where it is no terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else plain_width)
+
+
+def show(measured):
+    """Prints all results, each compared with the reference allocator's."""
+    out = console()
+    for summed in filter(None, (digest(measured, kind) for kind in measured.kinds())):
+        rows = [row for row in measured.rows if row.kind == summed.kind]
+        out.print(rows_table(summed, rows))
+        if len(summed.subjects) > 1:
+            out.print(summary_table(summed))
+        out.print(legend(summed, rows))
+
+
+def new_table(*heads):
+    """A table whose first columns are texts."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    return table
+
+
+def add_number_columns(table, heads):
+    """Columns of numbers, to the right."""
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+
+
+def rows_table(summed, rows):
+    """The table of all rows; subjects are told apart by a line."""
+    table = new_table(SUBJECTS[summed.kind], "allocator")
+    times = [column[0] for column in TIME_COLUMNS[summed.kind]]
+    ratio = f"/ {summed.reference}"
+    last = LAST_COLUMN[summed.kind][0]
+    add_number_columns(table, (*times, f"time {ratio}", PEAK_COLUMN[0], ratio, last))
+    subject = None
+    for row in rows:
+        if subject not in (None, row.subject):
+            table.add_section()
+        cells = row_cells(summed, row)
+        table.add_row("" if row.subject == subject else row.subject, row.allocator, *cells)
+        subject = row.subject
+    return table
+
+
+def row_cells(summed, row):
+    """The numbers of one row; the reference and the floor are compared with nobody."""
+    if row.failures:
+        return [Text("failed", style="bold red")] + [""] * 5
+    cell = summed.cells.get((row.subject, row.allocator))
+    is_rival = cell and row.allocator != summed.reference
+    return [
+        *(figure(row, column) for column in TIME_COLUMNS[summed.kind]),
+        time_cell(cell.time_ratio) if is_rival else "",
+        figure(row, PEAK_COLUMN),
+        ratio_text(cell.rss_ratio) if is_rival else "",
+        figure(row, LAST_COLUMN[summed.kind]),
+    ]
+
+
+def figure(row, column):
+    """The median of a figure for people; nothing where the row has none."""
+    _, key, scale, digits = column
+    median = stats.median(row.values(key))
+    if median is None:
+        return ""
+    return f"{round(median / scale, digits) + 0.0:,.{digits}f}"  # + 0.0: no "-0.0"
+
+
+def counted(number, noun):
+    """ "1 thread", "12 threads"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def ratio_text(estimate):
+    """The ratio alone."""
+    return "" if estimate is None else f"{estimate.median:.2f}"
+
+
+def interval_text(estimate):
+    """The ratio with its interval: "1.25 [1.20, 1.31]"."""
+    if estimate is None or estimate.low is None:
+        return ratio_text(estimate)
+    return f"{estimate.median:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def time_cell(estimate):
+    """The ratio of time with its interval, coloured where the interval excludes 1."""
+    if estimate is None or not estimate.excludes(1.0):
+        return interval_text(estimate)
+    return Text(interval_text(estimate), style="red" if estimate.median > 1 else "green")
+
+
+def summary_table(summed):
+    """Geometric means over the subjects, and the subject where each allocator does worst."""
+    plural = SUBJECTS[summed.kind] + "s"
+    table = new_table("geometric mean")
+    add_number_columns(table, (plural, f"time / {summed.reference}"))
+    table.add_column("worst", no_wrap=True)
+    add_number_columns(table, (f"peak / {summed.reference}",))
+    table.add_column("worst", no_wrap=True)
+    for name in summed.rivals:
+        whole = summed.overall[name]
+        table.add_row(
+            name,
+            f"{summed.counted[name]} of {len(summed.subjects)}",
+            interval_text(whole.time_ratio),
+            worst_text(summed, name, "time_ratio"),
+            ratio_text(whole.rss_ratio),
+            worst_text(summed, name, "rss_ratio"),
+        )
+    return table
+
+
+def worst_text(summed, name, ratio):
+    """ "2.31 gawk": the largest ratio of an allocator and its subject."""
+    estimates = {s: getattr(summed.cells[s, name], ratio) for s in summed.subjects}
+    ratios = [(estimate.median, s) for s, estimate in estimates.items() if estimate]
+    return "{:.2f} {}".format(*max(ratios)) if ratios else ""
+
+
+def waiting(rows):
+    """Real time over CPU time of all samples: above 1 where runs had to wait for a processor."""
+    real, cpu = (sum(sum(row.values(key)) for row in rows) for key in ("real_time", "cpu_time"))
+    return real / cpu if cpu else 1.0
+
+
+def legend(summed, rows):
+    """What the numbers are, with the true coverage of the intervals."""
+    cells = [summed.cells[s, name] for s in summed.subjects for name in summed.rivals]
+    cover = coverage_text([cell.time_ratio for cell in cells])
+    lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
+    if summed.kind == "replay":
+        lines.append(f"net: above {FLOOR}. waste: integral of RSS - live over that of live.")
+    if summed.kind == "run":
+        lines.append("ns/op: time over the calls of all threads together.")
+    if summed.kind == "replay" and waiting(rows) > WAITING_MOST:
+        lines.append(
+            f"Take care: real time was {waiting(rows):.2f} times CPU time, so other work ran"
+            " on the machine."
+        )
+    if summed.failures():
+        lines.append("A row with a failed run is not compared; the lines below say why it failed.")
+    return Text("\n".join(lines), style="dim")
+
+
+def coverage_text(estimates):
+    """What the intervals cover; the least of them where rows differ."""
+    given = [e for e in estimates if e]
+    covered = [e for e in given if e.low is not None]
+    if not covered:
+        return "; one round has no intervals" if given else ""
+    least = min(covered, key=lambda e: e.coverage)
+    return f"; intervals cover {100 * least.coverage:.4g} % (n = {least.n})"

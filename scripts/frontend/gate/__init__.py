@@ -1,0 +1,1 @@
+"""The regression gate, and what its verdicts are worth."""

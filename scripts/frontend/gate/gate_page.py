@@ -1,0 +1,208 @@
+"""What a gate says: the table on standard output, worst first, the Markdown summary for a pull
+request, and the findings as they stand in the result file."""
+
+import math
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from frontend.figures import digest
+from frontend.figures.stats import Estimate
+from frontend.figures.table import add_number_columns, console, new_table
+from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNKNOWN, WORSE, Finding
+from frontend.measuring import deterministic
+
+HEADS = ("figure", "row", "base", "head", "head / base", "verdict")
+COLOURS = {WORSE: "bold red", SUSPECT: "yellow", UNKNOWN: "yellow", BETTER: "green", PASS: ""}
+SAID = {
+    WORSE: "regression: head is slower or fatter than base",
+    UNKNOWN: "cannot tell: the runs vary too much for the pairs that were measured",
+    PASS: "no regression",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that a gate says."""
+
+    sides: dict  # what base and head are
+    findings: list
+    failures: list  # (row, what went wrong)
+    verdict: str
+    detect: float
+
+    @property
+    def shown(self):
+        """The Findings to be read, worst first; those of which nothing is to be said come in means
+        only."""
+        told = [f for f in self.findings if f.row == MEAN or f.verdict != PASS]
+        return sorted([*told, *means(self.findings)], key=lambda f: f.worth)
+
+    @property
+    def hidden(self):
+        """How many Findings are not shown."""
+        return len(self.findings) - sum(f.row == MEAN or f.verdict != PASS for f in self.findings)
+
+
+def means(findings):
+    """Findings on the geometric means of the figures that hardly vary, over the rows of a build.
+    They are for reading: the limits hold row by row."""
+    ratios = {}
+    for f in findings:
+        if f.metric != TIME and f.ratio.median > 0:
+            ratios.setdefault((f.build, f.metric), []).append(math.log(f.ratio.median))
+    return [
+        Finding(build, MEAN, key, PASS, mean_ratio(logs)) for (build, key), logs in ratios.items()
+    ]
+
+
+def mean_ratio(logs):
+    """The Estimate of a geometric mean of what does not vary."""
+    return Estimate(math.exp(sum(logs) / len(logs)), None, None, 1.0, 1)
+
+
+def title_of(key):
+    """A figure as people read it."""
+    return TIME if key == TIME else deterministic.metric(key).title
+
+
+def number(finding, side):
+    """Base or head in the figure's unit; times have none that means anything over rows."""
+    value = getattr(finding, side)
+    if value is None:
+        return ""
+    metric = deterministic.metric(finding.metric)
+    return f"{digest.number_text(value / metric.scale) if value else 0} {metric.unit}".rstrip()
+
+
+def ratio_text(finding):
+    """ "1.052 [1.041, 1.063]"; without an interval where nothing varies."""
+    ratio = finding.ratio
+    if finding.metric != TIME or ratio.low is None:
+        return f"{ratio.median:.4f}"
+    return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def verdict_text(finding):
+    """The verdict, and the remark on it."""
+    return finding.verdict + (f" ({finding.remark})" if finding.remark else "")
+
+
+def cells(finding):
+    """The cells of a Finding's line, as HEADS names them."""
+    return (
+        title_of(finding.metric),
+        f"{finding.build} {finding.row}".strip(),
+        number(finding, "base"),
+        number(finding, "head"),
+        ratio_text(finding),
+        verdict_text(finding),
+    )
+
+
+def show(page):
+    """Prints the table and the verdict."""
+    out = console()
+    table = new_table(*HEADS[:2])
+    add_number_columns(table, HEADS[2:5])
+    table.add_column(HEADS[5], no_wrap=True)
+    for finding in page.shown:
+        *texts, verdict = cells(finding)
+        table.add_row(*texts, Text(verdict, style=COLOURS[finding.verdict]))
+    if page.findings:
+        out.print(table)
+    for row, reason in page.failures:
+        out.print(Text(f"{row}: {reason}", style="bold red"), soft_wrap=True)
+    out.print(Text(hidden_text(page), style="dim"), soft_wrap=True)
+    out.print(Text(sentence(page), style=COLOURS[page.verdict]), soft_wrap=True)
+
+
+def hidden_text(page):
+    """What the table leaves out, and what its intervals are."""
+    parts = []
+    if page.hidden:
+        parts.append(f"Further figures within their limits: {page.hidden}.")
+    covered = [f.ratio for f in page.findings if f.metric == TIME and f.ratio.low is not None]
+    if covered:
+        least = min(covered, key=lambda e: e.coverage)
+        pairs = {e.n for e in covered}
+        counts = f"{min(pairs)} to {max(pairs)}" if len(pairs) > 1 else f"{least.n}"
+        parts.append(f"Time: {counts} pairs, intervals cover {100 * least.coverage:.4g} %.")
+    return " ".join(parts)
+
+
+def sentence(page):
+    """The verdict in words: what it is, on what, and what it rules out."""
+    if page.failures and page.verdict == WORSE and not worse(page):
+        said = "failed: there are rows without figures"
+    else:
+        said = SAID[page.verdict]
+    names = f"{page.sides['head']} against {page.sides['base']}"
+    return f"{said} ({names}){bound_text(page)}"
+
+
+def worse(page):
+    """The Findings that are regressions."""
+    return [f for f in page.findings if f.verdict == WORSE]
+
+
+def bound_text(page):
+    """What the upper ends of the means rule out, where it was a pass."""
+    tops = [f.ratio.high for f in page.findings if f.metric == TIME and f.row == MEAN]
+    if page.verdict != PASS or not tops or None in tops:
+        return ""
+    most = 100 * (max(tops) - 1)
+    if most < 0:
+        return "; time in the mean has fallen"
+    return f"; time in the mean has grown by no more than {most:.1f} %"
+
+
+def markdown(page, context):
+    """The summary for a pull request."""
+    lines = [f"### spanbench gate: {sentence(page)}", ""]
+    if page.findings:
+        lines += [line(HEADS), line(["---"] * 2 + ["---:"] * 3 + ["---"])]
+        lines += [line(marked(finding)) for finding in page.shown]
+        lines.append("")
+    lines += [f"- **{row}**: {reason}" for row, reason in page.failures]
+    lines += [f"{hidden_text(page)}  ", f"{digest.machine_text(context)}, {context['compiler']}"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def marked(finding):
+    """The cells of a line, the verdict in bold where it asks to be read."""
+    *texts, verdict = cells(finding)
+    return [*texts, f"**{verdict}**" if finding.verdict in (WORSE, SUSPECT, UNKNOWN) else verdict]
+
+
+def line(texts):
+    """A line of a Markdown table."""
+    return f"| {' | '.join(text.replace('|', '/') for text in texts)} |"
+
+
+def facts(page):
+    """What the context of the result file says of the verdict."""
+    return {
+        "verdict": page.verdict,
+        "detect": page.detect,
+        "findings": [finding_facts(finding) for finding in page.findings],
+    }
+
+
+def finding_facts(finding):
+    """One Finding."""
+    ratio = finding.ratio
+    told = {
+        "build": finding.build,
+        "row": finding.row,
+        "metric": finding.metric,
+        "verdict": finding.verdict,
+        "ratio": ratio.median,
+        "low": ratio.low,
+        "high": ratio.high,
+        "coverage": ratio.coverage,
+        "pairs": ratio.n,
+        "base": finding.base,
+        "head": finding.head,
+    }
+    return {key: value for key, value in told.items() if value is not None}

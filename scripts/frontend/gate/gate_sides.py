@@ -1,0 +1,88 @@
+"""Base and head of a gate: revisions, trees, or files of anyone's allocators. Whatever it is,
+copies of it in temporary folders are what is measured: a rebuild must not replace a file in
+mid-run, and paths of one length shift no stack."""
+
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from frontend.allocators import registry
+from frontend.allocators.registry import Allocator
+from frontend.failure import Failure, io_failure
+from frontend.gate import revisions
+from frontend.gate.gate_time import BASE, COPIES, HEAD, allocator_name
+from frontend.paths import ROOT
+
+TREE = "the working tree"
+LIBRARY = re.compile(r"\.so(\.\d+)*$")  # libx.so, libx.so.2
+
+
+@dataclass
+class Side:
+    """One side: what it is called, and its libraries, {build: path}; a bare file's build is ""."""
+
+    name: str
+    libraries: dict = field(default_factory=dict)
+
+
+def is_library(text):
+    """Whether base or head is a shared object rather than a revision."""
+    return LIBRARY.search(text) is not None
+
+
+def prepare(base, head, builds, folder):
+    """(base Side, head Side) of the options, with the libraries in a folder. Base may be None for
+    none, head for the working tree."""
+    if base and is_library(base) != bool(head and is_library(head)):
+        file, other = (base, "head") if is_library(base) else (head, "base")
+        raise Failure(f"{file}: is a library, so --{other} must name one too (PATH.so)")
+    found_base = make_side(base, builds, Path(folder) / "from-base") if base else None
+    return found_base, make_side(head, builds, Path(folder) / "from-head")
+
+
+def make_side(text, builds, folder):
+    """The Side that a revision, a library or None (the working tree) is."""
+    folder.mkdir()
+    if text and is_library(text):
+        registry.from_file("library", text)  # fails where it is none
+        return Side(text, {"": Path(text).resolve()})
+    if text is None:
+        return Side(TREE, revisions.build(ROOT, builds, folder, TREE))
+    commit = revisions.commit_of(text)
+    with revisions.worktree(commit) as tree:
+        return Side(
+            f"{text} ({commit[:10]})", revisions.build(tree, builds, folder, f"{text} ({commit})")
+        )
+
+
+def copies(base, head, folder):
+    """{build: {(side, copy): Allocator}} of both Sides, copied into a folder; without a base, of
+    head on both sides. `base` and `head` are of one length, so all paths are."""
+    made = {}
+    for build in head.libraries:
+        for side, found in ((BASE, base or head), (HEAD, head)):
+            for copy in COPIES:
+                path = Path(folder) / f"{side}{copy}{build}.so"
+                copy_file(found.libraries[build], path)
+                name = allocator_name(build, side)
+                made.setdefault(build, {})[side, copy] = Allocator(name, "", path)
+    return made
+
+
+def described(base, head):
+    """The files that the copies are of as Allocators, for the context of a result file."""
+    return [
+        Allocator(allocator_name(build, name), "", path)
+        for name, side in ((BASE, base), (HEAD, head))
+        if side
+        for build, path in side.libraries.items()
+    ]
+
+
+def copy_file(source, target):
+    """Copies a library."""
+    try:
+        shutil.copy(source, target)
+    except OSError as error:
+        raise io_failure(error, source) from error

@@ -1,0 +1,193 @@
+"""The gate's rules: from figures of base and head to a verdict on each row and on the whole, and
+whether more pairs are needed for it.
+
+Figures that hardly vary have a hard limit, row by row. For time the geometric mean over the rows of
+a build decides: its interval must exclude no change, and the effect must exceed both LEAST_EFFECT
+and what two copies of one and the same file show against each other in the same rounds. Single rows
+fail only by much, after Holm's correction for their number, and when they do so a second time.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy
+
+from frontend.figures import paired_samples, stats
+
+PASS, BETTER, WORSE, UNKNOWN, SUSPECT = "pass", "better", "worse", "cannot tell", "suspect"
+ORDER = (WORSE, SUSPECT, UNKNOWN, PASS, BETTER)
+TIME = "time"
+MEAN = "mean"
+PAIRS_FIRST, PAIRS_MOST = 12, 48  # of a gate, where nothing else is asked for
+DETECT, DETECT_QUICK = 0.03, 0.05  # the slowdown that it rules out before it passes
+LEAST_EFFECT = 0.01  # a change of the mean below this is none; arbitrary
+ROW_LEAST_EFFECT = 0.03  # of a single row; arbitrary
+ROW_LEAST_PAIRS = 12  # below, no row can fail: 2 ** -11 is what the correction asks for
+ROW_SUSPECT_LEVEL = 0.05  # after Holm's correction: such a row is measured again
+ROW_LEVEL = 0.01  # and fails at this one, with all its pairs
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure of one row."""
+
+    build: str
+    row: str
+    metric: str
+    verdict: str
+    ratio: object  # the Estimate of head / base; without an interval where nothing varies
+    base: float = None
+    head: float = None
+    remark: str = ""
+
+    @property
+    def worth(self):
+        """Sorts the worst first."""
+        return ORDER.index(self.verdict), -self.ratio.median
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What a row's runs gave, as logarithms of ratios of time."""
+
+    logs: list  # head / base, one a pair
+    noise: list  # a copy / the other copy of the same file
+
+
+def judge_figure(build, row, metric, base, head):
+    """The Finding on a figure that hardly varies; metric is a deterministic.Metric."""
+    change = head - base
+    is_much = abs(change) > max(metric.slack, metric.limit * base)
+    verdict = (WORSE if change > 0 else BETTER) if is_much else PASS
+    ratio = stats.Estimate(head / base if base else 1.0 + bool(change), None, None, 1.0, 1)
+    return Finding(build, row, metric.key, verdict, ratio, base, head)
+
+
+def mean_of(rows, series):
+    """The mean over rows, pair by pair, of as many pairs as all of them have."""
+    columns = [getattr(pairs, series) for pairs in rows.values()]
+    n = min(map(len, columns))
+    return numpy.mean([column[:n] for column in columns], axis=0)
+
+
+def judge_mean(build, rows, detect):
+    """The Finding on the time of a build; rows is {row: Pairs}, detect the share that a pass must
+    rule out."""
+    effect = paired_samples.effect(mean_of(rows, "logs"))
+    noise = paired_samples.effect(mean_of(rows, "noise"))
+    verdict = mean_verdict(effect, paired_samples.far_end(noise), math.log1p(detect))
+    remark = remark_on(effect, noise, math.log1p(detect)) if verdict == UNKNOWN else ""
+    return Finding(build, MEAN, TIME, verdict, stats.exponential(effect), remark=remark)
+
+
+def mean_verdict(effect, noise, detect):
+    """The verdict on an effect; all in logarithms. Too few pairs for the level tell nothing."""
+    least = max(math.log1p(LEAST_EFFECT), noise)
+    if effect.coverage < paired_samples.LEVEL:
+        return UNKNOWN
+    if effect.low > 0 and effect.median > least:
+        return WORSE
+    if effect.high < 0 and effect.median < -least:
+        return BETTER
+    return PASS if effect.high < detect else UNKNOWN
+
+
+def remark_on(effect, noise, detect):
+    """What it takes to tell an effect; that two copies of one file may differ as much, if nothing
+    does."""
+    needed = pairs_needed(effect, noise, detect)
+    return f"{needed} pairs" if needed else "copies differ as much"
+
+
+def pairs_needed(effect, noise, detect):
+    """How many pairs would decide: for a pass the upper end must fall below detect; for a
+    regression the lower end must rise above no change, and the noise fall below the effect. The
+    nearer of the two, None if neither can be."""
+    to_pass = paired_samples.pairs_needed(effect, detect - effect.median)
+    to_fail = [
+        paired_samples.pairs_needed(effect, effect.median),
+        paired_samples.pairs_needed(noise, effect.median - abs(noise.median)),
+    ]
+    ways = [to_pass, None if None in to_fail else max(to_fail)]
+    return min(filter(None, ways), default=None)
+
+
+def judge_rows(rows_by_build, first):
+    """The Findings on the time of every row; rows_by_build is {build: {row: Pairs}}. A row with
+    twice as many pairs as at `first`, where it could be judged then, has been measured again."""
+    second = 2 * max(first, ROW_LEAST_PAIRS)
+    rows = [
+        (build, row, pairs, paired_samples.effect(pairs.logs))
+        for build, by_row in rows_by_build.items()
+        for row, pairs in by_row.items()
+    ]
+    # The correction is for all rows, also for those that differ by too little to be asked.
+    corrected = stats.holm([row_p_value(pairs, effect) for _, _, pairs, effect in rows])
+    return [
+        judge_row(build, row, effect, p, len(pairs.logs) >= second)
+        for (build, row, pairs, effect), p in zip(rows, corrected)
+    ]
+
+
+def row_p_value(pairs, effect):
+    """The p-value of a row; 1 where there are too few pairs, or the effect is too small or no
+    larger than that between two copies of one file."""
+    if len(pairs.logs) < ROW_LEAST_PAIRS or abs(effect.median) <= math.log1p(ROW_LEAST_EFFECT):
+        return 1.0
+    noise = paired_samples.far_end(paired_samples.effect(pairs.noise))
+    return paired_samples.p_value(pairs.logs) if abs(effect.median) > noise else 1.0
+
+
+def judge_row(build, row, effect, p, is_second):
+    """The Finding on one row, p being corrected."""
+    verdict = row_verdict(effect.median, p, is_second) if p < ROW_SUSPECT_LEVEL else PASS
+    return Finding(build, row, TIME, verdict, stats.exponential(effect))
+
+
+def row_verdict(median, p, is_second):
+    """What becomes of a row that differs."""
+    if median < 0:
+        return BETTER if p < ROW_LEVEL else PASS
+    if is_second:
+        return WORSE if p < ROW_LEVEL else PASS
+    return SUSPECT
+
+
+class Looks:
+    """The looks that a gate takes at its pairs: after `first` of them, and each time that their
+    number has doubled, until all is decided or there are `most`."""
+
+    def __init__(self, first, most, detect):
+        self.first, self.most, self.detect = first, max(first, most), detect
+        self.last = {}  # {build: verdict of its mean at the last look}
+
+    def look(self, rows_by_build):
+        """The {(build, row)} that need more pairs; rows_by_build is {build: {row: Pairs}}."""
+        undecided = {
+            (build, row)
+            for build, rows in rows_by_build.items()
+            if not self.is_decided(build, judge_mean(build, rows, self.detect))
+            for row in rows
+        }
+        rows = judge_rows(rows_by_build, self.first)
+        return undecided | {(f.build, f.row) for f in rows if f.verdict == SUSPECT}
+
+    def is_decided(self, build, finding):
+        """Whether a build's mean needs no more pairs; a regression must be seen twice in a row."""
+        before, self.last[build] = self.last.get(build), finding.verdict
+        if finding.verdict == WORSE:
+            return before == WORSE
+        return finding.verdict != UNKNOWN or finding.ratio.n >= self.most
+
+    def findings(self, rows_by_build):
+        """The Findings on time: means, then rows."""
+        means = [judge_mean(build, rows, self.detect) for build, rows in rows_by_build.items()]
+        return means + (judge_rows(rows_by_build, self.first) if rows_by_build else [])
+
+
+def overall(findings):
+    """The verdict on everything: worse if anything is, else unknown if anything is, else pass."""
+    verdicts = {finding.verdict for finding in findings}
+    if WORSE in verdicts:
+        return WORSE
+    return UNKNOWN if verdicts & {UNKNOWN, SUSPECT} else PASS

@@ -1,0 +1,144 @@
+"""A measurement: every subject under every allocator, a warm-up round and rounds that count.
+
+It knows the order of the runs and what becomes of those that fail; what a run is, its caller
+knows. What is timed has the machine to itself; what is not may have company.
+"""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from frontend.figures import results
+from frontend.measuring import schedule
+
+MOST_AT_ONCE = 4  # untimed runs side by side; arbitrary, each may need much memory
+
+
+class RunFailed(Exception):
+    """One run cannot count; the message says why."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a run gave."""
+
+    real_ns: int
+    cpu_ns: int
+    counters: dict
+    untimed: object = None  # a function that gives further counters, and may have company
+
+
+@dataclass
+class Campaign:
+    """All entries of a measurement."""
+
+    warm_ups: list
+    entries: list
+    rounds: int
+
+
+def measure(kind, subjects, allocators, attempt, choose_rounds, progress):
+    """Runs everything and returns the Campaign.
+
+    Subjects and allocators have a `name`. attempt(subject, allocator, is_warm_up) returns Figures
+    or raises RunFailed. choose_rounds(rounds done, the warm-up included; seconds they took) is the
+    number of rounds that shall count, None if not known before the warm-up; it is asked again after
+    each round. What fails in the warm-up is a failed row and is not run again.
+    """
+    names = [f"{kind}/{subject.name}/{a.name}" for subject in subjects for a in allocators]
+    broken = set()
+
+    def one_round(number, rounds):
+        progress.begin_round(number, rounds, len(names))
+        repetition = (max(number, 0), rounds or 1)
+        entries = []
+        for subject, ordered in schedule.one_round(subjects, allocators, number):
+            runs = {}
+            for allocator in ordered:
+                name = f"{kind}/{subject.name}/{allocator.name}"
+                progress.begin_step(subject.name, allocator.name)
+                if name not in broken:
+                    runs[name] = timed(attempt, subject, allocator, number < 0)
+            entries += finished(runs, repetition)
+        return in_order(entries, names)
+
+    start = time.monotonic()
+    warm_ups = one_round(schedule.WARM_UP, choose_rounds(0, 0.0))
+    broken.update(e["name"] for e in warm_ups if "error_occurred" in e)
+    entries, done = [], 0
+    while done < (rounds := choose_rounds(done + 1, time.monotonic() - start)):
+        entries += one_round(done, rounds)
+        done += 1
+    entries += [again(e) for e in warm_ups if e["name"] in broken]
+    for e in entries:
+        e["repetitions"] = done
+    return Campaign(warm_ups, in_order(entries, names), done)
+
+
+def timed(attempt, subject, allocator, is_warm_up):
+    """The Figures of a run that has the machine to itself, or the RunFailed."""
+    try:
+        return attempt(subject, allocator, is_warm_up)
+    except RunFailed as reason:
+        return reason
+
+
+def finished(runs, repetition):
+    """The entries of {name: Figures or RunFailed}, after the untimed parts, run side by side."""
+    workers = min(MOST_AT_ONCE, len(os.sched_getaffinity(0)))
+    with ThreadPoolExecutor(workers) as pool:
+        complete = pool.map(with_untimed, runs.values())
+        return [entry(name, repetition, run) for name, run in zip(runs, complete)]
+
+
+def with_untimed(run):
+    """The Figures with the counters of the untimed part, or the RunFailed."""
+    if isinstance(run, RunFailed) or run.untimed is None:
+        return run
+    try:
+        return Figures(run.real_ns, run.cpu_ns, {**run.counters, **run.untimed()})
+    except RunFailed as reason:
+        return reason
+
+
+def entry(name, repetition, run):
+    """The entry of one run."""
+    if isinstance(run, RunFailed):
+        return results.failed(name, repetition, str(run))
+    return results.sample(name, repetition, (run.real_ns / 1e6, run.cpu_ns / 1e6), run.counters)
+
+
+def again(failed):
+    """The failed row for a failed warm-up."""
+    return results.failed(failed["name"], (0, 1), failed["error_message"])
+
+
+def in_order(entries, names):
+    """Entries sorted by the place of their name in names, then by repetition."""
+    return sorted(entries, key=lambda e: (names.index(e["name"]), e["repetition_index"]))
+
+
+def reject_disagreements(entries, reference, keys):
+    """Makes failed rows of the entries that did other work than the reference allocator.
+
+    Work is what the figures `keys` say, compared with the first success of the reference of the
+    same subject (without one, of any allocator).
+    """
+    expected = {}
+    for e in sorted(entries, key=lambda e: e["name"].rpartition("/")[2] != reference):
+        if "error_occurred" not in e:
+            expected.setdefault(e["name"].rpartition("/")[0], e)
+    return [checked(e, expected.get(e["name"].rpartition("/")[0]), keys) for e in entries]
+
+
+def checked(e, expected, keys):
+    """The entry, or the failed one that takes its place."""
+    if "error_occurred" in e:
+        return e
+    differing = [key for key in keys if e.get(key) != expected.get(key)]
+    if not differing:
+        return e
+    key, other = differing[0], expected["name"].rpartition("/")[2]
+    message = f"{key} {e.get(key)}, where {other} has {expected.get(key)}"
+    return results.failed(e["name"], (e["repetition_index"], e["repetitions"]), message)

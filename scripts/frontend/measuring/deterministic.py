@@ -1,0 +1,104 @@
+"""The figures of one run that hardly vary, so that one run of either side tells them apart:
+instructions, system calls, page faults, peak RSS, mapped bytes.
+
+Addresses are fixed and huge pages are off for these runs, as far as the system allows it: both vary
+from run to run, and with them what is counted.
+"""
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from frontend.figures.digest import MIB
+from frontend.measuring import callgrind, driver
+from frontend.measuring.campaign import RunFailed
+from frontend.paths import built
+
+KIB = 1 << 10
+STEADY = ("--fixed-addresses", "--small-pages")  # options of launch
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure, its limit, and what it varies by though nothing has changed."""
+
+    key: str
+    title: str
+    limit: float  # the share by which it may grow
+    slack: float  # and by how much it may grow at any rate
+    unit: str = ""
+    scale: float = 1
+    is_counted: bool = False  # by callgrind
+
+
+# Slacks: more than what differed between runs of one build on a busy machine (docs/measuring.md).
+METRICS = (
+    Metric("instructions", "instructions", 0.01, 0, "M", 1e6, is_counted=True),
+    Metric("system_calls", "system calls", 0.01, 16, is_counted=True),
+    Metric("minor_faults", "page faults", 0.02, 64),
+    Metric("peak_rss", "peak RSS", 0.02, 256 * KIB, "MiB", MIB),
+    Metric("peak_mapped", "peak mapped", 0.02, 256 * KIB, "MiB", MIB),
+)
+KEYS = tuple(metric.key for metric in METRICS)
+COUNTED = tuple(metric.key for metric in METRICS if metric.is_counted)
+
+
+def metric(key, limit=None):
+    """The Metric of a key, with another limit if one is given."""
+    found = next(found for found in METRICS if found.key == key)
+    return replace(found, limit=found.limit if limit is None else limit)
+
+
+def measure(subject, allocator, links, keys=KEYS):
+    """{key: figure} of a Subject under an allocator, of the keys asked for and of those that say
+    what work was done; raises RunFailed."""
+    figures = {}
+    if any(key in COUNTED for key in keys) and subject.is_counted:
+        figures.update(count(subject, allocator, links))
+    if any(key not in COUNTED for key in keys):
+        figures.update(weigh(subject, allocator, links))
+    return {key: figures[key] for key in (*keys, *subject.work) if key in figures}
+
+
+def measure_all(jobs, links, keys):
+    """[what `measure` gives, or the RunFailed] of jobs, (subject, allocator), in their order; they
+    run side by side, for such runs may have company."""
+
+    def attempt(job):
+        try:
+            return measure(*job, links, keys)
+        except RunFailed as reason:
+            return reason
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return list(pool.map(attempt, jobs))
+
+
+def weigh(subject, allocator, links):
+    """Memory, faults, and the work done."""
+    arguments = ["--pass", "memory"] if subject.kind == "replay" else []
+    return run(subject, allocator, links, arguments)
+
+
+def count(subject, allocator, links):
+    """What callgrind counts, and the work done."""
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        output = Path(folder) / "callgrind"
+        under = callgrind.command(subject.program, output)
+        done = run(subject, allocator, links, [], under)
+        program = built(driver.find(subject.program, allocator)[0]).resolve()
+        return {**done, **callgrind.read(output, program)}
+
+
+def run(subject, allocator, links, arguments, under=()):
+    """What the measuring program prints in a run that varies as little as can be."""
+    words = [*arguments, *subject.arguments]
+    setting = driver.Setting(STEADY, tuple(under))
+    try:
+        return driver.run_once(subject.program, allocator, words, links, TIMEOUT_S, setting=setting)
+    except RunFailed as reason:
+        what = "under callgrind: " if under else ""
+        raise RunFailed(f"{what}{reason}") from reason

@@ -1,0 +1,102 @@
+"""Replaying traces against allocators."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from frontend.allocators import registry
+from frontend.allocators.preload import Links
+from frontend.figures import results, stats
+from frontend.measuring import campaign, context, driver, traces
+from frontend.measuring.campaign import Figures, RunFailed
+from frontend.measuring.running import TIMEOUT_S
+from frontend.progress import progress
+
+TOUCHES = ("none", "first", "page", "all")
+CURVE_POINTS = 500
+SPEED_FIGURES = (
+    *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
+)
+MEMORY_FIGURES = ("peak_rss", "peak_live", "waste", "rss_after_drain", "baseline_rss")
+WORK = ("ops", "checksum")
+
+
+@dataclass
+class Manner:
+    """How traces are replayed."""
+
+    touch: str = "page"
+    timeout: float = TIMEOUT_S
+    curves: Path = None  # folder for curves, or None
+    links: Links = None
+
+
+def check_programs(allocators):
+    """Fails if a program that the replays need is not built."""
+    driver.check_programs("replay", allocators)
+
+
+def measure(loaded, allocators, manner, choose_rounds, argv):
+    """The Results of replaying all traces against all allocators."""
+    facts = context.gather(allocators, argv)
+    facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
+    facts.update(touch=manner.touch, threads_mode="serial")
+
+    def attempt(trace, allocator, is_warm_up):
+        return replay_once(trace, allocator, manner, has_memory=not is_warm_up)
+
+    with progress() as shown:
+        done = campaign.measure("replay", loaded, allocators, attempt, choose_rounds, shown)
+    entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
+    facts.update(warmups=done.warm_ups, rounds=done.rounds)
+    add_net(entries, [a.name for a in allocators if a.is_floor])
+    return results.Results(facts, entries)
+
+
+def replay_once(trace, allocator, manner, has_memory):
+    """The Figures of both passes; only time of a warm-up, and of the null allocator, whose blocks
+    overlap."""
+    speed = one_pass("speed", trace, allocator, manner)
+    counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
+    counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
+    counters["sys_time"] = speed["sys_ns"] / 1e6
+
+    def memory():
+        return memory_figures(trace, allocator, manner, speed)
+
+    untimed = memory if has_memory and not allocator.is_floor else None
+    return Figures(speed["real_time_ns"], speed["cpu_time_ns"], counters, untimed)
+
+
+def memory_figures(trace, allocator, manner, speed):
+    """The figures of the memory pass, which must do the work that the speed pass did."""
+    memory = one_pass("memory", trace, allocator, manner)
+    if any(memory.get(key) != speed.get(key) for key in WORK):
+        raise RunFailed("the memory pass did other operations than the speed pass")
+    return {key: memory[key] for key in MEMORY_FIGURES if key in memory}
+
+
+def one_pass(name, trace, allocator, manner):
+    """What the replayer prints for one pass."""
+    arguments = ["--pass", name, "--touch", manner.touch]
+    if name == "memory" and manner.curves:
+        curve = manner.curves / f"{trace.name}.{allocator.name}.csv"
+        arguments += ["--curve", str(curve), "--points", str(CURVE_POINTS)]
+    arguments.append(str(trace.path))
+    try:
+        return driver.run_once("replay", allocator, arguments, manner.links, manner.timeout)
+    except RunFailed as reason:
+        raise RunFailed(f"{name} pass: {reason}") from reason
+
+
+def add_net(entries, floors):
+    """Sets net_ns_per_op, above the null allocator's median of the same trace."""
+    rows = results.Results({}, entries).rows
+    medians = {
+        row.subject: stats.median(row.values("ns_per_op"))
+        for row in rows
+        if row.allocator in floors
+    }
+    for entry in entries:
+        floor = medians.get(results.split_name(entry["name"])[1])
+        if floor is not None and "ns_per_op" in entry:
+            entry["net_ns_per_op"] = entry["ns_per_op"] - floor

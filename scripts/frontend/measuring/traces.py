@@ -1,0 +1,74 @@
+"""Trace files as the front end sees them: verified, named, described. Their bytes are the
+business of build/.../trace."""
+
+import hashlib
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from frontend.failure import Failure, io_failure
+from frontend.figures.results import unique
+from frontend.paths import CORPUS, built, shown
+
+SUMMARY = (
+    *("ops", "by_kind", "threads", "handoffs", "peak_live", "bytes_requested", "duration_ns"),
+    *("bytes_per_op", "sizes", "lifetimes", "origin", "losses"),
+)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A trace whose every block has been verified."""
+
+    name: str  # the stem of the file
+    path: Path
+    info: dict  # as `trace info` prints it
+
+
+def read_info(path):
+    """What `trace info` says of a file; a Failure with its line if the file is no good."""
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise io_failure(error, path) from error
+    command = [str(built("trace")), "info", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise Failure(lines[-1] if lines else f"{path}: trace info failed ({done.returncode})")
+    return json.loads(done.stdout)
+
+
+def load(paths):
+    """The Traces in the files; two of one name would be one row."""
+    traces = [Trace(Path(path).stem, Path(path), read_info(path)) for path in paths]
+    names = [trace.name for trace in traces]
+    twice = [name for name in unique(names) if names.count(name) > 1]
+    if twice:
+        same = [str(trace.path) for trace in traces if trace.name == twice[0]]
+        raise Failure(f"{same[1]}: has the name of {same[0]}; results are told apart by name")
+    return traces
+
+
+def describe(trace):
+    """What the context of a result file says of a trace."""
+    summary = {key: trace.info[key] for key in SUMMARY if key in trace.info}
+    with open(trace.path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": shown(trace.path), "sha256": digest, **summary}
+
+
+def corpus():
+    """The verified Traces of the corpus."""
+    loaded = load(sorted(CORPUS.glob("*.trace")))
+    if not loaded:
+        raise Failure(f"{shown(CORPUS)}: no traces")
+    return loaded
+
+
+def shortest(loaded, count):
+    """So many of the Traces, those with the fewest operations, in the order that they have."""
+    chosen = sorted(loaded, key=lambda trace: trace.info["ops"])[:count]
+    return [trace for trace in loaded if trace in chosen]

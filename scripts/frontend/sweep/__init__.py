@@ -1,0 +1,1 @@
+"""The tuning constants of the allocator, swept."""

@@ -1,0 +1,236 @@
+"""Sweeps of tuning constants: the allocator built with other values of one, and the traces replayed
+against these and the present one, interleaved.
+
+The results of all sweeps are one result file. Its entries are named
+sweep/TRACE/BUILD:CONSTANT=VALUE, and context["sweeps"] says of each constant which allocators are
+its values; the present one is the first.
+
+A time that a busy machine blurs leaves open what a constant does. Instructions and page faults of
+its neighbours, which hardly vary, settle most of that: context["counts"] has them, {allocator:
+{trace: {instructions, minor_faults}}}.
+"""
+
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from frontend.allocators import registry
+from frontend.allocators.preload import Links
+from frontend.failure import Failure, io_failure
+from frontend.figures import results
+from frontend.gate import gate_subjects
+from frontend.measuring import building, campaign, context, deterministic, replays, traces
+from frontend.measuring.campaign import Figures, RunFailed
+from frontend.paths import ROOT
+from frontend.progress import progress, say
+from frontend.sweep import tuning
+
+KIND = "sweep"
+TIMEOUT_S = 60.0
+TIMES = ("real_time_ns", "cpu_time_ns")
+COUNTED = ("instructions", "minor_faults")
+# Of each sample; the rest would make the file several times as large.
+KEPT = (
+    "name",
+    "repetition_index",
+    "iterations",
+    "real_time",
+    "cpu_time",
+    "time_unit",
+    "ns_per_op",
+    "peak_rss",
+)
+KEPT += ("error_occurred", "error_message")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One constant of one build."""
+
+    build: str
+    constant: tuning.Constant
+    file: str  # where it is defined
+    now: int
+
+    @property
+    def values(self):
+        """The present value and those to try."""
+        return (self.now, *tuning.values_to_try(self.constant, self.now))
+
+    @property
+    def neighbours(self):
+        """The present value and the next ones below and above it."""
+        ascending = sorted(self.values)
+        place = ascending.index(self.now)
+        return [self.now, *ascending[max(0, place - 1) : place], *ascending[place + 1 : place + 2]]
+
+    def name(self, value):
+        """Of the allocator with this value."""
+        return f"{self.build}:{self.constant.name}={value}"
+
+    def describe(self):
+        """What the context of the result file says."""
+        tried = [
+            {"allocator": self.name(v), "value": v, "label": tuning.label(self.constant, v)}
+            for v in self.values
+        ]
+        place = {"build": self.build, "constant": self.constant.name, "file": self.file}
+        return {**place, "values": tried}
+
+
+def plan(names, builds, folder):
+    """The Sweeps of the named constants (all without names) as the sources in a folder are."""
+    sweeps = []
+    for build in builds:
+        for constant in tuning.chosen(names, build):
+            place = tuning.find(constant.name, folder)
+            now = tuning.number(place.expression, build)
+            sweeps.append(Sweep(build, constant, place.path.name, now))
+    if not sweeps:
+        raise Failure(f"{names[0]}: decides nothing in {' and '.join(builds)}")
+    return sweeps
+
+
+def copy_tree(folder):
+    """The Makefile and the allocator, to be changed and built there as here."""
+    try:
+        shutil.copy(ROOT / "Makefile", folder)
+        shutil.copytree(ROOT / "allocator", folder / "allocator")
+    except OSError as error:
+        raise io_failure(error, folder) from error
+
+
+@contextmanager
+def changed(sources, values):
+    """The sources with other values for constants, {name: value}, for as long as a `with` lasts."""
+    old = []
+    try:
+        for name, value in values.items():
+            old.append(tuning.replace(name, value, sources))
+        yield
+    finally:
+        for path, text in reversed(old):
+            path.write_text(text, encoding="utf-8")
+
+
+def build_all(sweep, tree):
+    """The Allocators of a sweep, built in a tree."""
+    return [build(sweep, value, tree) for value in sweep.values]
+
+
+def build(sweep, value, tree):
+    """The Allocator with one value."""
+    along = sweep.constant.along.get(value, {})
+    values = {} if value == sweep.now else {sweep.constant.name: value, **along}
+    with changed(tree / "allocator", values):
+        building.make(tree, "build", [f"lib{sweep.build}.so"], sweep.name(value))
+    kept = tree / f"{sweep.build}-{sweep.constant.name}-{value}.so"
+    shutil.copy(tree / "build" / f"lib{sweep.build}.so", kept)
+    return registry.from_file(sweep.name(value), str(kept))
+
+
+def measure(names, builds, loaded, rounds, command):
+    """The Results of all sweeps over the Traces."""
+    start = time.monotonic()
+    facts = context.gather([], [])
+    facts.update(executable="scripts/sweep_constants", command=command)
+    facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
+    facts.update(touch="page", rounds=rounds)
+    entries = []
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+        tree = Path(folder)
+        copy_tree(tree)
+        sweeps = plan(names, builds, tree / "allocator")
+        manner = replays.Manner(timeout=TIMEOUT_S, links=links)
+        for done, sweep in enumerate(sweeps):
+            say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
+            allocators = build_all(sweep, tree)
+            entries += map(slim, replay_all(loaded, allocators, manner, rounds))
+    facts["sweeps"] = [sweep.describe() for sweep in sweeps]
+    return results.Results(facts, entries)
+
+
+def replay_all(loaded, allocators, manner, rounds):
+    """The entries of all traces and allocators. Peak RSS hardly varies: it is measured once, in the
+    warm-up round."""
+
+    def attempt(trace, allocator, is_warm_up):
+        if is_warm_up:
+            return Figures(0, 0, {}, lambda: one_pass("memory", ("peak_rss",), trace, allocator))
+        speed = one_pass("speed", (*TIMES, *replays.WORK), trace, allocator)
+        real_ns, cpu_ns = (speed.pop(key) for key in TIMES)
+        return Figures(real_ns, cpu_ns, {**speed, "ns_per_op": real_ns / max(1, speed["ops"])})
+
+    def one_pass(name, keys, trace, allocator):
+        figures = replays.one_pass(name, trace, allocator, manner)
+        return {key: figures[key] for key in keys}
+
+    with progress() as shown:
+        done = campaign.measure("replay", loaded, allocators, attempt, lambda *_: rounds, shown)
+    peaks = {e["name"]: {"peak_rss": e["peak_rss"]} for e in done.warm_ups if "peak_rss" in e}
+    entries = campaign.reject_disagreements(done.entries, allocators[0].name, replays.WORK)
+    return [e if "error_occurred" in e else {**e, **peaks[e["name"]]} for e in entries]
+
+
+def count(names, builds, loaded):
+    """{allocator: {trace: {instructions, minor_faults}}} of the present values and their
+    neighbours. The present values of a build are one allocator, which is counted once."""
+    start = time.monotonic()
+    counts, present = {}, {}
+    subjects = [gate_subjects.from_trace(trace) for trace in loaded]
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+        tree = Path(folder)
+        copy_tree(tree)
+        sweeps = plan(names, builds, tree / "allocator")
+        for done, sweep in enumerate(sweeps):
+            say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
+            tried = [v for v in sweep.neighbours if v != sweep.now or sweep.build not in present]
+            made = [build(sweep, value, tree) for value in tried]
+            found = count_all(made, subjects, links)
+            present.setdefault(sweep.build, found.get(sweep.name(sweep.now), {}))
+            counts.update({sweep.name(sweep.now): present[sweep.build], **found})
+    return counts
+
+
+def count_all(allocators, subjects, links):
+    """The same of some allocators; a run that fails is told and left out."""
+    jobs = [(subject, allocator) for allocator in allocators for subject in subjects]
+    counts = {}
+    for (subject, allocator), done in zip(jobs, deterministic.measure_all(jobs, links, COUNTED)):
+        if isinstance(done, RunFailed):
+            say(f"{allocator.name} on {subject.name}: {done}")
+        else:
+            kept = {key: done[key] for key in COUNTED}
+            counts.setdefault(allocator.name, {})[subject.name] = kept
+    return counts
+
+
+def news(done, count, start):
+    """How far the sweeps are."""
+    text = f"constant {done + 1} of {count}"
+    if not done:
+        return text
+    minutes = (time.monotonic() - start) / done * (count - done) / 60
+    return f"{text}, about {minutes:.0f} minutes left"
+
+
+def slim(entry):
+    """What is kept of the entry of a replay."""
+    _, trace, allocator = results.split_name(entry["name"])
+    name = f"{KIND}/{trace}/{allocator}"
+    return {key: entry[key] for key in KEPT if key in entry} | {"name": name}
+
+
+def replays_of(measured, described):
+    """The entries of one constant as Results of replays, the present value's first."""
+    order = [tried["allocator"] for tried in described["values"]]
+    entries = []
+    for entry in measured.benchmarks:
+        _, trace, allocator = results.split_name(entry["name"])
+        if allocator in order:
+            entries.append({**entry, "name": f"replay/{trace}/{allocator}"})
+    entries.sort(key=lambda entry: order.index(results.split_name(entry["name"])[2]))
+    return results.Results(measured.context, entries)

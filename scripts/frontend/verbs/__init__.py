@@ -1,0 +1,1 @@
+"""What spanbench can do: a module for each verb."""

@@ -1,0 +1,208 @@
+"""The verb bisect: drives git bisect with measurements until it names a commit. All of it happens
+in a worktree of its own: the user's tree, index and branches stay as they are."""
+
+import re
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from frontend.allocators.preload import Links
+from frontend.allocators.registry import Allocator
+from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
+from frontend.figures.table import console, new_table
+from frontend.gate import bisect_judge, gate_subjects, revisions
+from frontend.gate.bisect_judge import BAD, GOOD, SKIP
+from frontend.gate.gate_verdict import TIME
+from frontend.gate.revisions import BUILDS, git
+from frontend.measuring import callgrind
+from frontend.measuring.deterministic import COUNTED, KEYS
+from frontend.progress import say
+from frontend.verbs.options import positive
+
+SUMMARY = "find the commit that made the allocator slower or fatter"
+METRICS = (TIME, *KEYS)
+PAIRS_MOST = 96
+WHERE = ("allocator", "Makefile")  # all that a library of ours is made of
+FIRST_BAD = re.compile(r"^# first bad commit: \[(\w+)\]", re.MULTILINE)
+ONLY_SKIPPED = re.compile(r"^# possible first bad commit: \[(\w+)\]", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One commit that was looked at."""
+
+    word: str  # as git bisect has it: good, bad, skip
+    commit: str
+    why: str  # the figure, or what went wrong
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.add_argument("good", metavar="GOOD", help="a revision from before the change")
+    parser.add_argument("bad", metavar="BAD", help="a later one that is slower or fatter")
+    parser.add_argument(
+        "workload", metavar="WORKLOAD", help="a trace of the corpus, a trace file, or a workload"
+    )
+    parser.add_argument(
+        "--metric", choices=METRICS, required=True, metavar="METRIC", help=", ".join(METRICS)
+    )
+    parser.add_argument(
+        "--build", choices=BUILDS, default=BUILDS[0], help="of the allocator (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--most",
+        type=positive,
+        default=PAIRS_MOST,
+        metavar="N",
+        help="of time: pairs of runs after which a commit is skipped (default: %(default)s)",
+    )
+
+
+def run(options, _argv):
+    """Searches and tells; exit status 77 if no commit can be named."""
+    (subject,) = gate_subjects.resolve([options.workload])
+    check(options.metric, subject)
+    good, bad = (revisions.commit_of(text) for text in (options.good, options.bad))
+    check_ends(good, bad)
+    with measuring(options, subject, bad) as search:
+        steps = search.run(good, bad)
+        found, possible = outcome(search.tree)
+    return show(steps, found, possible)
+
+
+def check(metric, subject):
+    """Fails if the metric cannot be had of the Subject."""
+    if metric in KEYS and not subject.is_deterministic:
+        raise Failure(f"--metric {metric}: {subject.name} has several threads, so it varies")
+    if metric in COUNTED and not callgrind.is_installed():
+        raise Failure(f"--metric {metric}: valgrind is not installed, and it counts them")
+    probe = Allocator(GOOD, "", Path(GOOD))  # any that is preloaded
+    gate_subjects.check_programs([subject], [probe])
+
+
+def check_ends(good, bad):
+    """Fails unless BAD comes after GOOD."""
+    if good == bad:
+        raise Failure("GOOD and BAD are the same commit")
+    if git("merge-base", "--is-ancestor", good, bad)[0]:
+        raise Failure("GOOD is no ancestor of BAD")
+
+
+@contextmanager
+def measuring(options, subject, commit):
+    """A Search with its tree and folders, for as long as a `with` lasts."""
+    with (
+        tempfile.TemporaryDirectory(prefix="spanbench-") as folder,
+        Links() as links,
+        revisions.worktree(commit) as tree,
+    ):
+        bench = bisect_judge.Bench(subject, folder, links, options.most)
+        is_time = options.metric == TIME
+        judge = bisect_judge.Timed(bench) if is_time else bisect_judge.Steady(bench, options.metric)
+        yield Search(tree, Path(folder), options.build, judge)
+
+
+class Search:
+    """One search in a worktree."""
+
+    def __init__(self, tree, folder, build, judge):
+        self.tree, self.folder, self.build, self.judge = tree, folder, build, judge
+
+    def run(self, good, bad):
+        """The Steps to the end, of which git bisect keeps the outcome."""
+        libraries = [self.build_at(commit) for commit in (good, bad)]
+        texts = self.judge.begin(*libraries)
+        steps = [Step(*facts) for facts in zip((GOOD, BAD), (good, bad), texts)]
+        for step in steps:
+            tell(step)
+        self.bisect("start", bad, good, "--", *WHERE)
+        while not any(outcome(self.tree)):
+            steps.append(self.step())
+            tell(steps[-1])
+            self.bisect(steps[-1].word)
+        return steps
+
+    def build_at(self, commit):
+        """The library of a commit, which must build."""
+        self.git("checkout", "--quiet", "--detach", commit)
+        return self.built(commit)
+
+    def built(self, commit):
+        """The library of the commit that is checked out."""
+        place = self.folder / commit[:10]
+        place.mkdir(exist_ok=True)
+        return revisions.build(self.tree, (self.build,), place, commit[:10])[self.build]
+
+    def step(self):
+        """Looks at the commit that is checked out."""
+        commit = self.git("rev-parse", "HEAD")
+        try:
+            library = self.built(commit)
+        except Failure as failure:
+            return Step(SKIP, commit, str(failure).removeprefix(f"{commit[:10]}: "))
+        word, why = self.judge.judge(library)
+        return Step(word, commit, why)
+
+    def bisect(self, *words):
+        """A step of git bisect, which ends well or has an outcome."""
+        status, _, error = git("bisect", *words, tree=self.tree)
+        if status and not any(outcome(self.tree)):
+            raise Failure(f"cannot tell: git bisect: {error}", CANNOT_TELL)
+
+    def git(self, *words):
+        """What git says in the worktree."""
+        status, said, error = git(*words, tree=self.tree)
+        if status:
+            raise Failure(f"git {words[0]}: {error}", WORK_FAILED)
+        return said
+
+
+def outcome(tree):
+    """(the first bad commit, those that it may be where commits were skipped) by git's log, which
+    says the same in every language."""
+    log = git("bisect", "log", tree=tree)[1]
+    found = FIRST_BAD.search(log)
+    return (found[1] if found else None), ONLY_SKIPPED.findall(log)
+
+
+def tell(step):
+    """Says what a step has found."""
+    say(f"{step.word:4} {revisions.subject_of(step.commit)}: {step.why}")
+
+
+def show(steps, found, possible):
+    """Prints the outcome and the steps; the exit status."""
+    out = console()
+    if found:
+        line = Text(f"first bad commit: {found} {subject_text(found)}", style="bold")
+        out.print(line, soft_wrap=True)
+        out.print(Text(f"before: {before(steps, found).why}\nafter: {step_of(steps, found).why}"))
+    else:
+        names = "\n".join(map(revisions.subject_of, possible))
+        out.print(Text(f"cannot tell: commits were skipped; the first bad one is of:\n{names}"))
+    table = new_table("step", "figure", "commit")
+    for step in steps:
+        table.add_row(step.word, Text(step.why), Text(revisions.subject_of(step.commit)))
+    out.print(table)
+    return 0 if found else CANNOT_TELL
+
+
+def subject_text(commit):
+    """The first line of a commit's message."""
+    return git("log", "-1", "--format=%s", commit)[1]
+
+
+def step_of(steps, commit):
+    """The Step that looked at a commit."""
+    return next(step for step in steps if step.commit == commit)
+
+
+def before(steps, commit):
+    """The good Step that is nearest to a commit."""
+    good = [step for step in steps if step.word == GOOD]
+    return min(
+        good, key=lambda s: int(git("rev-list", "--count", f"{s.commit}..{commit}")[1] or 1 << 30)
+    )

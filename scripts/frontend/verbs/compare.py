@@ -1,0 +1,238 @@
+"""The verb compare: two result files, or two allocators of one, row by row."""
+
+import argparse
+from pathlib import Path
+
+import numpy
+
+from frontend.allocators.registry import FLOOR
+from frontend.comparing import comparability, compare_table, comparing
+from frontend.comparing.comparing import FAILED, UNKNOWN, WORSE, Comparer, Manner
+from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
+from frontend.figures import paired_samples, results, stats, two_samples
+from frontend.progress import say
+
+SUMMARY = "compare two result files, row by row: ratio, interval, verdict"
+NAMED_MOST = 8  # rows that only one file has, before they are counted
+LEAST_PAIRS = 6  # from which the signed-rank test can reject at all
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "A row is worse or better if its test says so after correction for the number of rows,\n"
+        "unless the difference is certainly below the margin.\n"
+        "Exit status: 0 nothing got worse; 1 a mean or a row did; 2 the files cannot be read or\n"
+        "compared; 77 nothing can be told of a metric."
+    )
+    parser.add_argument("before", type=Path, metavar="A.json")
+    parser.add_argument(
+        "after", type=Path, nargs="?", metavar="B.json", help="not needed with --base and --head"
+    )
+    parser.add_argument(
+        "--metric",
+        action="append",
+        choices=comparing.METRICS,
+        metavar="METRIC",
+        help=f"{', '.join(comparing.METRICS)}; repeatable (default: "
+        f"{' and '.join(comparing.DEFAULT_METRICS)})",
+    )
+    parser.add_argument("--base", metavar="NAME", help="of A, only this allocator ...")
+    parser.add_argument(
+        "--head", metavar="NAME", help="... with this one of B; in one file paired by round"
+    )
+    parser.add_argument(
+        "--relative-to",
+        metavar="NAME",
+        help="compare ratios to this allocator, which is the same in both files: takes out what "
+        "the machine did meanwhile",
+    )
+    parser.add_argument(
+        "--margin",
+        type=percent,
+        default=comparing.MARGIN,
+        metavar="PERCENT",
+        help=f"what is certainly less is no difference (default: {100 * comparing.MARGIN:g})",
+    )
+    parser.add_argument(
+        "--anyway", action="store_true", help="compare what was not measured alike, and say so"
+    )
+    parser.add_argument("--all", action="store_true", help="rows without a difference, too")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="the tables for a pull request; - for stdout"
+    )
+
+
+def percent(text):
+    """0.02 of "2", for argparse."""
+    number = float(text)
+    if not 0 < number < 100:
+        raise ValueError(text)
+    return number / 100
+
+
+def run(options, _argv):
+    """Compares and shows."""
+    check(options)
+    a = results.read(options.before)
+    b = a if options.after is None else results.read(options.after)
+    pairs, only = pair_up(a, b, options)
+    manner = Manner(comparability.is_one_run(a.context, b.context), options.margin)
+    notes = [] if manner.is_paired else check_contexts(a, b, pairs, options)
+    metrics = results.unique(options.metric or comparing.DEFAULT_METRICS)
+    comparer = Comparer(pairs, manner, references_of(a, b, pairs, options))
+    means, rows = comparer.means(metrics), comparer.rows(metrics)
+    check_metrics(options.metric or [], means + rows)
+    if not manner.is_paired and not options.relative_to:
+        notes += drift(a, b, manner)
+    notes += only
+    page = compare_table.Page(titles(a, b, options), means, rows, notes, manner, options.all)
+    show(page, options.markdown)
+    return status(metrics, means, rows, manner)
+
+
+def check(options):
+    """Fails where the options do not go together, or nothing could be written."""
+    if (options.base is None) != (options.head is None):
+        raise Failure("--base and --head: only together")
+    if options.after is None and options.base is None:
+        raise Failure("B.json is missing (in one file, --base and --head can be compared)")
+    if options.markdown and str(options.markdown) != "-":
+        results.check_writable(options.markdown)
+
+
+def pair_up(a, b, options):
+    """([(name, row of A, row of B)], lines that tell which rows only one of them has)."""
+    ours, theirs = rows_of(a, options.base), rows_of(b, options.head)
+    pairs = [(name, row, theirs[name]) for name, row in ours.items() if name in theirs]
+    if not pairs:
+        raise Failure("there is no row that both have")
+    only = [
+        alone("A", [name for name in ours if name not in theirs]),
+        alone("B", [name for name in theirs if name not in ours]),
+    ]
+    return pairs, list(filter(None, only))
+
+
+def rows_of(measured, allocator):
+    """{name: row} of one allocator, named without it; of all but the floor if None is given."""
+    if allocator is None:
+        return {row.name: row for row in measured.rows if row.allocator != FLOOR}
+    chosen = [row for row in measured.rows if row.allocator == allocator]
+    if not chosen:
+        raise Failure(f"{measured.path}: no rows of {allocator}")
+    return {f"{row.kind}/{row.subject}": row for row in chosen}
+
+
+def alone(side, names):
+    """ "only in A: replay/x/span", or None."""
+    if not names:
+        return None
+    rest = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
+    return f"only in {side}: {', '.join(names[:NAMED_MOST])}{rest}"
+
+
+def check_contexts(a, b, pairs, options):
+    """Fails if A and B were not measured alike; with --anyway, the lines that say so."""
+    rows = [(ours, theirs) for _, ours, theirs in pairs]
+    found = comparability.differences(a, b, rows, options.base is not None)
+    if found and not options.anyway:
+        raise Failure(f"not measured alike (--anyway compares): {'; '.join(found)}")
+    return [f"not measured alike: {line}" for line in found]
+
+
+def references_of(a, b, pairs, options):
+    """{name: (row of A, row of B)} of the allocator that figures are relative to, or None. Its own
+    rows, which would all be 1, have none."""
+    name = options.relative_to
+    if name is None:
+        return None
+    if not comparability.is_same_build(name, a.context, b.context) and not options.anyway:
+        raise Failure(f"--relative-to {name}: not known to be the same in both (--anyway)")
+    ours, theirs = ({(r.kind, r.subject): r for r in rows_of(x, name).values()} for x in (a, b))
+    keys = {label: (r.kind, r.subject) for label, r, _ in pairs if r.allocator != name}
+    both = {label: (ours.get(key), theirs.get(key)) for label, key in keys.items()}
+    return {label: rows for label, rows in both.items() if all(r and not r.failures for r in rows)}
+
+
+def check_metrics(asked, made):
+    """Fails if a metric that was asked for is in no row, or if nothing is compared at all."""
+    there = {comparison.metric for comparison in made}
+    missing = [metric for metric in asked if metric not in there]
+    if missing:
+        raise Failure(f"--metric {missing[0]}: no row has it in both")
+    if not made:
+        raise Failure("no row has a figure in both")
+
+
+def drift(a, b, manner):
+    """Lines for the kinds in which allocators took another time although they are the same."""
+    ours, theirs = ({row.name: row for row in x.rows} for x in (a, b))
+    same = {
+        name: comparability.is_same_build(name, a.context, b.context) for name in a.allocators()
+    }
+    pairs = [(n, row, theirs[n]) for n, row in ours.items() if n in theirs and same[row.allocator]]
+    means = Comparer(pairs, manner).means(["time"])
+    return [drift_line(m, pairs) for m in means if m.name.endswith(": all") and is_found(m)]
+
+
+def is_found(comparison):
+    """Whether a difference was found."""
+    return comparison.verdict in (WORSE, comparing.BETTER)
+
+
+def drift_line(mean, pairs):
+    """What the same allocators did in other time, and what can be done about it."""
+    kind = mean.name.partition(":")[0]
+    names = results.unique(row.allocator for _, row, _ in pairs if row.kind == kind)
+    ratio = compare_table.ratio_text(mean.ratio)
+    return (
+        f"take care: {kind}: {', '.join(names)}: the same builds in both, and B / A is {ratio}: "
+        "it was the machine that changed (--relative-to NAME takes that out)"
+    )
+
+
+def titles(a, b, options):
+    """What A and B are, a line each."""
+    sides = (("A", a, options.base), ("B", b, options.head))
+    return [compare_table.title(letter, side, name) for letter, side, name in sides]
+
+
+def show(page, markdown):
+    """Prints the page, and writes it as Markdown where that is wanted."""
+    if str(markdown) == "-":
+        print(compare_table.to_markdown(page), end="")
+        return
+    compare_table.show(page)
+    if markdown:
+        results.write_text(markdown, compare_table.to_markdown(page))
+
+
+def status(metrics, means, rows, manner):
+    """The exit status; a metric of which nothing can be told is named."""
+    if any(c.verdict in (WORSE, FAILED) for c in means + rows):
+        return WORK_FAILED
+    unknown = False
+    for metric in metrics:
+        ours = [c for c in means + rows if c.metric == metric]
+        if ours and all(c.verdict == UNKNOWN for c in ours):
+            say(f"{metric}: cannot tell{runs_needed(ours, manner)}")
+            unknown = True
+    return CANNOT_TELL if unknown else 0
+
+
+def runs_needed(comparisons, manner):
+    """How many runs would tell a difference of the margin, going by the first mean."""
+    ratio = comparisons[0].ratio
+    least = LEAST_PAIRS if manner.is_paired else two_samples.least_runs()
+    if ratio is None or ratio.low is None:
+        return f"; at least {least} runs of each are needed"
+    logs = stats.Estimate(
+        *numpy.log([ratio.median, ratio.low, ratio.high]), ratio.coverage, ratio.n
+    )
+    needed = paired_samples.pairs_needed(logs, float(numpy.log1p(manner.margin)))
+    return (
+        f"; {ratio.n} runs of each, about {max(least, needed)} would tell a difference of "
+        f"{100 * manner.margin:g} %"
+    )

@@ -1,0 +1,195 @@
+"""The verb exec: a real program under each allocator. Nothing but the time and the memory may
+differ, so output and status are compared, and a probe proves in the warm-up run whose malloc it
+calls."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from frontend.allocators import identity, registry
+from frontend.allocators.preload import Links, measured_environment
+from frontend.failure import CANNOT_TELL, Failure
+from frontend.figures import results
+from frontend.measuring import campaign, context
+from frontend.measuring.campaign import Figures, RunFailed
+from frontend.measuring.running import launch
+from frontend.paths import built
+from frontend.progress import progress, say
+from frontend.verbs.options import add_measuring, rest_of_line
+from frontend.verbs.outcome import show
+
+SUMMARY = "run a program under each allocator: time, CPU, memory, faults"
+# Tells its process id, then becomes the command, preloaded with what $1 names.
+PROBED = 'echo $$ >"$0"; LD_PRELOAD=$1; export LD_PRELOAD; shift; exec "$@"'
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is run."""
+
+    name: str
+    words: list
+    place: Path = None  # the folder in which it runs, ours if None
+    environment: dict = field(default_factory=dict)  # variables beside ours
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    add_running(parser)
+    parser.add_argument(
+        "command",
+        nargs="...",
+        metavar="CMD",
+        help="the program and its arguments; its standard input is empty",
+    )
+
+
+def add_running(parser):
+    """The options for running programs, whichever they are."""
+    add_measuring(parser)
+    parser.add_argument(
+        "--ignore-output",
+        action="store_true",
+        help="compare the exit status only, for programs that print times and the like",
+    )
+
+
+def run(options, argv):
+    """Runs and shows; 1 if a row failed, 77 if the outputs cannot be compared."""
+    command = find_command(rest_of_line(options.command))
+    allocators = prepare(options)
+    return measure_and_show([command], allocators, options, argv)
+
+
+def prepare(options):
+    """The allocators that the options name; fails if they, or what measures, cannot be had."""
+    allocators = registry.resolve(options.allocators)
+    if any(allocator.is_floor for allocator in allocators):
+        raise Failure("-a: null: its blocks overlap, no program can run on it")
+    built("launch")
+    built("libprobe.so")
+    if options.output:
+        results.check_writable(options.output)
+    return allocators
+
+
+def measure_and_show(commands, allocators, options, argv):
+    """Runs, writes and shows; the exit status."""
+    measured, unsteady = measure(commands, allocators, options, argv)
+    if options.output:
+        results.write(options.output, measured)
+    status = show(measured)
+    for name in unsteady:
+        say(f"{name}: prints something else each time; --ignore-output compares no output")
+    return status or (CANNOT_TELL if unsteady else 0)
+
+
+def find_command(words):
+    """The Command; its program must exist."""
+    if not shutil.which(words[0]):
+        raise Failure(f"{words[0]}: command not found")
+    return Command(Path(words[0]).name, words)
+
+
+def measure(commands, allocators, options, argv):
+    """(Results, names of the commands that did not print the same in all of the reference
+    allocator's runs)."""
+    facts = context.gather(allocators, argv)
+    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        runner = Runner(links, Path(folder), options.timeout, not options.ignore_output)
+        with progress() as shown:
+            done = campaign.measure(
+                "exec", commands, allocators, runner.attempt, lambda *_: options.repeats, shown
+            )
+    reference = registry.reference(allocators)
+    unsteady = [c.name for c in commands if not is_steady(done.entries, c.name, reference)]
+    judged = campaign.reject_disagreements(done.entries, reference, ("checksum",))
+    entries = [
+        old if results.split_name(old["name"])[1] in unsteady else new
+        for old, new in zip(done.entries, judged)
+    ]
+    programs = {command.name: " ".join(command.words) for command in commands}
+    facts.update(warmups=done.warm_ups, rounds=done.rounds, programs=programs)
+    return results.Results(facts, entries), unsteady
+
+
+def is_steady(entries, name, allocator):
+    """Whether all of an allocator's runs of a command that did not fail printed the same."""
+    own = (e for e in entries if results.split_name(e["name"])[1:] == (name, allocator))
+    return len({e.get("checksum") for e in own if "error_occurred" not in e}) <= 1
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs a command once under an allocator."""
+
+    links: Links
+    folder: Path
+    timeout: float
+    has_output: bool  # whether the output is part of what is compared
+
+    def attempt(self, command, allocator, is_warm_up):
+        """The Figures of a run; the first one under an allocator is probed."""
+        done = (self.probed if is_warm_up else self.plain)(command, allocator)
+        if done.error:
+            raise RunFailed(done.error)
+        report = done.report
+        counters = {
+            "peak_rss": report["max_rss"],
+            "minor_faults": report["minor_faults"],
+            "major_faults": report["major_faults"],
+            "sys_time": report["sys_ns"] / 1e6,
+            "exit_status": done.status,
+            "checksum": self.checksum(done.status),
+        }
+        return Figures(report["wall_ns"], report["user_ns"] + report["sys_ns"], counters)
+
+    def plain(self, command, allocator):
+        """A run that counts."""
+        preload = [self.links.link(allocator.path)]
+        environment = measured_environment(allocator.settings, preload)
+        return self.start(command, command.words, environment)
+
+    def probed(self, command, allocator):
+        """A run with the probe, which must have seen the allocator in the command's process."""
+        probe, pid = self.folder / "probe", self.folder / "pid"
+        probe.unlink(missing_ok=True)
+        preload = f"{self.links.link(built('libprobe.so'))} {self.links.link(allocator.path)}"
+        environment = measured_environment(allocator.settings)
+        environment["SPANBENCH_PROBE_FILE"] = str(probe)
+        words = ["/bin/sh", "-c", PROBED, str(pid), preload, *command.words]
+        done = self.start(command, words, environment)
+        if not done.error:
+            check_probe(probe, int(pid.read_text()), allocator)
+        return done
+
+    def start(self, command, words, environment):
+        """One run; its standard output goes to a file, since a pipe's reader would disturb it."""
+        environment = {**environment, **command.environment}
+        with open(self.folder / "stdout", "wb") as stdout:
+            return launch(words, environment, self.timeout, self.folder, stdout, command.place)
+
+    def checksum(self, status):
+        """Of what a program did as far as its user can tell."""
+        digest = hashlib.sha256(str(status).encode())
+        for name in ("stdout", "stderr") if self.has_output else ():
+            digest.update(hashlib.sha256((self.folder / name).read_bytes()).digest())
+        return digest.hexdigest()[:16]
+
+
+def check_probe(path, pid, allocator):
+    """Fails unless the probe's lines say that process `pid` calls the allocator's malloc."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    own = [line for line in map(json.loads, lines) if line["pid"] == pid]
+    if not own:
+        raise RunFailed("nothing can be preloaded into it: it is static, or has privileges")
+    last = own[-1]
+    if last.get("program_defines_malloc"):
+        raise RunFailed(f"{last['program']}: has a malloc of its own")
+    if not identity.is_same(last["malloc"], allocator.path):
+        raise RunFailed(f"malloc comes from {last['malloc']['path']}, not {allocator.path}")
+    if last.get("elsewhere"):
+        raise RunFailed(f"{last['elsewhere']} does not come from {allocator.path}")

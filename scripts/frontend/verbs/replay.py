@@ -1,0 +1,48 @@
+"""The verb replay: traces against allocators."""
+
+import tempfile
+from pathlib import Path
+
+from frontend.allocators import registry
+from frontend.allocators.preload import Links
+from frontend.failure import Failure
+from frontend.figures import results
+from frontend.measuring import replays, traces
+from frontend.verbs.options import add_measuring
+from frontend.verbs.outcome import keep, show
+
+SUMMARY = "replay traces against allocators"
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.add_argument("traces", nargs="+", metavar="FILE", help="a trace")
+    add_measuring(parser)
+    parser.add_argument("--threads", choices=("original", "serial"), default="serial")
+    parser.add_argument(
+        "--touch", choices=replays.TOUCHES, default="page", help="what of a new block"
+    )
+    parser.add_argument("--no-null", action="store_true", help="without the floor of the harness")
+
+
+def run(options, argv):
+    """Replays and shows; exit status 1 if a row failed."""
+    if options.threads == "original":
+        raise Failure("--threads original: not there yet; use --threads serial")
+    allocators = registry.resolve(options.allocators)
+    if not options.no_null:
+        allocators = registry.with_floor(allocators)
+    replays.check_programs(allocators)
+    if options.output:
+        results.check_writable(options.output)
+    loaded = traces.load(options.traces)
+    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        curves = Path(folder) / "curves"
+        curves.mkdir()
+        manner = replays.Manner(
+            options.touch, options.timeout, curves if options.output else None, links
+        )
+        measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
+        if options.output:
+            keep(measured, options.output, curves, f"{options.output.stem}.curves")
+    return show(measured)

@@ -1,0 +1,28 @@
+"""The verb report: charts and a page from result files."""
+
+import importlib
+from pathlib import Path
+
+from frontend.failure import Failure
+from frontend.paths import LATEST, shown
+
+SUMMARY = "draw charts and write one self-contained HTML page"
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    default = shown(LATEST / "results.json")
+    parser.add_argument("results", nargs="*", type=Path, help=f"result files (default: {default})")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="default: where the first result file lies"
+    )
+
+
+def run(options, _argv):
+    """Hands over to the writer of reports."""
+    paths = options.results or [LATEST / "results.json"]
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise Failure(f"{missing[0]}: no such file; `spanbench bench` makes the default one")
+    out_dir = options.output or paths[0].parent
+    return importlib.import_module("frontend.page.report").main_report(paths, out_dir) or 0

@@ -1,0 +1,141 @@
+"""The verb run: synthetic workloads against allocators. Without a name it lists them."""
+
+import sys
+from pathlib import Path
+
+from rich.text import Text
+
+from frontend.allocators import registry
+from frontend.allocators.preload import Links
+from frontend.failure import Failure, io_failure
+from frontend.figures import results
+from frontend.figures.table import add_number_columns, console, new_table
+from frontend.measuring import driver, workloads
+from frontend.paths import PROFILE, shown
+from frontend.verbs.options import add_measuring, positive
+from frontend.verbs.outcome import show
+
+SUMMARY = "run synthetic workloads against allocators; without a name, list them"
+EVERY = "all"
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.add_argument(
+        "workloads", nargs="*", metavar="WORKLOAD", help=f"names, or `{EVERY}`; none: list them"
+    )
+    add_measuring(parser)
+    parser.add_argument(
+        "-t",
+        "--threads",
+        type=thread_counts,
+        default=[],
+        metavar="N[,N...]",
+        help="several make a row each (default: as the workload has it)",
+    )
+    parser.add_argument("--ops", type=positive, metavar="N", help="calls of each thread, about")
+    parser.add_argument("--size", type=positive, metavar="N", help="what it is tells the list")
+    parser.add_argument("--seed", type=positive, default=1, metavar="N")
+    parser.add_argument(
+        "--seconds",
+        type=positive,
+        metavar="S",
+        help="run for a time instead of a number of calls; a faster allocator then does more work",
+    )
+    parser.add_argument(
+        "--address-space",
+        type=positive,
+        metavar="MIB",
+        help="beyond what is mapped at the start, so that calls fail; only `stress` goes on then",
+    )
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="for the workload `profile`, as `spanbench info --profile` prints it"
+        f" (default: {shown(PROFILE)})",
+    )
+
+
+def thread_counts(text):
+    """[1, 2] of "1,2", for argparse."""
+    counts = [positive(part) for part in text.split(",")]
+    return results.unique(counts)
+
+
+def run(options, argv):
+    """Lists, or runs and shows; exit status 1 if a row failed."""
+    known = workloads.read_list()
+    if not options.workloads:
+        return show_list(known)
+    chosen = choose(known, options)
+    allocators = registry.resolve(options.allocators)
+    if any(allocator.is_floor for allocator in allocators):
+        raise Failure("-a: null: its blocks overlap, and workloads check theirs")
+    driver.check_programs("workload", allocators)
+    if options.output:
+        results.check_writable(options.output)
+    with Links() as links:
+        manner = workloads.Manner(arguments_of(options), options.timeout, links)
+        works = () if options.seconds else workloads.WORK
+        measured = workloads.measure(
+            chosen, allocators, manner, lambda *_: options.repeats, argv, works
+        )
+    if options.output:
+        results.write(options.output, measured)
+    return show(measured)
+
+
+def show_list(known):
+    """The list: for people a table, for programs a line each."""
+    if not sys.stdout.isatty():
+        for name, facts in known.items():
+            print(f"{name}  {facts['summary']}")
+        return 0
+    table = new_table("workload", "what it does", "size is")
+    add_number_columns(table, ("size", "calls", "threads"))
+    for name, facts in known.items():
+        size = f"{facts['size']:,}" if facts["size_is"] else ""
+        numbers = (size, f"{facts['ops']:,}", str(facts["threads"]))
+        table.add_row(name, facts["summary"], facts["size_is"] or "", *numbers)
+    out = console()
+    out.print(table)
+    out.print(Text("Sizes, calls (of each thread) and threads are defaults.", style="dim"))
+    return 0
+
+
+def choose(known, options):
+    """The Workloads that the options name, each with each number of threads."""
+    names = options.workloads
+    if names == [EVERY]:
+        names = [name for name, facts in known.items() if not facts["is_test"]]
+    chosen = []
+    for name in results.unique(names):
+        if name not in known:
+            raise Failure(f"{name}: no such workload; `spanbench run` lists them")
+        check_size(known[name], options.size)
+        chosen += workloads.with_threads(known[name], options.threads)
+    return chosen
+
+
+def check_size(facts, size):
+    """Fails if the workload cannot have this size."""
+    if size and not facts["size_is"]:
+        raise Failure(f"--size: {facts['name']} has none")
+    if size and size < facts["size_least"]:
+        raise Failure(f"--size {size}: {facts['name']} needs at least {facts['size_least']}")
+
+
+def arguments_of(options):
+    """What the program is told, apart from the workload and its threads."""
+    if options.ops and options.seconds:
+        raise Failure("--seconds and --ops: only one of them can be given")
+    if options.profile:
+        try:
+            options.profile.open().close()
+        except OSError as error:
+            raise io_failure(error, options.profile) from error
+    names = ("ops", "size", "seed", "seconds", "address-space")
+    given = [(f"--{name}", getattr(options, name.replace("-", "_"))) for name in names]
+    given.append(("--profile", options.profile or PROFILE))
+    return tuple(str(word) for pair in given if pair[1] is not None for word in pair)
