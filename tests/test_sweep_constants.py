@@ -119,14 +119,29 @@ def made_up(times, peaks=None, rounds=6, failing=None):
                     continue
                 figures = {"ns_per_op": scale * ratio, "peak_rss": 1000 * peaks.get(value, 1)}
                 entries.append(results.sample(name, (i, rounds), (1.0, 1.0), figures))
-    facts = {
-        "sweeps": [described],
-        "traces": {"lua": {}, "perl": {}},
-        "rounds": rounds,
-        "touch": "page",
-    }
-    facts.update(command="scripts/sweep_constants", cpu="Imaginary 9000", date="2026-01-02T03")
+    made = {"command": "scripts/sweep_constants", "traces": 2, "rounds": rounds, "touch": "page"}
+    made.update(cpu="Imaginary 9000", date="2026-01-02T03")
+    facts = {"sweeps": [described], "made": {"span-fast": made}}
     return results.Results(facts, entries, Path("made.json"))
+
+
+def test_one_build_is_swept_anew_and_the_other_stays():
+    old, new = made_up({8: 1, 4: 1.2}), made_up({8: 1, 4: 1.1})
+    other = json.loads(json.dumps(old.context).replace("span-fast", "span"))
+    old.context["sweeps"] += other["sweeps"]
+    old.context["made"] |= other["made"]
+    old.context["counts"] = {"span:KEPT=8": {"lua": {}}, "span-fast:KEPT=8": {"perl": {}}}
+    old.benchmarks += [
+        {**e, "name": e["name"].replace("span-fast", "span")} for e in list(old.benchmarks)
+    ]
+    new.context["made"]["span-fast"]["date"] = "2027-01-02T03"
+    both = sweep.merged(old, new)
+    assert [s["build"] for s in both.context["sweeps"]] == ["span-fast", "span"]
+    assert both.context["counts"] == {"span:KEPT=8": {"lua": {}}}
+    fast, plain = sweep_page.page(both).split("## libspan\n")
+    assert "2027-01-02" in fast and "| 4 KiB | 1.10" in fast
+    assert "2026-01-02" in plain and "| 4 KiB | 1.20" in plain
+    assert len(both.benchmarks) == len(old.benchmarks)
 
 
 def rows_of(page):

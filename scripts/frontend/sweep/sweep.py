@@ -7,7 +7,7 @@ its values; the present one is the first.
 
 A time that a busy machine blurs leaves open what a constant does. Instructions and page faults of
 its neighbours, which hardly vary, settle most of that: context["counts"] has them, {allocator:
-{trace: {instructions, minor_faults}}}.
+{trace: {instructions, minor_faults}}}. context["made"] says of each build how and when that was.
 """
 
 import shutil
@@ -29,6 +29,19 @@ from frontend.progress import progress, say
 from frontend.sweep import tuning
 
 KIND = "sweep"
+# Of the circumstances, what is told of each build.
+MADE = (
+    "command",
+    "date",
+    "commit",
+    "dirty",
+    "num_cpus",
+    "cpu",
+    "kernel",
+    "libc",
+    "touch",
+    "rounds",
+)
 TIMEOUT_S = 60.0
 TIMES = ("real_time_ns", "cpu_time_ns")
 COUNTED = ("instructions", "minor_faults")
@@ -150,7 +163,22 @@ def measure(names, builds, loaded, rounds, command):
             allocators = build_all(sweep, tree)
             entries += map(slim, replay_all(loaded, allocators, manner, rounds))
     facts["sweeps"] = [sweep.describe() for sweep in sweeps]
+    made = {key: facts[key] for key in MADE} | {"traces": len(loaded)}
+    facts["made"] = {sweep.build: made for sweep in sweeps}
     return results.Results(facts, entries)
+
+
+def merged(old, new):
+    """The Results of both; the builds that were swept anew are those of the new ones."""
+    anew = new.context["made"]
+    kept = [sweep for sweep in old.context["sweeps"] if sweep["build"] not in anew]
+    names = {tried["allocator"] for sweep in kept for tried in sweep["values"]}
+    entries = [e for e in old.benchmarks if results.split_name(e["name"])[2] in names]
+    counts = {n: found for n, found in old.context.get("counts", {}).items() if n in names}
+    sweeps = sorted(kept + new.context["sweeps"], key=lambda s: tuning.BUILDS.index(s["build"]))
+    facts = {**new.context, "sweeps": sweeps, "made": {**old.context["made"], **anew}}
+    facts["counts"] = {**counts, **new.context.get("counts", {})}
+    return results.Results(facts, entries + new.benchmarks)
 
 
 def replay_all(loaded, allocators, manner, rounds):

@@ -58,10 +58,12 @@ class Swept:
 def page(measured):
     """The text of the page."""
     swept = [summarised(measured, described) for described in sweeps_of(measured)]
-    parts = ["# The tuning constants", how(), method(measured.context)]
+    parts = ["# The tuning constants", how()]
     for build in unique(one.build for one in swept):
         chosen = [one for one in swept if one.build == build]
-        parts += [f"## lib{build}", table(chosen), edges(chosen), why(chosen), failures(chosen)]
+        made = method(measured.context["made"][build])
+        parts += [f"## lib{build}", made, table(chosen), edges(chosen), why(chosen)]
+        parts.append(failures(chosen))
     parts += ["## Not swept", left_out()]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -69,7 +71,7 @@ def page(measured):
 def sweeps_of(measured):
     """What the result file says of its sweeps."""
     described = measured.context.get("sweeps")
-    if not described:
+    if not described or "made" not in measured.context:
         raise Failure(f"{measured.path}: holds no sweep of constants")
     return described
 
@@ -111,16 +113,15 @@ def how():
     )
 
 
-def method(context):
-    """Command, machine, rounds, date and commit."""
-    rounds = context.get("rounds")
+def method(made):
+    """Command, machine, rounds, date and commit of a build's sweeps."""
+    rounds = made["rounds"]
     ends = "; behind a ratio stand its least and its greatest round" if rounds != 1 else ""
     return prose(
-        f"Made by `{context.get('command', 'scripts/sweep_constants')}`: "
-        f"{counted(len(context.get('traces', [])), 'trace')}, touch {context.get('touch', '?')}, "
-        f"one thread; {counted(rounds or 0, 'round')} of time after a warm-up, in which peak RSS "
-        f"was measured{ends}; {digest.machine_text(context)}; commit "
-        f"{digest.commit_text(context)}, {str(context.get('date', 'no date'))[:10]}."
+        f"Made by `{made['command']}`: {counted(made['traces'], 'trace')}, touch {made['touch']}, "
+        f"one thread; {counted(rounds, 'round')} of time after a warm-up, in which peak RSS was "
+        f"measured{ends}; {digest.machine_text(made)}; commit {digest.commit_text(made)}, "
+        f"{made['date'][:10]}."
     )
 
 
