@@ -206,8 +206,8 @@ def test_whole_gates_are_run_and_what_burns_meanwhile_ends(
     burn = gate_proof.burn
     monkeypatch.setattr(gate_proof, "burn", lambda: burners.append(burn()) or burners[-1])
     options = f"--metrics time --pairs 12 --workloads {trace}"
-    status, seconds, pairs = gate_proof.run_gate(path, path, options, True, str(tmp_path))
-    assert (status, pairs) == (1, 24) and seconds > 0
+    status, seconds, pairs, ratio = gate_proof.run_gate(path, path, options, True, str(tmp_path))
+    assert (status, pairs) == (1, 24) and seconds > 0 and ratio > 1
     assert len(burners) == 1 and burners[0].poll() is not None
 
 
@@ -371,6 +371,13 @@ def test_a_gate_that_did_not_end_well_counts_as_a_regression(record):
     record.data["gates"]["x"] = [[0, 1, 12], [1, 1, 12], [77, 1, 12], [-9, 1, 12]]
     verdicts = [verdict for verdict, _, _ in gate_power.real(Proof(record.data), "x")]
     assert verdicts == [PASS, WORSE, UNKNOWN, WORSE]
+
+
+def test_what_whole_gates_found_is_told_where_they_say_it(record):
+    record.data["gates"]["x"] = [[0, 1, 12], [1, 1, 12, 1.05], [1, 1, 12, 1.07], [1, 1, 12, None]]
+    assert gate_power.real_effect(Proof(record.data), "x") == "6.0 %"
+    record.data["gates"]["x"] = [[0, 1, 0]]
+    assert gate_power.real_effect(Proof(record.data), "x") == ""
 
 
 def test_time_a_pair_is_that_of_its_extent(record):

@@ -20,7 +20,7 @@ from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures import paired_samples, results
 from frontend.gate import gate_sides, gate_subjects, gate_time
 from frontend.gate.gate_sides import Side
-from frontend.gate.gate_verdict import mean_of
+from frontend.gate.gate_verdict import MEAN, TIME, mean_of
 from frontend.measuring import building, context
 from frontend.paths import ROOT
 from frontend.progress import Quiet, say
@@ -204,7 +204,7 @@ def run_gates(record, count, only):
 
 
 def run_gate(base, head, options, is_burning, folder):
-    """[exit status, seconds, pairs] of one gate."""
+    """[exit status, seconds, pairs, the mean's ratio of time or null] of one gate."""
     command = [str(ROOT / "scripts" / "spanbench"), "gate", "--base", str(base)]
     command += ["--head", str(head), *options.split(), "-o", folder]
     output = Path(folder) / "gate.json"
@@ -220,8 +220,10 @@ def run_gate(base, head, options, is_burning, folder):
     if not output.exists():
         raise Failure(done.stderr.strip().rpartition("\n")[2], WORK_FAILED)
     found = results.read(output).context["gate"]["findings"]
-    pairs = max((f["pairs"] for f in found if f["metric"] == "time"), default=0)
-    return [done.returncode, round(time.monotonic() - start, 1), pairs]
+    times = [f for f in found if f["metric"] == TIME]
+    pairs = max((f["pairs"] for f in times), default=0)
+    ratio = next((round(f["ratio"], 4) for f in times if f["row"] == MEAN and "ratio" in f), None)
+    return [done.returncode, round(time.monotonic() - start, 1), pairs, ratio]
 
 
 def burn():
