@@ -2,6 +2,7 @@
 programs do what a made-up trace says, so that every figure is known beforehand."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from frontend import cli  # noqa: E402
 from frontend.allocators import registry  # noqa: E402
+
+# A shell that runs the suite in the background has it ignore what programs under test must not.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 # Good enough for short programs: never frees.
 ALLOCATOR = """

@@ -130,14 +130,15 @@ def test_one_build_is_swept_anew_and_the_other_stays():
     other = json.loads(json.dumps(old.context).replace("span-fast", "span"))
     old.context["sweeps"] += other["sweeps"]
     old.context["made"] |= other["made"]
-    old.context["counts"] = {"span:KEPT=8": {"lua": {}}, "span-fast:KEPT=8": {"perl": {}}}
+    counted = {"lua": {"instructions": 1, "minor_faults": 1}}
+    old.context["counts"] = {"span:KEPT=8": counted, "span-fast:KEPT=8": counted}
     old.benchmarks += [
         {**e, "name": e["name"].replace("span-fast", "span")} for e in list(old.benchmarks)
     ]
     new.context["made"]["span-fast"]["date"] = "2027-01-02T03"
     both = sweep.merged(old, new)
     assert [s["build"] for s in both.context["sweeps"]] == ["span-fast", "span"]
-    assert both.context["counts"] == {"span:KEPT=8": {"lua": {}}}
+    assert both.context["counts"] == {"span:KEPT=8": counted}
     fast, plain = sweep_page.page(both).split("## libspan\n")
     assert "2027-01-02" in fast and "| 4 KiB | 1.10" in fast
     assert "2026-01-02" in plain and "| 4 KiB | 1.20" in plain
