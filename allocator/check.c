@@ -215,6 +215,14 @@ static void check_loose_blocks(struct check *check, struct span *span)
     expect(check, count == 0 || count < span->blkcount, span, "all blocks of a span are loose");
 }
 
+static int times_shared(const struct heap *heap, const struct span *span)
+{
+    int times = 0;
+    for (int i = 0; i < HEAP_SHARED_MAX; i++)
+        times += heap->shared[i] == span;
+    return times;
+}
+
 static void check_span(struct check *check, struct span *span)
 {
     expect(check, span->heap == check->heap, span, "span is another heap's");
@@ -222,21 +230,23 @@ static void check_span(struct check *check, struct span *span)
            "empty spans and the kept ones differ");
     expect(check, span->kind != SPAN_DEDICATED || span->blkcount == 1, span,
            "dedicated span has not one used block");
+    expect(check, times_shared(check->heap, span) == (span->kind == SPAN_SHARED), span,
+           "span is shared and the heap does not know it, or the other way round");
     check_loose_blocks(check, span);
     check_blocks(check, span);
     expect(check, span->filed_bin == heap_filing_bin(span), span,
            "span is filed under a wrong bin");
 }
 
-/* Spans in this file, as far as the list can be followed. */
-static size_t check_file(struct check *check, int file)
+/* Spans filed under the bin, as far as the list can be followed. */
+static size_t check_file(struct check *check, int bin)
 {
     size_t count = 0;
     const struct span *prev = NULL;
-    const struct span *span = check->heap->filed[file];
+    const struct span *span = check->heap->filed[bin];
     for (; span; prev = span, span = span->filed_next, count++)
         if (!expect(check, is_listed(check, span), check->heap, "filed span is not the heap's") ||
-            !expect(check, span->filed_bin == file, span, "span is not where it is filed") ||
+            !expect(check, span->filed_bin == bin, span, "span is not where it is filed") ||
             !expect(check, span->filed_prev == prev, span, "filed spans are not linked back"))
             break;
     return count;
@@ -247,11 +257,10 @@ static void check_files(struct check *check)
     const struct heap *heap = check->heap;
     size_t filed = 0;
     size_t wanted = 0;
-    for (int file = 0; file < HEAP_FILES; file++) {
-        bool marked = heap->filed_map >> file & 1;
-        bool is_marked = heap->filed[file] && file != HEAP_FILE_SHARED;
-        expect(check, marked == is_marked, heap, "bitmap of filed spans lies");
-        filed += check_file(check, file);
+    for (int bin = 0; bin < BINS; bin++) {
+        bool marked = heap->filed_map >> bin & 1;
+        expect(check, marked == (heap->filed[bin] != NULL), heap, "bitmap of filed spans lies");
+        filed += check_file(check, bin);
     }
     expect(check, heap->filed_map >> (BINS - 1) <= 1, heap, "bitmap of filed spans lies");
     for (const struct span *span = heap->spans.first; span; span = span->next)

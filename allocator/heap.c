@@ -1,4 +1,7 @@
-/* Finding free memory, growing and allocating: see heap.h for what, here for why. */
+/*
+ * Finding free memory, growing and allocating: see heap.h for what, here for why. What is rare is
+ * kept out of line, so that the usual way through a malloc saves no registers for it.
+ */
 #include "heap_parts.h"
 #include "os.h"
 
@@ -6,7 +9,7 @@
 #include <string.h>
 
 /* A block of at least `gross` bytes in the spans that are filed with this one. */
-static struct block *file_walk(struct span *span, size_t gross)
+static __attribute__((noinline)) struct block *file_walk(struct span *span, size_t gross)
 {
     for (int looked = 0; span && looked < HEAP_WALK_MAX; looked++, span = span->filed_next) {
         struct block *block = bins_find(&span->bins, gross);
@@ -26,18 +29,26 @@ static struct block *heap_find(struct heap *heap, size_t gross)
     return file_walk(heap->filed[bin_of(gross)], gross);
 }
 
-/* As heap_find; where that finds nothing, or memory that is worth sparing, loose blocks are merged,
-   one span's, or of as many spans as it takes. */
-static struct block *heap_find_or_merge(struct heap *heap, size_t gross)
+/* A free block, as heap_find does, in memory that loose blocks come to when they are merged: one
+   span's, or those of as many spans as it takes. */
+static __attribute__((noinline)) struct block *heap_merge_until_found(struct heap *heap,
+                                                                      size_t gross)
 {
-    struct block *block = heap_find(heap, gross);
-    if (!heap->loose || (block && block_size(block) <= HEAP_LOOSE_WORTH))
-        return block;
+    struct block *block;
     do {
         heap_merge_loose(heap);
         block = heap_find(heap, gross);
     } while (!block && heap->loose);
     return block;
+}
+
+/* As heap_find, but where that finds nothing or memory worth sparing, loose blocks are merged. */
+static struct block *heap_find_or_merge(struct heap *heap, size_t gross)
+{
+    struct block *block = heap_find(heap, gross);
+    if (!heap->loose || (block && block_size(block) <= HEAP_LOOSE_WORTH))
+        return block;
+    return heap_merge_until_found(heap, gross);
 }
 
 /* Bytes of the next ordinary span, if no block needs a larger one. */
@@ -153,30 +164,38 @@ static struct block *heap_map_dedicated(struct heap *heap, size_t gross)
     return block;
 }
 
-/* All of a new shared span as one free block; or NULL. */
-static struct block *heap_map_shared(struct heap *heap)
+/* All of a kept span that has `gross` bytes, or of a new one, as one free block: it becomes a
+   shared span. NULL without memory. */
+static struct block *heap_share(struct heap *heap, struct span **place, size_t gross)
 {
-    struct span *span = heap_adopt(heap, span_map(&heap->spans, span_shared_size(&heap->spans)));
-    if (!span)
+    struct block *block = heap_find_kept(heap, gross);
+    if (block) {
+        *place = block_owner(block);
+        span_unkeep(&heap->spans, *place, SPAN_SHARED);
+        return block;
+    }
+    *place = heap_adopt(heap, span_map(&heap->spans, span_shared_size(&heap->spans)));
+    if (!*place)
         return NULL;
-    span->kind = SPAN_SHARED;
-    span_fill(span);
-    return span_first_block(span);
+    (*place)->kind = SPAN_SHARED;
+    span_fill(*place);
+    return span_first_block(*place);
 }
 
-/* A large block beside others: it leaves what they hold together when it goes, for the next. */
+/* A large block in a shared span: those that lie in it together leave one empty span. */
 static struct block *heap_take_shared(struct heap *heap, size_t gross)
 {
-    struct block *block = file_walk(heap->filed[HEAP_FILE_SHARED], gross);
+    struct block *block = NULL;
+    struct span **unused = NULL;
+    for (int i = 0; i < HEAP_SHARED_MAX && !block; i++)
+        if (heap->shared[i])
+            block = bins_find(&heap->shared[i]->bins, gross);
+        else
+            unused = &heap->shared[i];
     if (!block)
         block = heap_find_or_merge(heap, gross);
-    if (block)
-        return heap_carve(heap, block, gross);
-    block = heap_find_kept(heap, gross);
-    if (block)
-        span_unkeep(&heap->spans, block_owner(block), SPAN_SHARED);
-    else
-        block = heap_map_shared(heap);
+    if (!block && unused)
+        block = heap_share(heap, unused, gross);
     return block ? heap_carve(heap, block, gross) : NULL;
 }
 
@@ -190,7 +209,7 @@ static struct block *heap_take_dedicated(struct heap *heap, size_t gross, bool *
     return block ? heap_carve(heap, block, gross) : heap_map_dedicated(heap, gross);
 }
 
-static struct block *heap_take_large(struct heap *heap, size_t gross)
+static __attribute__((noinline)) struct block *heap_take_large(struct heap *heap, size_t gross)
 {
     bool fresh;
     if (BUILD_SHARES_LARGE && span_size_for(gross) <= span_shared_size(&heap->spans) / 2) {

@@ -11,8 +11,8 @@
  * A block larger than BIN_LARGE goes first to a kept span that it uses most of, which may be
  * enlarged for it, then to any span with room, then to a new one. The kept or new span is dedicated
  * to it: no other block settles there, and it is resized with its block.
- * Where BUILD_SHARES_LARGE, one that fits twice into a shared span is put into such a span first,
- * unless it is to be zero or was made larger.
+ * Where BUILD_SHARES_LARGE, one that fits twice into a shared span goes first to one of a few such
+ * spans, unless it is to be zero or was made larger.
  *
  * All functions that allocate return NULL and set errno to ENOMEM where the request is too large or
  * the system has no memory; nothing has changed then. errno is kept where they succeed. Pointers
@@ -36,13 +36,9 @@ enum {
        quarter of what merging a single block does. */
     HEAP_SWEEP_SHARE = 4,
     HEAP_WALK_MAX = 8, /* spans looked at where some may have a block that fits; arbitrary */
-};
-
-enum {
-    /* Behind the files of the bins, that of the shared spans. It has no bit in the map: small
-       blocks are not to find it. */
-    HEAP_FILE_SHARED = BINS,
-    HEAP_FILES
+    /* Shared spans at a time: blocks of random sizes that are replaced at random leave gaps in
+       them, which must not grow with the heap (without an end, 500 MiB of them had 900 MiB). */
+    HEAP_SHARED_MAX = 8,
 };
 
 /* Zero-initialised is an empty heap. */
@@ -51,8 +47,9 @@ struct heap {
     /* Ordinary spans with a free block by their highest bin; bit i of the map: filed[i] is not
        NULL. */
     uint64_t filed_map;
-    struct span *filed[HEAP_FILES];
-    struct span *loose; /* spans with loose blocks */
+    struct span *filed[BINS];
+    struct span *shared[HEAP_SHARED_MAX]; /* the shared spans, or NULL */
+    struct span *loose;                   /* spans with loose blocks */
 };
 
 /* `request` bytes, 16-aligned; a request of 0 is served with BLOCK_PAYLOAD_MIN bytes. */

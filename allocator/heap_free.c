@@ -93,6 +93,7 @@ static bool heap_return_span(struct heap *heap, struct span *span)
     if (span->blkcount > 1 || span_is_worth_keeping(&heap->spans, span))
         return false;
     heap_file_under(heap, span, -1);
+    heap_unshare(heap, span);
     return span_unmap(&heap->spans, span);
 }
 
@@ -101,6 +102,7 @@ void heap_empty_span(struct heap *heap, struct span *span)
 {
     heap_forget_loose(heap, span);
     heap_file_under(heap, span, -1);
+    heap_unshare(heap, span);
     if (!span_is_worth_keeping(&heap->spans, span) && span_unmap(&heap->spans, span))
         return;
     memset(&span->bins, 0, sizeof span->bins);

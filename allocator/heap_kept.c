@@ -6,11 +6,19 @@
 
 #include <string.h>
 
+void heap_unshare(struct heap *heap, const struct span *span)
+{
+    for (int i = 0; i < HEAP_SHARED_MAX; i++)
+        if (heap->shared[i] == span)
+            heap->shared[i] = NULL;
+}
+
 void heap_keep_span(struct heap *heap, struct span *span)
 {
     while (spans_are_too_many(&heap->spans, span->size) && spans_evict(&heap->spans, span->size))
         continue;
     heap_file_under(heap, span, -1);
+    heap_unshare(heap, span);
     span_keep(&heap->spans, span);
 }
 

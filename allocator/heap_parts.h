@@ -32,9 +32,7 @@ static inline bool request_fits(size_t request)
 /* The bin that a span is to be filed under; -1: none. */
 static inline int heap_filing_bin(const struct span *span)
 {
-    if (__builtin_expect(span->kind == SPAN_ORDINARY, 1))
-        return bins_highest(&span->bins);
-    return span->kind == SPAN_SHARED && span->bins.map ? HEAP_FILE_SHARED : -1;
+    return __builtin_expect(span->kind == SPAN_ORDINARY, 1) ? bins_highest(&span->bins) : -1;
 }
 
 /* Files the span under `bin`; -1: takes it out of the files. */
@@ -49,7 +47,7 @@ static inline void heap_file_under(struct heap *heap, struct span *span, int bin
             span->filed_prev->filed_next = span->filed_next;
         else
             heap->filed[span->filed_bin] = span->filed_next;
-        if (!heap->filed[span->filed_bin] && span->filed_bin < HEAP_FILE_SHARED)
+        if (!heap->filed[span->filed_bin])
             heap->filed_map &= ~(UINT64_C(1) << span->filed_bin);
     }
     span->filed_bin = bin;
@@ -60,8 +58,7 @@ static inline void heap_file_under(struct heap *heap, struct span *span, int bin
     if (span->filed_next)
         span->filed_next->filed_prev = span;
     heap->filed[bin] = span;
-    if (bin < HEAP_FILE_SHARED)
-        heap->filed_map |= UINT64_C(1) << bin;
+    heap->filed_map |= UINT64_C(1) << bin;
 }
 
 /* Files the span where it belongs; to be called after any change of its bins or its role. */
@@ -146,6 +143,9 @@ static inline size_t block_rest(size_t room, size_t gross)
 }
 
 /* heap_kept.c */
+
+/* To be called when the last block of a span has gone: it is shared no longer, if it was. */
+void heap_unshare(struct heap *heap, const struct span *span);
 
 /* Keeps a span without used blocks, all of it one free block in its bin; others go back to the
    system if they are too many then. */

@@ -27,8 +27,8 @@ enum {
     SPAN_KEEP_LAST = 32 * 1024 * 1024,
     /* And how many of the spans that were returned too early it may come to. */
     SPAN_KEEP_FEW = 8,
-    /* The largest span that large blocks share. Pages of blocks that were freed in it stay, as long
-       as one block holds them. */
+    /* The largest span that large blocks share: what one of them can hold of pages whose blocks
+       were freed. Arbitrary. */
     SPAN_SHARED_MAX = 4 * 1024 * 1024,
     /*
      * Huge pages that take longer than this are no gain over 512 small ones each (1.3 us): the
@@ -46,7 +46,7 @@ enum {
    large one leaves. */
 enum span_kind {
     SPAN_ORDINARY,  /* any block; filed under its highest bin */
-    SPAN_SHARED,    /* large blocks; filed apart */
+    SPAN_SHARED,    /* large blocks; not filed */
     SPAN_DEDICATED, /* one large block; not filed */
     SPAN_KEPT,      /* no block */
 };
@@ -59,8 +59,8 @@ struct span {
     struct bins bins; /* the free list; nothing in it while every byte is in use */
 
     /*
-     * The heap's, whose span it is. Spans that have a free block and serve others are filed; those
-     * that are kept are not, and use the links for the list of those.
+     * The heap's, whose span it is. Spans that are kept are not filed and use the links for the
+     * list of those.
      */
     struct heap *heap;
     struct span *filed_prev;
@@ -132,8 +132,8 @@ struct span *span_map(struct spans *spans, size_t size);
    gave came quickly. */
 struct span *span_map_huge(struct spans *spans);
 
-/* Bytes of the next span that large blocks are to share: twice what is kept of empty spans, so that
-   it has room for two of the largest blocks that come and go, and is kept when they have gone. */
+/* Bytes of a span that large blocks are to share: twice what is kept of empty spans, so that it has
+   room for two of the largest blocks that come and go. It is kept when they have gone. */
 size_t span_shared_size(const struct spans *spans);
 
 /* Makes all of a span without blocks one free block, in its bin. */

@@ -439,6 +439,25 @@ static void blocks_that_may_grow_are_alone(void **state)
     assert_int_equal(fake_os.remaps, 1);
 }
 
+/* What is free in them must not grow with the heap. */
+static void no_more_than_a_few_spans_are_shared(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 100, EACH = 300 << 10 };
+    void *blocks[BLOCKS];
+    size_t shared = 0;
+    for (int i = 0; i < BLOCKS; i++)
+        blocks[i] = heap_allocate(&heap, EACH);
+    for (const struct span *span = heap.spans.first; span; span = span->next)
+        shared += span->kind == SPAN_SHARED;
+    assert_int_equal(shared, BUILD_SHARES_LARGE ? HEAP_SHARED_MAX : 0);
+    assert_int_equal(span_of(blocks[BLOCKS - 1])->kind, SPAN_DEDICATED);
+    for (int i = 0; i < BLOCKS; i++)
+        heap_free(&heap, blocks[i], "free");
+    blocks[0] = heap_allocate(&heap, EACH); /* and when they have gone, others are */
+    assert_int_equal(span_of(blocks[0])->kind, BUILD_SHARES_LARGE ? SPAN_SHARED : SPAN_DEDICATED);
+}
+
 /* There is no memory for a shared span, but there is for the block. */
 static void large_blocks_do_without_sharing(void **state)
 {
@@ -988,6 +1007,7 @@ int main(void)
         HEAP_TEST(a_kept_shared_span_is_any_blocks),
         HEAP_TEST(blocks_above_half_of_a_shared_span_are_alone),
         HEAP_TEST(blocks_that_may_grow_are_alone),
+        HEAP_TEST(no_more_than_a_few_spans_are_shared),
         HEAP_TEST(large_blocks_do_without_sharing),
         HEAP_TEST(refuses_what_overflows),
         HEAP_TEST(resize_grows_into_the_block_behind),

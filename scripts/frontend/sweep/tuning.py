@@ -58,6 +58,7 @@ CONSTANTS = (
     Constant("SPAN_KEEP_LAST", BUILDS, is_bytes=True),
     Constant("SPAN_KEEP_FEW"),
     Constant("SPAN_SHARED_MAX", (PLAIN,), is_bytes=True),
+    Constant("HEAP_SHARED_MAX", (PLAIN,)),
     Constant("BUILD_SPANS_KEPT"),
 )
 # Why constants that the sweep found on an edge, or could not place, have their values all the same.
