@@ -287,6 +287,13 @@ def test_verdict_does_not_tell_apart_what_overlaps():
     assert "<b>b</b> at 0.52 (0.47–0.60) overlap." in text
 
 
+def test_verdict_names_all_that_may_be_best():
+    close = {f: estimate(0.5, 0.45, 0.55) for f in "abc"}
+    text = report_verdict.verdict(summary_of({"glibc": estimate(1, 1, 1), **close}))
+    assert "<b>a</b> at 0.50 (0.45–0.55), <b>b</b> at 0.50 (0.45–0.55) and <b>c</b> at" in text
+    assert "<b>c</b> at 0.50 (0.45–0.55) overlap." in text
+
+
 def test_too_few_rounds_have_no_verdict():
     single = digest.stats.Estimate(0.5, None, None, 0.0, 1)
     text = report_verdict.verdict(summary_of({"glibc": estimate(1, 1, 1), "a": single}))

@@ -40,6 +40,8 @@ def test_numbers_are_written_and_the_rest_is_left(readme):
     for part in ("Imaginary 9000", "commit 0123456789 (dirty)", "2026-01-02"):
         assert part in text
     assert (readme.parent / "results" / "reference" / "frontier.svg").exists()
+    page = (readme.parent / "results" / "reference" / "report.html").read_text()
+    assert "<svg" in page and "results.json" in page
     assert "](results/reference/frontier.svg)" in text and "null" not in text
 
 

@@ -56,7 +56,6 @@ def best_sentence(summary, measure):
         return f"Who is {best} cannot be told: fewer than two allocators were measured {over}."
     (_, name, first), (_, next_name, second) = ranked[:2]
     intervals = f"intervals ({100 * second.coverage:.3g} %)"
-    pair = f"{named(name, first)} and {named(next_name, second)}"
     ahead = ahead_text(summary, measure, name, next_name)
     if min(first.coverage, second.coverage) < SURE_COVERAGE:
         rounds = f"{first.n} round{'s' if first.n != 1 else ''}"
@@ -64,12 +63,23 @@ def best_sentence(summary, measure):
             f"{leader(summary, measure, name, first)} looks {best} {over}, next is "
             f"{named(next_name, second)}{ahead}, but {rounds} cannot settle it."
         )
-    if second.low <= first.high:
-        return f"Who is {best} {over} is not settled: the {intervals} of {pair} overlap{ahead}."
+    close = [named(rival, e) for _, rival, e in ranked[1:] if overlaps(first, e)]
+    if close:
+        *some, last = [named(name, first), *close]
+        ahead = "" if len(some) > 1 else ahead
+        return (
+            f"Who is {best} {over} is not settled: the {intervals} of {', '.join(some)} and {last} "
+            f"overlap{ahead}."
+        )
     return (
         f"{leader(summary, measure, name, first)} is {best} {over}, and the {intervals} are apart: "
         f"next is {named(next_name, second)}{ahead}."
     )
+
+
+def overlaps(first, rival):
+    """Whether the interval of a rival begins before the first one's ends."""
+    return rival.low is not None and rival.low <= first.high
 
 
 def leader(summary, measure, name, estimate):
