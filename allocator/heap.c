@@ -165,16 +165,17 @@ static struct block *heap_map_dedicated(struct heap *heap, size_t gross)
 }
 
 /* All of a kept span that has `gross` bytes, or of a new one, as one free block: it becomes a
-   shared span. NULL without memory. */
+   shared span. NULL without memory. What a larger block left waits for the next one. */
 static struct block *heap_share(struct heap *heap, struct span **place, size_t gross)
 {
+    size_t size = span_shared_size(&heap->spans);
     struct block *block = heap_find_kept(heap, gross);
-    if (block) {
+    if (block && block_owner(block)->size <= size) {
         *place = block_owner(block);
         span_unkeep(&heap->spans, *place, SPAN_SHARED);
         return block;
     }
-    *place = heap_adopt(heap, span_map(&heap->spans, span_shared_size(&heap->spans)));
+    *place = heap_adopt(heap, span_map(&heap->spans, size));
     if (!*place)
         return NULL;
     (*place)->kind = SPAN_SHARED;

@@ -439,6 +439,18 @@ static void blocks_that_may_grow_are_alone(void **state)
     assert_int_equal(fake_os.remaps, 1);
 }
 
+static void what_a_larger_block_left_waits_for_the_next(void **state)
+{
+    (void)state;
+    enum { LARGER = 10 << 20 };
+    for (int i = 0; i < 2; i++)
+        heap_free(&heap, heap_allocate(&heap, LARGER), "free");
+    struct span *left = heap.spans.kept;
+    assert_non_null(left);
+    assert_ptr_not_equal(span_of(heap_allocate(&heap, 300 << 10)), left);
+    assert_ptr_equal(span_of(heap_allocate(&heap, LARGER)), left);
+}
+
 /* What is free in them must not grow with the heap. */
 static void no_more_than_a_few_spans_are_shared(void **state)
 {
@@ -1007,6 +1019,7 @@ int main(void)
         HEAP_TEST(a_kept_shared_span_is_any_blocks),
         HEAP_TEST(blocks_above_half_of_a_shared_span_are_alone),
         HEAP_TEST(blocks_that_may_grow_are_alone),
+        HEAP_TEST(what_a_larger_block_left_waits_for_the_next),
         HEAP_TEST(no_more_than_a_few_spans_are_shared),
         HEAP_TEST(large_blocks_do_without_sharing),
         HEAP_TEST(refuses_what_overflows),
