@@ -33,6 +33,7 @@ SHORT = {
     "replace-10k": "--ops 20000 --size 1000",
     "replace-log": "--ops 40000 --size 100",
     "replace-pareto": "--ops 40000 --size 1000",
+    "replace-large": "--ops 2000 --size 20",
     "heap-shuffle": "--ops 20000 --size 2000",
     "large-blocks": "--ops 20",
     "calloc-large": "--ops 10",
@@ -272,14 +273,18 @@ def test_batches_are_freed_backwards_or_in_order():
         assert len(made) == 500 and freed == made[::order]
 
 
-@pytest.mark.parametrize("name, slots", [("10k", 1000), ("log", 100), ("pareto", 1000)])
+@pytest.mark.parametrize(
+    "name, slots", [("10k", 1000), ("log", 100), ("pareto", 1000), ("large", 20)]
+)
 def test_replacement_keeps_its_working_set(name, slots):
     _, info = recorded(f"replace-{name}")
     assert info["slots"] == slots and set(kinds(info)) == {"malloc", "free"}
 
 
 def test_sizes_of_replacement_are_distributed_as_told():
-    sizes = {name: recorded(f"replace-{name}")[1]["sizes"] for name in ("10k", "log", "pareto")}
+    names = ("10k", "log", "pareto", "large")
+    sizes = {name: recorded(f"replace-{name}")[1]["sizes"] for name in names}
+    assert share(sizes["large"], 128 << 10, (1 << 20) - 1) == 1
     assert share(sizes["10k"], 16, 511) > 0.99
     assert share(sizes["10k"], 256, 511) == pytest.approx(256 / 497, abs=0.03)
     assert [share([c], c["from"], c["to"]) for c in sizes["log"]] == [1] * 11

@@ -20,6 +20,7 @@
     X(replace_10k)                                                                                 \
     X(replace_log)                                                                                 \
     X(replace_pareto)                                                                              \
+    X(replace_large)                                                                               \
     X(heap_shuffle)                                                                                \
     X(large_blocks)                                                                                \
     X(calloc_large)                                                                                \

@@ -3,9 +3,10 @@
  * of random size, takes its place. It imitates nothing in particular and every long-running program
  * a little; it stresses how fast freed blocks are found again among many sizes, and fragmentation
  * in a steady state. It does not show phases or any order in lifetimes, which real programs have.
- * Three distributions: sizes log-uniform, sizes of a Pareto law (most small, few large), and 16 to
- * 512 bytes in 10,000 slots, a common measure. Sources: Ignatchenko, alloc-test (OLogN
- * Technologies, 2018); Jansson, rpmalloc-benchmark.
+ * Four distributions: sizes log-uniform, sizes of a Pareto law (most small, few large), 16 to 512
+ * bytes in 10,000 slots, a common measure, and large blocks, which some allocators give pages of
+ * their own and others fit into the gaps that large blocks leave. Sources: Ignatchenko, alloc-test
+ * (OLogN Technologies, 2018); Jansson, rpmalloc-benchmark.
  */
 #include "workloads/worker.h"
 
@@ -29,6 +30,11 @@ static size_t size_of_log(struct prng *prng)
 static size_t size_of_pareto(struct prng *prng)
 {
     return prng_pareto(prng, 16, 64 << 10);
+}
+
+static size_t size_of_large(struct prng *prng)
+{
+    return prng_between(prng, 128 << 10, (1 << 20) - 1);
 }
 
 static inline __attribute__((always_inline)) void replace(struct worker *worker,
@@ -56,6 +62,11 @@ static void replace_log_run(struct worker *worker)
 static void replace_pareto_run(struct worker *worker)
 {
     replace(worker, size_of_pareto);
+}
+
+static void replace_large_run(struct worker *worker)
+{
+    replace(worker, size_of_large);
 }
 
 const struct workload workload_replace_10k = {
@@ -89,4 +100,15 @@ const struct workload workload_replace_pareto = {
     .threads = 1,
     .prepare = replace_prepare,
     .run = replace_pareto_run,
+};
+
+const struct workload workload_replace_large = {
+    .name = "replace-large",
+    .summary = "random replacement, 128 KiB to 1 MiB",
+    .size_is = "slots of each thread",
+    .size = 100,
+    .ops = 10000,
+    .threads = 1,
+    .prepare = replace_prepare,
+    .run = replace_large_run,
 };
