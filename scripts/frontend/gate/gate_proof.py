@@ -26,7 +26,7 @@ from frontend.paths import ROOT
 from frontend.progress import Quiet, say
 
 BUILD = "span-fast"
-SLOWER = (1, 2, 5, 10)  # percent of time
+SLOWER = (1, 2, 3, 5, 10)  # percent of time
 FAT_SHARE = 10  # one tenth more of each request
 SAME = "same"
 FAT = "fat"
@@ -37,6 +37,7 @@ GATES = 20
 # Whole gates: (name, library, options, whether another process burns a processor meanwhile).
 PLANNED = (
     ("same, time", SAME, "--quick --metrics time", False),
+    ("3 % slower, time", "3", "--quick --metrics time", False),
     ("5 % slower, time", "5", "--quick --metrics time", False),
     ("10 % slower, time", "10", "--quick --metrics time", False),
     ("a processor burnt: same, time", SAME, "--quick --metrics time", True),
