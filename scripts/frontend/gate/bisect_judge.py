@@ -1,12 +1,13 @@
 """Tells on which side of a change a build of the allocator is: is it more like a good one or more
 like a bad one? Half-way between them, in logarithms, is where one ends and the other begins.
 
-A figure that hardly varies is measured once. Time is measured against the good build in pairs of
-neighbouring runs, until the interval of the effect lies on one side of the middle; where the pairs
-do not suffice, the answer is to skip.
+A figure that hardly varies is measured once, or is the median of a few runs. Time is measured
+against the good build in pairs of neighbouring runs, until the interval of the effect lies on one
+side of the middle; where the pairs do not suffice, the answer is to skip.
 """
 
 import math
+import statistics
 from pathlib import Path
 
 from frontend.comparing.compare_table import ratio_text
@@ -22,6 +23,7 @@ from frontend.progress import progress
 
 GOOD, BAD, SKIP = "good", "bad", "skip"
 PAIRS_FIRST = 12
+RUNS = 3  # for a figure of memory or faults
 LEAST_SHARE = 0.1  # of a metric's limit: a change of less is not looked for; arbitrary
 
 
@@ -73,10 +75,15 @@ class Steady:
             raise Failure(f"{library.parent.name}: {reason}", WORK_FAILED) from reason
 
     def figure(self, library):
-        """The figure of a build."""
+        """The figure of a build. What is not counted is a median: of many peaks of memory one is
+        off by some hundred KiB."""
         allocator = self.bench.copies(library, library)[HEAD, 0]
-        key = self.metric.key
-        return deterministic.measure(self.bench.subject, allocator, self.bench.links, (key,))[key]
+        bench, key = self.bench, self.metric.key
+        runs = 1 if key in deterministic.COUNTED else RUNS
+        return statistics.median_low(
+            deterministic.measure(bench.subject, allocator, bench.links, (key,))[key]
+            for _ in range(runs)
+        )
 
     def text(self, figure):
         """ "12.345 M"."""
