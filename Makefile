@@ -329,7 +329,7 @@ fuzz-merge-run: $(FUZZERS)
 ## bench: the standard comparison; results, charts and a page in results/latest
 .PHONY: bench
 bench: deps-bench
-	$(MAKE) --no-print-directory all
+	$(MAKE) --no-print-directory -j"$$(nproc)" all
 	scripts/spanbench bench
 
 ## sweep: the allocator with other values of its tuning constants; docs/constants.md (80 minutes)
