@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Checks the layout of the project: who includes or imports whom, that headers compile alone, and
-that file names are unique. Prints each fault as FILE:LINE and exits 1 if there is any."""
+"""Checks the layout of the project: who includes or imports whom, that headers compile alone, that
+file names are unique, and that the files that documents name are there. Prints each fault as
+FILE:LINE and exits 1 if there is any."""
 
 import ast
+import glob
 import re
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 C_FOLDERS = ("allocator", "workloads", "bench", "tests")
+FOLDERS = (*C_FOLDERS, "scripts", "results", "docs", ".ci", ".github")
 # Between folders only these headers may be included; tests may include everything.
 ALLOWED = {
     "allocator": [],
@@ -30,6 +33,10 @@ LAYERS = (
 # Names that may occur in several folders.
 COMMON_NAMES = {"README.md", "__init__.py"}
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
+# In a document: `folder/file` of the project, and the target of a link to a file.
+NAMED = re.compile(r"`(\.?[a-z]+/[\w./*-]*)`")
+LINKED = re.compile(r"\]\(([\w./-]+)")
+PLACEHOLDERS = re.compile(r"NAME|FORMAT")
 
 
 def c_files():
@@ -112,8 +119,35 @@ def name_faults():
             yield f"{paths[1]}:1: the name is also {paths[0]}'s"
 
 
+def names_of_files(path, line):
+    """The files of the project that a line of a document names, as (name, pattern of paths)."""
+    for match in NAMED.finditer(line):
+        name = PLACEHOLDERS.sub("*", match[1])
+        if Path(name).parts[0] in FOLDERS:
+            yield match[1], REPO / name
+    for match in LINKED.finditer(line):
+        yield match[1], path.parent / match[1]
+
+
+def document_faults():
+    """Names of files in documents that are not there."""
+    for path in sorted(
+        [*REPO.glob("*.md"), *REPO.glob("docs/*.md"), *REPO.glob("workloads/*/*.md")]
+    ):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            for name, pattern in names_of_files(path, line):
+                if not glob.glob(str(pattern)):
+                    yield f"{path.relative_to(REPO)}:{number}: {name}: no such file"
+
+
 def main():
-    faults = [*include_faults(), *import_faults(), *header_faults(), *name_faults()]
+    faults = [
+        *include_faults(),
+        *import_faults(),
+        *header_faults(),
+        *name_faults(),
+        *document_faults(),
+    ]
     for fault in faults:
         print(fault)
     return 1 if faults else 0
