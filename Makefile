@@ -64,10 +64,9 @@ MICRO := $(MICRO_MAIN) own_memory $(addprefix micro_,pairs realloc threads first
 objects = $(patsubst %,$(O)/$(1)/%.o,$(2))
 
 ALLOCATOR_O := $(call objects,allocator,$(ALLOCATOR) $(PLAIN))
-PRELOAD_O := $(call objects,allocator,preload)
+STANDARD_NAMES := allocator/standard_names.ld
 # The tuned build: the same sources with SPAN_FAST defined.
 FAST_O := $(call objects,fast/allocator,$(ALLOCATOR) $(FAST))
-FAST_PRELOAD_O := $(call objects,fast/allocator,preload)
 TRACE_READ_O := $(call objects,workloads,$(TRACE_READ))
 TRACE_ALL_O := $(call objects,workloads,$(TRACE_ALL))
 RECORDER_O := $(call objects,workloads,$(RECORDER))
@@ -133,8 +132,8 @@ $(B)/libspan.a $(B)/libspan-fast.a:
 
 # Calls from one of our functions to another do not go through the PLT. Blocks and threads outlive a
 # dlclose, so the library stays.
-$(B)/libspan.so: $(ALLOCATOR_O) $(PRELOAD_O)
-$(B)/libspan-fast.so: $(FAST_O) $(FAST_PRELOAD_O)
+$(B)/libspan.so: $(ALLOCATOR_O) $(STANDARD_NAMES)
+$(B)/libspan-fast.so: $(FAST_O) $(STANDARD_NAMES)
 $(B)/libspan.so $(B)/libspan-fast.so:
 	$(call SAY,LINK)
 	$(LINK) -shared -Wl,-soname,$(@F) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \

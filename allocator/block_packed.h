@@ -81,9 +81,15 @@ static inline struct span *block_owner(const struct block *block)
     return (struct span *)((uintptr_t)block + BLOCK_HEADER - block_distance(block));
 }
 
+/* The gross size as it stands in the tag: 0 for what is larger than BLOCK_TAG_MAX. */
+static inline size_t block_tag_size(const struct block *block)
+{
+    return block_tag(block) & ~(uint32_t)BLOCK_FLAGS;
+}
+
 static inline size_t block_size(const struct block *block)
 {
-    size_t gross = block_tag(block) & ~(uint32_t)BLOCK_FLAGS;
+    size_t gross = block_tag_size(block);
     if (__builtin_expect(gross == 0, 0)) /* the span's size is its first field */
         return *(const size_t *)block_owner(block) - block_distance(block);
     return gross;

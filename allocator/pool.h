@@ -8,12 +8,18 @@
 #ifndef ALLOCATOR_POOL_H
 #define ALLOCATOR_POOL_H
 
+#include "build.h"
+
 #include <stddef.h>
 
+#if SPAN_FAST
+#include "pool_hot.h" /* pool_allocate and pool_free */
+#else
 void *pool_allocate(size_t request);
+void pool_free(void *p);
+#endif
 void *pool_allocate_zeroed(size_t request);
 void *pool_allocate_aligned(size_t align, size_t request);
-void pool_free(void *p);
 void *pool_resize(void *p, size_t request);
 size_t pool_usable_size(void *p);
 

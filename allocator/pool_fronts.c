@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define LIKELY(condition) __builtin_expect(!!(condition), 1)
-
 enum {
     /* Larger alignments are cut out of a free block by the heap: the room for any misalignment that
        inner payloads take would be too much. */
@@ -29,7 +27,7 @@ static void *allocate_from_heap(size_t request)
     return p;
 }
 
-static __attribute__((noinline)) void *allocate_slowly(size_t request)
+void *pool_allocate_slowly(size_t request)
 {
     struct front *front = thread_front_open();
     if (!front || request > FRONT_REQUEST_MAX)
@@ -40,17 +38,6 @@ static __attribute__((noinline)) void *allocate_slowly(size_t request)
     front->frees = 0;
     struct front_list *list = front_list_for(front, request);
     return list->count ? front_take(front, list) : front_refill(front, list);
-}
-
-void *pool_allocate(size_t request)
-{
-    if (LIKELY(request <= FRONT_REQUEST_MAX)) {
-        struct front *front = thread_front;
-        struct front_list *list = front_list_for(front, request);
-        if (LIKELY(list->count && !front_delays(front)))
-            return front_take(front, list);
-    }
-    return allocate_slowly(request);
 }
 
 void *pool_allocate_zeroed(size_t request)
@@ -107,11 +94,6 @@ void *pool_allocate_aligned(size_t align, size_t request)
     return p;
 }
 
-static bool front_can_hold(size_t gross)
-{
-    return gross <= FRONT_GROSS_MAX && gross >= BLOCK_MIN;
-}
-
 static void free_to_heap(struct block *block)
 {
     struct guard *guard = guard_of_heap(block_owner(block)->heap);
@@ -122,7 +104,7 @@ static void free_to_heap(struct block *block)
 
 /* Frees what the fast path does not: blocks that are large or the first of their size, inner ones,
    and mistakes. */
-static __attribute__((noinline)) void free_slowly(void *p)
+void pool_free_slowly(void *p)
 {
     size_t offset;
     struct block *block = block_around(p, &offset);
@@ -138,28 +120,14 @@ static __attribute__((noinline)) void free_slowly(void *p)
         free_to_heap(block);
 }
 
-static inline void free_now(struct front *front, void *p)
-{
-    struct block *block = block_from_payload(p);
-    size_t gross = block_size(block);
-    if (LIKELY(block_magic(block) == BLOCK_MAGIC_USED && front_can_hold(gross))) {
-        struct front_list *list = front_list_of(front, gross);
-        if (LIKELY(list->count < list->limit)) {
-            front_put(front, list, block);
-            return;
-        }
-    }
-    free_slowly(p);
-}
-
-static __attribute__((noinline)) void free_with_delay(struct front *front, void *p)
+void pool_free_with_delay(struct front *front, void *p)
 {
     __builtin_prefetch(block_from_payload(p), 1);
     void **place = &front->delayed[front->turn++ % FRONT_DELAY];
     void *oldest = *place;
     *place = p;
     if (oldest)
-        free_now(front, oldest);
+        pool_free_now(front, oldest);
 }
 
 void front_free_delayed(struct front *front)
@@ -168,17 +136,8 @@ void front_free_delayed(struct front *front)
         void *p = front->delayed[i];
         front->delayed[i] = NULL;
         if (p)
-            free_now(front, p);
+            pool_free_now(front, p);
     }
-}
-
-void pool_free(void *p)
-{
-    struct front *front = thread_front;
-    if (LIKELY(!front_delays(front)))
-        free_now(front, p);
-    else
-        free_with_delay(front, p);
 }
 
 /* The same contents in a new block. */

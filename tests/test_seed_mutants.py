@@ -174,7 +174,7 @@ MUTANTS = [
 
 # Sources of the allocator that test_seed has no use for: fake_os is its system, and the design is
 # that of the default build.
-NOT_LINKED = ("os", "preload", "front", "thread_front", "pool_fronts")
+NOT_LINKED = ("os", "front", "thread_front", "pool_fronts")
 
 
 def test_every_sentence_has_a_mutant():
