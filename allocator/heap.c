@@ -168,14 +168,13 @@ static struct block *heap_map_dedicated(struct heap *heap, size_t gross)
    shared span. NULL without memory. What a larger block left waits for the next one. */
 static struct block *heap_share(struct heap *heap, struct span **place, size_t gross)
 {
-    size_t size = span_shared_size(&heap->spans);
     struct block *block = heap_find_kept(heap, gross);
-    if (block && block_owner(block)->size <= size) {
+    if (block && block_owner(block)->size <= SPAN_SHARED_BYTES) {
         *place = block_owner(block);
         span_unkeep(&heap->spans, *place, SPAN_SHARED);
         return block;
     }
-    *place = heap_adopt(heap, span_map(&heap->spans, size));
+    *place = heap_adopt(heap, span_map(&heap->spans, SPAN_SHARED_BYTES));
     if (!*place)
         return NULL;
     (*place)->kind = SPAN_SHARED;
@@ -213,7 +212,7 @@ static struct block *heap_take_dedicated(struct heap *heap, size_t gross, bool *
 static __attribute__((noinline)) struct block *heap_take_large(struct heap *heap, size_t gross)
 {
     bool fresh;
-    if (BUILD_SHARES_LARGE && span_size_for(gross) <= span_shared_size(&heap->spans) / 2) {
+    if (BUILD_SHARES_LARGE && span_size_for(gross) <= SPAN_SHARED_BYTES / 2) {
         int kept_errno = errno;
         struct block *block = heap_take_shared(heap, gross);
         if (block)

@@ -148,12 +148,6 @@ static size_t keep_max(const struct spans *spans)
     return spans->keep_max > SPAN_KEEP_FIRST ? spans->keep_max : SPAN_KEEP_FIRST;
 }
 
-size_t span_shared_size(const struct spans *spans)
-{
-    size_t size = 2 * keep_max(spans);
-    return size < SPAN_SHARED_MAX ? size : SPAN_SHARED_MAX;
-}
-
 static void note_returned(struct spans *spans, size_t size, size_t missed)
 {
     spans->returned = size;

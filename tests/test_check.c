@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROW = 9, SMALL = 100, HALF_SPAN = 40 * 1024, LARGE = 1 << 20 };
+enum { ROW = 9, SMALL = 100, HALF_SPAN = 40 * 1024, LARGE = SPAN_SHARED_BYTES };
 
 /*
  * What the heap is made of: nine small blocks one behind the other, of which 2, 4 and 6 are free; a
@@ -48,7 +48,7 @@ static int make_heap(void **state)
     allocate(HALF_SPAN);
     other = span_of(block_payload(allocate(HALF_SPAN + SPAN_MIN / 8))); /* another bin */
     dedicated = span_of(block_payload(allocate(LARGE)));
-    release(allocate(LARGE / 2));
+    release(allocate(SPAN_KEEP_FIRST / 2));
     span = block_owner(row[0]);
     assert_ptr_not_equal(span, other);
     assert_int_not_equal(span->filed_bin, other->filed_bin);

@@ -69,7 +69,7 @@ static void larger_empty_span_is_kept(void **state)
 static void empty_span_above_the_limit_is_returned(void **state)
 {
     (void)state;
-    heap_free(&heap, heap_allocate(&heap, SPAN_KEEP_FIRST), "free");
+    heap_free(&heap, heap_allocate(&heap, SPAN_SHARED_BYTES), "free");
     assert_int_equal(fake_os.mapped, 0);
     heap_free(&heap, heap_allocate(&heap, SPAN_KEEP_FIRST / 2), "free");
     assert_true(fake_os.mapped > 0);
@@ -382,7 +382,7 @@ static void large_blocks_share_a_span(void **state)
     if (!BUILD_SHARES_LARGE)
         skip();
     for (int i = 0; i < 3; i++) {
-        void *one = heap_allocate(&heap, 260 << 10);
+        void *one = heap_allocate(&heap, 700 << 10);
         void *other = heap_allocate(&heap, 1000 << 10);
         struct span *span = span_of(one);
         assert_ptr_equal(span_of(other), span);
@@ -407,25 +407,18 @@ static void a_kept_shared_span_is_any_blocks(void **state)
     struct span *span = heap.spans.kept;
     assert_ptr_equal(span_of(heap_allocate(&heap, 50)), span);
     assert_int_equal(span->kind, SPAN_ORDINARY);
-    assert_true(span->size < 300 << 10); /* its rest went back */
+    assert_true(span->size < SPAN_SHARED_BYTES / 4); /* its rest went back */
     assert_int_equal(sound_heap(NULL), 0);
 }
 
-/* As large as half of them, which grows with what the program was seen to free and ask for. */
 static void blocks_above_half_of_a_shared_span_are_alone(void **state)
 {
     (void)state;
     if (!BUILD_SHARES_LARGE)
         skip();
-    enum { LARGER = SPAN_KEEP_FIRST + (300 << 10) };
-    for (int i = 0; i < 2; i++) {
-        void *p = heap_allocate(&heap, LARGER);
-        assert_int_equal(span_of(p)->kind, SPAN_DEDICATED);
-        heap_free(&heap, p, "free");
-    }
-    assert_non_null(heap_allocate(&heap, LARGER)); /* in the kept span */
-    assert_int_not_equal(span_of(heap_allocate(&heap, LARGER))->kind, SPAN_DEDICATED);
-    assert_int_equal(span_of(heap_allocate(&heap, SPAN_SHARED_MAX / 2))->kind, SPAN_DEDICATED);
+    size_t fits = SPAN_SHARED_BYTES / 2 - BLOCK_PAGE; /* with the headers of block and span */
+    assert_int_equal(span_of(heap_allocate(&heap, fits))->kind, SPAN_SHARED);
+    assert_int_equal(span_of(heap_allocate(&heap, fits + BLOCK_PAGE))->kind, SPAN_DEDICATED);
 }
 
 static void blocks_that_may_grow_are_alone(void **state)
@@ -455,7 +448,7 @@ static void what_a_larger_block_left_waits_for_the_next(void **state)
 static void no_more_than_a_few_spans_are_shared(void **state)
 {
     (void)state;
-    enum { BLOCKS = 100, EACH = 300 << 10 };
+    enum { BLOCKS = 200, EACH = 300 << 10 };
     void *blocks[BLOCKS];
     size_t shared = 0;
     for (int i = 0; i < BLOCKS; i++)
@@ -613,7 +606,7 @@ static void blocks_above_bin_large_are_large(void **state)
 static void large_block_grows_without_a_copy(void **state)
 {
     (void)state;
-    char *p = heap_allocate(&heap, 1 << 20);
+    char *p = allocate_apart(1 << 20);
     memset(p, 'g', 1 << 20);
     for (size_t request = 2 << 20; request <= 64 << 20; request *= 2) {
         p = heap_resize(&heap, p, request, "realloc");

@@ -57,7 +57,7 @@ CONSTANTS = (
     Constant("SPAN_KEEP_FIRST", BUILDS, is_bytes=True),
     Constant("SPAN_KEEP_LAST", BUILDS, is_bytes=True),
     Constant("SPAN_KEEP_FEW"),
-    Constant("SPAN_SHARED_MAX", (PLAIN,), is_bytes=True),
+    Constant("SPAN_SHARED_BYTES", (PLAIN,), is_bytes=True),
     Constant("HEAP_SHARED_MAX", (PLAIN,)),
     Constant("BUILD_SPANS_KEPT"),
 )
