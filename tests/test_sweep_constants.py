@@ -136,13 +136,32 @@ def test_one_build_is_swept_anew_and_the_other_stays():
         {**e, "name": e["name"].replace("span-fast", "span")} for e in list(old.benchmarks)
     ]
     new.context["made"]["span-fast"]["date"] = "2027-01-02T03"
-    both = sweep.merged(old, new)
+    both = sweep.merged(old, new, is_whole=True)
     assert [s["build"] for s in both.context["sweeps"]] == ["span-fast", "span"]
     assert both.context["counts"] == {"span:KEPT=8": counted}
     fast, plain = sweep_page.page(both).split("## libspan\n")
     assert "2027-01-02" in fast and "| 4 KiB | 1.10" in fast
     assert "2026-01-02" in plain and "| 4 KiB | 1.20" in plain
     assert len(both.benchmarks) == len(old.benchmarks)
+
+
+def test_one_constant_is_swept_anew_and_the_others_stay():
+    old, new = made_up({8: 1, 4: 1.2}), made_up({8: 1, 4: 1.1})
+    other = json.loads(json.dumps(old.context["sweeps"]).replace("KEPT", "OTHER"))
+    old.context["sweeps"] += other
+    old.benchmarks += [
+        {**e, "name": e["name"].replace("KEPT", "OTHER")} for e in list(old.benchmarks)
+    ]
+    new.context["made"]["span-fast"]["date"] = "2027-01-02T03"
+    both = sweep.merged(old, new, is_whole=False)
+    page = sweep_page.page(both)
+    assert page.count("| 4 KiB | 1.10") == page.count("| 4 KiB | 1.20") == 1
+    assert ", 2026-01-02." in page
+    assert page.count("- KEPT: swept by itself, 6 rounds; ") == 1
+    assert page.count("2027-01-02") == 1 and "- OTHER: swept" not in page
+    again = sweep.merged(both, made_up({8: 1, 4: 1.3}), is_whole=True)
+    assert "swept by itself" not in sweep_page.page(again)
+    assert [s["constant"] for s in again.context["sweeps"]] == ["KEPT"]
 
 
 def rows_of(page):

@@ -7,7 +7,8 @@ its values; the present one is the first.
 
 A time that a busy machine blurs leaves open what a constant does. Instructions and page faults of
 its neighbours, which hardly vary, settle most of that: context["counts"] has them, {allocator:
-{trace: {instructions, minor_faults}}}. context["made"] says of each build how and when that was.
+{trace: {instructions, minor_faults}}}. context["made"] says of each build how and when that was, and
+a sweep's own "made" says it of a constant that was swept by itself later.
 """
 
 import shutil
@@ -168,17 +169,43 @@ def measure(names, builds, loaded, rounds, command):
     return results.Results(facts, entries)
 
 
-def merged(old, new):
-    """The Results of both; the builds that were swept anew are those of the new ones."""
-    anew = new.context["made"]
-    kept = [sweep for sweep in old.context["sweeps"] if sweep["build"] not in anew]
+def merged(old, new, is_whole):
+    """The Results of both: what was swept anew, all constants of a build or some of them, replaces
+    what there was."""
+    made = new.context["made"]
+    anew = [
+        sweep if is_whole else {**sweep, "made": made[sweep["build"]]} for sweep in sweeps_of(new)
+    ]
+    replaced = {(sweep["build"], sweep["constant"]) for sweep in anew}
+    kept = [
+        sweep
+        for sweep in sweeps_of(old)
+        if (sweep["build"], sweep["constant"]) not in replaced
+        and not (is_whole and sweep["build"] in made)
+    ]
     names = {tried["allocator"] for sweep in kept for tried in sweep["values"]}
     entries = [e for e in old.benchmarks if results.split_name(e["name"])[2] in names]
     counts = {n: found for n, found in old.context.get("counts", {}).items() if n in names}
-    sweeps = sorted(kept + new.context["sweeps"], key=lambda s: tuning.BUILDS.index(s["build"]))
-    facts = {**new.context, "sweeps": sweeps, "made": {**old.context["made"], **anew}}
+    first, second = (old.context["made"], made) if is_whole else (made, old.context["made"])
+    facts = {**new.context, "sweeps": sorted(kept + anew, key=place), "made": {**first, **second}}
     facts["counts"] = {**counts, **new.context.get("counts", {})}
     return results.Results(facts, entries + new.benchmarks)
+
+
+def place(described):
+    """Where a sweep stands among others: by build, then as the constants do."""
+    names = [constant.name for constant in tuning.CONSTANTS]
+    name = described["constant"]
+    within = names.index(name) if name in names else len(names)
+    return tuning.BUILDS.index(described["build"]), within
+
+
+def sweeps_of(measured):
+    """What the result file says of its sweeps."""
+    described = measured.context.get("sweeps")
+    if not described or "made" not in measured.context:
+        raise Failure(f"{measured.path}: holds no sweep of constants")
+    return described
 
 
 def replay_all(loaded, allocators, manner, rounds):

@@ -57,23 +57,16 @@ class Swept:
 
 def page(measured):
     """The text of the page."""
-    swept = [summarised(measured, described) for described in sweeps_of(measured)]
+    swept = [summarised(measured, described) for described in sweep.sweeps_of(measured)]
     parts = ["# The tuning constants", how()]
     for build in unique(one.build for one in swept):
         chosen = [one for one in swept if one.build == build]
         made = method(measured.context["made"][build])
-        parts += [f"## lib{build}", made, table(chosen), edges(chosen), why(chosen)]
+        later = alone(sweep.sweeps_of(measured), build)
+        parts += [f"## lib{build}", made, later, table(chosen), edges(chosen), why(chosen)]
         parts.append(failures(chosen))
     parts += ["## Not swept", left_out()]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def sweeps_of(measured):
-    """What the result file says of its sweeps."""
-    described = measured.context.get("sweeps")
-    if not described or "made" not in measured.context:
-        raise Failure(f"{measured.path}: holds no sweep of constants")
-    return described
 
 
 def has_failures(measured):
@@ -123,6 +116,17 @@ def method(made):
         f"measured{ends}; {digest.machine_text(made)}; commit {digest.commit_text(made)}, "
         f"{made['date'][:10]}."
     )
+
+
+def alone(described, build):
+    """Which constants of a build were swept by themselves, and when."""
+    lines = [
+        f"- {one['constant']}: swept by itself, {counted(one['made']['rounds'], 'round')}; commit "
+        f"{digest.commit_text(one['made'])}, {one['made']['date'][:10]}."
+        for one in described
+        if one["build"] == build and "made" in one
+    ]
+    return "\n".join(lines)
 
 
 def summarised(measured, described):

@@ -77,12 +77,7 @@ WHY = {
         "SPAN_KEEP_FEW",
     ): "with 4 there are 14 % more page faults, nearly all of them doxygen's; "
     "16 changes nothing.",
-    (PLAIN, "HEAP_SPAN_SHARE"): "what differs is doxygen: the one empty span that this build keeps "
-    "serves a request or does not, by the sizes that spans happen to have. The value is that of "
-    "libspan-fast, which keeps several.",
     (PLAIN, "HEAP_HUGE_SHARE"): "as for libspan-fast.",
-    (PLAIN, "BIN_WALK_MAX"): "with 4 there are 14 % more page faults, all of them doxygen's; 16 "
-    "changes nothing.",
 }
 # Why others are not swept.
 LEFT_OUT = {
