@@ -17,6 +17,7 @@ from scipy import stats as scipy_stats
 from frontend.charts import canvas, palette
 from frontend.failure import Failure, io_failure
 from frontend.figures import digest, paired_samples, results
+from frontend.figures.table import counted
 from frontend.gate import gate_proof, gate_subjects, gate_verdict
 from frontend.gate.gate_proof import SAME, SLOWER
 from frontend.gate.gate_time import PAIRS_A_ROUND
@@ -254,7 +255,9 @@ def power_table(proof):
             effect = 100 * math.expm1(paired_samples.effect(mean_of(measured, "logs")).median)
             gates = simulate(measured, standard_looks(QUICK), 0.0, POWER_GATES)
             loops = proof.data["loops"][str(percent)]
-            rows.append(power_row(f"resampled, {loops} loops burnt", f"{effect:.1f} %", gates))
+            rows.append(
+                power_row(f"resampled, {counted(loops, 'loop')} burnt", f"{effect:.1f} %", gates)
+            )
     for name, library, _, _ in gate_proof.PLANNED:
         if library != SAME and proof.data["gates"].get(name):
             rows.append((f"real: {name}", real_effect(proof, name), *real_cells(proof, name)))

@@ -7,8 +7,8 @@ its values; the present one is the first.
 
 A time that a busy machine blurs leaves open what a constant does. Instructions and page faults of
 its neighbours, which hardly vary, settle most of that: context["counts"] has them, {allocator:
-{trace: {instructions, minor_faults}}}. context["made"] says of each build how and when that was, and
-a sweep's own "made" says it of a constant that was swept by itself later.
+{trace: {instructions, minor_faults}}}. context["made"] says of each build how and when that was,
+and a sweep's own "made" says it of a constant that was swept by itself later.
 """
 
 import shutil
