@@ -82,7 +82,7 @@ PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc
 	$(addprefix $(B)/micro-,span span-fast glibc jemalloc)
 
 # Tests of the allocator that hold for both builds run against both.
-WHOLE_LIBRARY := threads forks
+WHOLE_LIBRARY := os threads forks
 BOTH_BUILDS := api bins blocks check fuzz heap model refusals span $(WHOLE_LIBRARY)
 FAST_ONLY := front pool
 TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
@@ -218,7 +218,7 @@ $(B)/tests/fast/test_%: $(O)/fast/tests/test_%.o $(FAST_TEST_PARTS_O)
 	$(call SAY,LINK)
 	$(LINK_TEST)
 
-# These bring nothing of their own: threads and forks meet the whole library.
+# These bring nothing of their own: the system, threads and forks meet the whole library.
 $(WHOLE_LIBRARY:%=$(B)/tests/test_%): $(B)/tests/%: $(O)/tests/%.o \
 		$(O)/tests/api_fixture.o $(B)/libspan.a
 	@mkdir -p $(@D)

@@ -40,11 +40,11 @@ void os_expect_use(void *start, size_t bytes)
     errno = kept;
 }
 
-uint64_t os_now_ns(void)
+uint64_t os_spent_ns(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    struct timespec spent;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (uint64_t)spent.tv_sec * 1000000000 + (uint64_t)spent.tv_nsec;
 }
 
 void *os_remap(void *start, size_t bytes, size_t new_bytes)

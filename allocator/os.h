@@ -22,8 +22,9 @@ enum { OS_HUGE_PAGE = 2 * 1024 * 1024 };
    give, one page fault brings one of them. */
 void os_expect_use(void *start, size_t bytes);
 
-/* Nanoseconds of a clock that only goes forward. */
-uint64_t os_now_ns(void);
+/* Nanoseconds that the calling thread has spent on a processor. Page faults count, and the host of
+   a virtual machine when it has to find the page; waiting for a processor does not. */
+uint64_t os_spent_ns(void);
 
 /*
  * Changes the size of a mapping made by os_map from `bytes` to `new_bytes` (whole pages), moving

@@ -91,7 +91,7 @@ static bool huge_is_wanted(struct spans *spans)
     return false;
 }
 
-/* Learns from how long it took to touch a huge page for the first time. */
+/* Learns from the processor time that the first touch of a huge page took. */
 static void huge_learn(struct spans *spans, uint64_t took_ns)
 {
     uint64_t before = spans->huge_mean_ns * (SPAN_HUGE_MEAN_OF - 1);
@@ -114,9 +114,9 @@ struct span *span_map_huge(struct spans *spans)
     if (!huge_is_wanted(spans))
         return span_begin(spans, start, (size_t)(end - start));
     os_expect_use(huge, OS_HUGE_PAGE);
-    uint64_t before_ns = os_now_ns();
+    uint64_t before_ns = os_spent_ns();
     struct span *span = span_begin(spans, start, (size_t)(end - start)); /* writes there */
-    huge_learn(spans, os_now_ns() - before_ns);
+    huge_learn(spans, os_spent_ns() - before_ns);
     return span;
 }
 

@@ -118,12 +118,12 @@ void os_expect_use(void *start, size_t bytes)
     pthread_mutex_unlock(&mutex);
 }
 
-uint64_t os_now_ns(void)
+uint64_t os_spent_ns(void)
 {
     pthread_mutex_lock(&mutex);
-    uint64_t now_ns = fake_os.now_ns += fake_os.tick_ns;
+    uint64_t spent_ns = fake_os.spent_ns += fake_os.tick_ns;
     pthread_mutex_unlock(&mutex);
-    return now_ns;
+    return spent_ns;
 }
 
 static struct region *region_at(void *start, size_t bytes)

@@ -28,7 +28,7 @@ struct fake_os {
     size_t mapped;     /* bytes mapped now */
     size_t last_bytes; /* of the last os_map */
     size_t expected;   /* bytes of which os_expect_use was told */
-    uint64_t now_ns;   /* the clock, which goes on by tick_ns whenever it is read */
+    uint64_t spent_ns; /* what os_spent_ns tells, by tick_ns more whenever it is asked */
     uint64_t tick_ns;
 };
 
