@@ -358,6 +358,24 @@ baseline: deps-gate
 	$(MAKE) --no-print-directory all
 	SPANBENCH_BUILD='$(abspath $(B))' scripts/spanbench gate --save results/baseline.json
 
+## reference: the results that README.md shows, anew (half an hour, on a quiet machine)
+RIVALS := span,span-fast,glibc,jemalloc,glibc-perturb,jemalloc-junk,mimalloc,tcmalloc,tbb,scudo
+REFERENCE := $(B)/reference
+.PHONY: reference
+reference: export SPANBENCH_BUILD = $(abspath $(B))
+reference: deps-bench
+	scripts/deps programs rivals
+	$(MAKE) --no-print-directory all
+	rm -rf $(REFERENCE)
+	scripts/spanbench bench --budget 290 -o $(REFERENCE)
+	scripts/spanbench replay workloads/traces/held-out/*.trace -a $(RIVALS) -n 5 \
+		-o $(REFERENCE)/held-out.json
+	scripts/spanbench whole-programs -a span-fast,glibc,jemalloc -n 9 -o $(REFERENCE)/exec.json
+	rm -rf results/reference/curves results/reference/held-out.curves
+	cp -r $(addprefix $(REFERENCE)/,results.json curves held-out.json held-out.curves exec.json) \
+		results/reference
+	scripts/update_readme
+
 ## prove-gate: what the gate's verdicts are worth on this machine; docs/measuring.md (two hours)
 .PHONY: prove-gate
 prove-gate: deps-gate

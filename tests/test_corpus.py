@@ -11,10 +11,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from frontend.measuring import traces
 from places import REPO
 
 WORKLOADS = REPO / "workloads"
 LEAST_OPS, MOST_OPS = 200_000, 5_000_000
+LEAST_HELD_OUT_OPS = 100_000
 MOST_BYTES = 15 << 20
 MOST_BYTES_PER_OP = 2
 
@@ -30,24 +32,33 @@ def load_recorder():
 
 record_corpus = load_recorder()
 PROGRAMS = {program.name: program for program in record_corpus.PROGRAMS}
+HELD_OUT = {program.name: program for program in record_corpus.HELD_OUT}
+TRACES = sorted(record_corpus.TRACES.rglob("*.trace"))
 
 
 @pytest.fixture(scope="module")
 def facts():
     """What info says of every trace, by name; reading it verifies all blocks."""
-    return {path.stem: record_corpus.info(path) for path in record_corpus.TRACES.glob("*.trace")}
+    return {path.stem: record_corpus.info(path) for path in TRACES}
 
 
-def test_each_program_has_a_trace_and_each_trace_a_program(facts):
-    assert facts.keys() == PROGRAMS.keys()
-    assert len(facts) >= 10
+def test_each_program_has_a_trace_and_each_trace_a_program():
+    corpus = {path.stem for path in TRACES if path.parent == record_corpus.TRACES}
+    assert corpus == PROGRAMS.keys() and len(corpus) >= 10
+    held_out = {path.stem for path in TRACES if path.parent == record_corpus.HELD_OUT_TRACES}
+    assert held_out == HELD_OUT.keys() and len(TRACES) == len(corpus | held_out)
+
+
+def test_what_is_held_out_is_not_of_the_corpus():
+    assert not {p.package for p in HELD_OUT.values()} & {p.package for p in PROGRAMS.values()}
+    assert {trace.name for trace in traces.corpus()} == PROGRAMS.keys()
 
 
 def test_operations_are_in_range(facts):
     outside = {
         name: fact["ops"]
         for name, fact in facts.items()
-        if not LEAST_OPS <= fact["ops"] <= MOST_OPS
+        if not (LEAST_HELD_OUT_OPS if name in HELD_OUT else LEAST_OPS) <= fact["ops"] <= MOST_OPS
     }
     assert outside == {}
 
@@ -59,7 +70,7 @@ def test_nothing_was_lost(facts):
 
 
 def test_traces_are_small(facts):
-    sizes = [path.stat().st_size for path in record_corpus.TRACES.glob("*.trace")]
+    sizes = [path.stat().st_size for path in TRACES]
     assert sum(sizes) <= MOST_BYTES
     assert sum(sizes) <= MOST_BYTES_PER_OP * sum(fact["ops"] for fact in facts.values())
 
@@ -81,18 +92,19 @@ def test_traces_tell_nothing_of_the_machine_that_recorded_them(facts):
         assert str(REPO) not in str(fact["origin"]), name
 
 
+IMPORTED_FROM = [str(REPO / "tests"), str(REPO / "scripts"), str(WORKLOADS)]
 HASH_INPUTS = """
 import sys
-sys.path[:0] = sys.argv[1:3]
+sys.path[:0] = sys.argv[2:]
 import test_corpus
-print(test_corpus.hash_of_inputs(sys.argv[3]))
+print(test_corpus.hash_of_inputs(sys.argv[1]))
 """
 
 
 def hash_of_inputs(folder):
     """One hash over the names and contents of all inputs, made in a folder."""
     total = hashlib.sha256()
-    for program in record_corpus.PROGRAMS:
+    for program in (*record_corpus.PROGRAMS, *record_corpus.HELD_OUT):
         place = Path(folder, program.name)
         place.mkdir()
         if program.generate:
@@ -109,7 +121,7 @@ def test_input_is_the_same_each_time(tmp_path):
         place = tmp_path / seed
         place.mkdir()
         done = subprocess.run(
-            [sys.executable, "-c", HASH_INPUTS, str(REPO / "tests"), str(WORKLOADS), str(place)],
+            [sys.executable, "-c", HASH_INPUTS, str(place), *IMPORTED_FROM],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,

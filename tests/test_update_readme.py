@@ -88,6 +88,25 @@ def test_programs_have_a_table_of_their_own(readme):
     assert "| program | glibc, ms and MiB | span | jemalloc |" in text
 
 
+def test_what_is_held_out_is_a_row_of_means(readme):
+    reference = readme.parent / "results" / "reference"
+    update(readme)
+    frontier = (reference / "frontier.svg").read_bytes()
+    apart = {"traces": ("jq", "cc1", "lua"), "allocators": ("span", "glibc"), "rounds": 9}
+    path = made_up_results.write(readme.parent / "other", **apart)
+    os.replace(path, reference / "held-out.json")
+    update(readme)
+    lines = readme.read_text().splitlines()
+    row = next(line for line in lines if line.startswith("| [held out]")).split(" | ")
+    assert row[0].endswith(": 3 more") and row[1] == "" and row[3].strip(" |") == ""
+    assert "1." in row[2] and "<br>" in row[2]
+    assert sum(line.startswith("| trace |") for line in lines) == 1
+    assert not any(line.startswith("| jq |") for line in lines)
+    assert any(line.startswith("Held out: n = 9 ") for line in lines)
+    assert (reference / "frontier.svg").read_bytes() == frontier
+    assert "held-out.json" in (reference / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     "text", ["no markers\n", MARKERS + MARKERS, "<!-- numbers:end --><!-- numbers:begin -->"]
 )
