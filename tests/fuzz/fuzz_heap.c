@@ -1,11 +1,15 @@
-/* See fuzz_heap.h. The private heap begins empty each time; the public one is as the last run left
-   it, since there is no other way to have it. */
+/*
+ * See fuzz_heap.h. The private heap begins empty each time. The public one is as the last run left
+ * it, since there is no other way to have it: each run is a thread of its own, whose front goes
+ * home at its end, so that blocks do not pile up from run to run.
+ */
 #include "fuzz_heap.h"
 
 #include "tests/fake_os.h"
 #include "tests/heap_fixture.h"
 #include "tests/model.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +23,29 @@ enum { FAILING_CALLS = 64 };
 static long fails_in(uint8_t byte)
 {
     return byte < FAILING_CALLS ? byte : FAKE_OS_NEVER;
+}
+
+struct run {
+    const struct model_target *target;
+    const struct model_plan *plan;
+    struct model_outcome *outcome;
+    bool passed;
+};
+
+static void *run_model(void *argument)
+{
+    struct run *run = argument;
+    run->passed = model_run(run->target, run->plan, run->outcome);
+    return NULL;
+}
+
+static void run_in_a_thread(struct run *run)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_model, run) != 0 || pthread_join(thread, NULL) != 0) {
+        fputs("fuzz_heap: no thread\n", stderr);
+        abort();
+    }
 }
 
 bool fuzz_heap(const uint8_t *bytes, size_t count, char message[FUZZ_MESSAGE_MAX])
@@ -40,12 +67,18 @@ bool fuzz_heap(const uint8_t *bytes, size_t count, char message[FUZZ_MESSAGE_MAX
     fake_os.map_fails_in = fails_in(bytes[BYTE_MAPS]);
     fake_os.unmap_fails_in = fails_in(bytes[BYTE_UNMAPS]);
     fake_os.fails_on = shape & SHAPE_FAILS_ON;
-    bool passed = model_run(shape & SHAPE_PUBLIC ? &model_public_functions : &model_private_heap,
-                            &plan, &outcome);
+    struct run run = {.plan = &plan, .outcome = &outcome};
+    if (shape & SHAPE_PUBLIC) {
+        run.target = &model_public_functions;
+        run_in_a_thread(&run);
+    } else {
+        run.target = &model_private_heap;
+        run_model(&run);
+    }
     fake_os.map_fails_in = fake_os.unmap_fails_in = FAKE_OS_NEVER;
     drop_heap();
     snprintf(message, FUZZ_MESSAGE_MAX, "operation %u: %s", outcome.op, outcome.message);
-    return passed;
+    return run.passed;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
