@@ -93,11 +93,50 @@ static size_t limit_max(const struct front_list *list)
     return limit < FRONT_LIMIT_MAX ? limit : FRONT_LIMIT_MAX;
 }
 
-/* Bytes of blocks that a front may hold. */
-static size_t room_max(const struct heap *heap)
+/* Bytes of blocks that the front may hold. */
+static size_t room_max(struct front *front)
 {
-    size_t share = heap->spans.mapped / FRONT_ROOM_SHARE;
+    bool locked = guard_lock(front->guard);
+    size_t share = front->guard->heap.spans.mapped / FRONT_ROOM_SHARE;
+    guard_unlock(front->guard, locked);
     return share < FRONT_ROOM_MIN ? FRONT_ROOM_MIN : share;
+}
+
+/* Halves the limit of a list; what is beyond it goes home. The bytes of room that this leaves. */
+static size_t list_shrink(struct front_list *list)
+{
+    uint16_t limit = list->limit / 2 < FRONT_LIMIT_FIRST ? 0 : list->limit / 2;
+    size_t less = (size_t)(list->limit - limit) * list->gross;
+    if (list->count > limit)
+        list_flush(list, (size_t)(list->count - limit));
+    list->limit = limit;
+    return less;
+}
+
+/*
+ * Takes room from other lists, at least `bytes` if they have it: from those that neither ran dry
+ * nor over since the hand passed them last. One round of the hand at most.
+ */
+static void front_reclaim(struct front *front, const struct front_list *list, size_t bytes)
+{
+    size_t reclaimed = 0;
+    for (unsigned i = 0; i < FRONT_LISTS && reclaimed < bytes; i++) {
+        struct front_list *other = &front->lists[front->hand];
+        if (other != list && !front->is_busy[front->hand])
+            reclaimed += list_shrink(other);
+        front->is_busy[front->hand] = false;
+        front->hand = (front->hand + 1) % FRONT_LISTS;
+    }
+    front->room -= reclaimed;
+}
+
+/* Whether the list may have room for `bytes` more. */
+static bool front_grants(struct front *front, const struct front_list *list, size_t bytes)
+{
+    size_t max = room_max(front);
+    if (front->room + bytes > max)
+        front_reclaim(front, list, front->room + bytes - max);
+    return front->room + bytes <= max;
 }
 
 /* Doubles the limit of a list, at most to `max`; false if it stays as it is. errno is kept. */
@@ -108,13 +147,13 @@ static bool list_grow(struct front *front, struct front_list *list, size_t max)
         limit = max;
     if (limit <= list->limit)
         return false;
-    struct guard *guard = front->guard;
     size_t more = (limit - list->limit) * list->gross;
+    if (!front_grants(front, list, more))
+        return false;
+    struct guard *guard = front->guard;
     int kept_errno = errno;
     bool locked = guard_lock(guard);
-    void **payloads = front->room + more <= room_max(&guard->heap)
-                          ? heap_allocate(&guard->heap, limit * sizeof *payloads)
-                          : NULL;
+    void **payloads = heap_allocate(&guard->heap, limit * sizeof *payloads);
     if (payloads && list->payloads) {
         memcpy(payloads, list->payloads, list->count * sizeof *payloads);
         heap_free(&guard->heap, list->payloads, "free");
@@ -139,6 +178,7 @@ static size_t fill_of(const struct front_list *list)
 
 void *front_refill(struct front *front, struct front_list *list)
 {
+    front->is_busy[list - front->lists] = true;
     size_t fill = fill_of(list);
     if (list->limit < 2 * fill)
         list_grow(front, list, 2 * fill);
@@ -161,6 +201,7 @@ void *front_refill(struct front *front, struct front_list *list)
 
 bool front_make_room(struct front *front, struct front_list *list)
 {
+    front->is_busy[list - front->lists] = true;
     if (list_grow(front, list, limit_max(list)))
         return true;
     if (list->count == 0)

@@ -5,7 +5,8 @@
  *
  * A list is an array of payloads, last freed first to be taken. Lists begin empty and without room,
  * and are given room as they run dry or over, as long as what all of them could hold stays in
- * proportion to the heap. Gross sizes up to FRONT_EXACT_MAX have a list each; above there are eight
+ * proportion to the heap; beyond that, lists that did neither for a while give up half of theirs.
+ * Gross sizes up to FRONT_EXACT_MAX have a list each; above there are eight
  * lists a doubling, and requests are rounded up to the size of their list, so that any block of a
  * list serves any request for it.
  *
@@ -47,8 +48,10 @@ struct front {
     void *delayed[FRONT_DELAY]; /* payloads that were freed but not looked at; NULL: none */
     uint8_t list_below[FRONT_UNITS + 1]; /* see front_list_of */
     uint8_t list_above[FRONT_UNITS + 1];
-    struct guard *guard; /* the heap that the thread takes blocks from */
-    size_t room;         /* bytes of blocks that the lists could hold */
+    struct guard *guard;       /* the heap that the thread takes blocks from */
+    size_t room;               /* bytes of blocks that the lists could hold */
+    unsigned hand;             /* index of the list that is asked next to give up room */
+    bool is_busy[FRONT_LISTS]; /* ran dry or over since the hand passed */
 };
 
 /* The list in which a block of `gross` bytes is kept; at most FRONT_GROSS_MAX. */

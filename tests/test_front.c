@@ -185,6 +185,53 @@ static void a_front_holds_little_of_a_small_heap(void **state)
     assert_int_equal(used_blocks(), 0);
 }
 
+/* Uses up the room of a front with lists of large blocks. */
+static void fill_with_large(struct front *front)
+{
+    for (size_t gross = 2048; gross <= 16384; gross *= 2)
+        fill_list(front, gross - BLOCK_HEADER, 300);
+    assert_int_equal(front->room, ROOM_MIN);
+}
+
+/* What was in use once does not starve what is in use now. */
+static void idle_lists_give_up_their_room(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    size_t could;
+    fill_with_large(front);
+    size_t held = bytes_held(front, &could);
+    fill_list(front, 100, 4 * LIMIT_MAX);
+    assert_int_equal(front_list_for(front, 100)->limit, LIMIT_MAX);
+    assert_true(bytes_held(front, &could) < held); /* for large blocks went home */
+    assert_int_equal(could, front->room);
+    assert_true(could <= ROOM_MIN);
+    assert_int_equal(heap_check(&guard->heap, NULL), 0);
+    front_delete(front);
+    assert_int_equal(used_blocks(), 0);
+}
+
+static void lists_in_use_keep_their_room_for_a_round(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    struct front_list *list = front_list_for(front, 31000);
+    size_t could;
+    fill_with_large(front);
+    memset(front->is_busy, true, sizeof front->is_busy);
+    size_t room = front->room;
+    size_t held = bytes_held(front, &could);
+    assert_int_equal(fill_list(front, 31000, 1), 0);
+    assert_int_equal(front->room, room);
+    assert_int_equal(bytes_held(front, &could), held);
+    assert_int_equal(fill_list(front, 31000, 1), 1);
+    assert_int_equal(list->limit, 4);
+    bytes_held(front, &could);
+    assert_int_equal(could, front->room);
+    assert_true(could <= ROOM_MIN);
+    front_delete(front);
+}
+
 static void refills_are_about_a_page(void **state)
 {
     (void)state;
@@ -304,6 +351,8 @@ int main(void)
         FRONT_TEST(nothing_is_left_when_a_front_goes),
         FRONT_TEST(a_list_is_bounded_in_number_and_bytes),
         FRONT_TEST(a_front_holds_little_of_a_small_heap),
+        FRONT_TEST(idle_lists_give_up_their_room),
+        FRONT_TEST(lists_in_use_keep_their_room_for_a_round),
         FRONT_TEST(refills_are_about_a_page),
         FRONT_TEST(a_full_list_keeps_what_was_freed_last),
         FRONT_TEST(what_is_put_last_is_taken_first),
