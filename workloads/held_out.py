@@ -1,5 +1,6 @@
 """The traces that are held out: programs that are recorded as the corpus is, but by whose traces
-nothing of the allocator is chosen, so that they tell how far what the corpus says holds elsewhere.
+no constant of the allocator is chosen, so that they tell how far what the corpus says holds
+elsewhere.
 
 They are those of the whole programs whose package the corpus has not, as far as it is Debian's,
 their main process makes 100,000 calls or more, and their world is not one of the corpus. They were
