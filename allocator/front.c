@@ -114,28 +114,23 @@ static size_t list_shrink(struct front_list *list)
 }
 
 /*
- * Takes room from other lists, at least `bytes` if they have it: from those that neither ran dry
- * nor over since the hand passed them last. One round of the hand at most.
+ * Moves the hand by one list, which gives up room if it neither ran dry nor over since the hand
+ * was there last. By one only: until the hand comes round, a list in use has had its say.
  */
-static void front_reclaim(struct front *front, const struct front_list *list, size_t bytes)
+static void front_reclaim(struct front *front)
 {
-    size_t reclaimed = 0;
-    for (unsigned i = 0; i < FRONT_LISTS && reclaimed < bytes; i++) {
-        struct front_list *other = &front->lists[front->hand];
-        if (other != list && !front->is_busy[front->hand])
-            reclaimed += list_shrink(other);
-        front->is_busy[front->hand] = false;
-        front->hand = (front->hand + 1) % FRONT_LISTS;
-    }
-    front->room -= reclaimed;
+    front->hand = (front->hand + 1) % FRONT_LISTS;
+    if (!front->is_busy[front->hand])
+        front->room -= list_shrink(&front->lists[front->hand]);
+    front->is_busy[front->hand] = false;
 }
 
-/* Whether the list may have room for `bytes` more. */
-static bool front_grants(struct front *front, const struct front_list *list, size_t bytes)
+/* Whether a list may have room for `bytes` more; that of others may have to go first. */
+static bool front_grants(struct front *front, size_t bytes)
 {
     size_t max = room_max(front);
     if (front->room + bytes > max)
-        front_reclaim(front, list, front->room + bytes - max);
+        front_reclaim(front);
     return front->room + bytes <= max;
 }
 
@@ -148,7 +143,7 @@ static bool list_grow(struct front *front, struct front_list *list, size_t max)
     if (limit <= list->limit)
         return false;
     size_t more = (limit - list->limit) * list->gross;
-    if (!front_grants(front, list, more))
+    if (!front_grants(front, more))
         return false;
     struct guard *guard = front->guard;
     int kept_errno = errno;

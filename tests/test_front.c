@@ -201,7 +201,7 @@ static void idle_lists_give_up_their_room(void **state)
     size_t could;
     fill_with_large(front);
     size_t held = bytes_held(front, &could);
-    fill_list(front, 100, 4 * LIMIT_MAX);
+    fill_list(front, 100, 4 * FRONT_LISTS + 4 * LIMIT_MAX); /* the hand goes round and round */
     assert_int_equal(front_list_for(front, 100)->limit, LIMIT_MAX);
     assert_true(bytes_held(front, &could) < held); /* for large blocks went home */
     assert_int_equal(could, front->room);
@@ -221,11 +221,12 @@ static void lists_in_use_keep_their_room_for_a_round(void **state)
     memset(front->is_busy, true, sizeof front->is_busy);
     size_t room = front->room;
     size_t held = bytes_held(front, &could);
-    assert_int_equal(fill_list(front, 31000, 1), 0);
+    for (unsigned i = 0; i < FRONT_LISTS; i++)
+        assert_int_equal(fill_list(front, 31000, 1), 0);
     assert_int_equal(front->room, room);
     assert_int_equal(bytes_held(front, &could), held);
-    assert_int_equal(fill_list(front, 31000, 1), 1);
-    assert_int_equal(list->limit, 4);
+    assert_true(fill_list(front, 31000, FRONT_LISTS) > 0);
+    assert_true(list->limit >= 4);
     bytes_held(front, &could);
     assert_int_equal(could, front->room);
     assert_true(could <= ROOM_MIN);
