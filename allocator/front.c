@@ -5,14 +5,15 @@
 #include <string.h>
 
 enum {
-    FRONT_LIMIT_FIRST = 4,             /* blocks in a list that was used for the first time */
-    FRONT_LIMIT_MAX = 256,             /* and the most that it may hold */
-    FRONT_LIST_BYTES_MAX = 256 * 1024, /* of blocks in a list */
-    FRONT_ROOM_MIN = 1024 * 1024,      /* bytes of blocks that a front may always hold */
-    FRONT_ROOM_SHARE = 16,             /* and what part of its heap it may hold */
-    FRONT_FILL_BYTES = 4096,           /* taken from the heap at once; a page */
-    FRONT_FILL_MAX = 64,               /* blocks */
-    FRONT_FLUSH_SHARE = 2,             /* what part of a list that overflows goes home */
+    FRONT_LIMIT_FIRST = 4,                 /* blocks in a list that was used for the first time */
+    FRONT_LIMIT_MAX = 256,                 /* and the most that it may hold */
+    FRONT_LIST_SHARE = 4,                  /* what part of the front's room a list may have */
+    FRONT_ROOM_SHARE = 8,                  /* what part of its heap a front may hold */
+    FRONT_ROOM_MIN = 128 * 1024,           /* bytes that it may always hold */
+    FRONT_ROOM_MIN_THREADED = 1024 * 1024, /* the same where threads share heaps */
+    FRONT_FILL_BYTES = 4096,               /* taken from the heap at once; a page */
+    FRONT_FILL_MAX = 64,                   /* blocks */
+    FRONT_FLUSH_SHARE = 2,                 /* what part of a list that overflows goes home */
 };
 
 static size_t lists_gross(unsigned index)
@@ -87,19 +88,26 @@ void front_delete(struct front *front)
     guarded_free(front->guard, front);
 }
 
-static size_t limit_max(const struct front_list *list)
-{
-    size_t limit = FRONT_LIST_BYTES_MAX / list->gross;
-    return limit < FRONT_LIMIT_MAX ? limit : FRONT_LIMIT_MAX;
-}
-
-/* Bytes of blocks that the front may hold. */
+/*
+ * Bytes of blocks that the front may hold. The way home costs most where locks do, and there it
+ * may lead to other heaps than the one of which this is a share.
+ */
 static size_t room_max(struct front *front)
 {
     bool locked = guard_lock(front->guard);
     size_t share = front->guard->heap.spans.mapped / FRONT_ROOM_SHARE;
     guard_unlock(front->guard, locked);
-    return share < FRONT_ROOM_MIN ? FRONT_ROOM_MIN : share;
+    size_t least = locked ? FRONT_ROOM_MIN_THREADED : FRONT_ROOM_MIN;
+    return share < least ? least : share;
+}
+
+/* Blocks that a list may hold of a front that may hold `room` bytes. */
+static size_t limit_max(const struct front_list *list, size_t room)
+{
+    size_t limit = room / FRONT_LIST_SHARE / list->gross;
+    if (limit == 0)
+        limit = 1;
+    return limit < FRONT_LIMIT_MAX ? limit : FRONT_LIMIT_MAX;
 }
 
 /* Halves the limit of a list; what is beyond it goes home. The bytes of room that this leaves. */
@@ -125,25 +133,23 @@ static void front_reclaim(struct front *front)
     front->is_busy[front->hand] = false;
 }
 
-/* Whether a list may have room for `bytes` more; that of others may have to go first. */
-static bool front_grants(struct front *front, size_t bytes)
-{
-    size_t max = room_max(front);
-    if (front->room + bytes > max)
-        front_reclaim(front);
-    return front->room + bytes <= max;
-}
-
 /* Doubles the limit of a list, at most to `max`; false if it stays as it is. errno is kept. */
 static bool list_grow(struct front *front, struct front_list *list, size_t max)
 {
+    if (list->limit >= max)
+        return false;
+    size_t room = room_max(front);
     size_t limit = list->limit ? 2 * (size_t)list->limit : FRONT_LIMIT_FIRST;
     if (limit > max)
         limit = max;
+    if (limit > limit_max(list, room))
+        limit = limit_max(list, room);
     if (limit <= list->limit)
         return false;
     size_t more = (limit - list->limit) * list->gross;
-    if (!front_grants(front, more))
+    if (front->room + more > room)
+        front_reclaim(front);
+    if (front->room + more > room)
         return false;
     struct guard *guard = front->guard;
     int kept_errno = errno;
@@ -197,7 +203,7 @@ void *front_refill(struct front *front, struct front_list *list)
 bool front_make_room(struct front *front, struct front_list *list)
 {
     front->is_busy[list - front->lists] = true;
-    if (list_grow(front, list, limit_max(list)))
+    if (list_grow(front, list, FRONT_LIMIT_MAX))
         return true;
     if (list->count == 0)
         return false;

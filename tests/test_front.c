@@ -8,6 +8,7 @@
 #include "fake_os.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 static struct guard *const guard = &guards[0];
@@ -42,6 +43,29 @@ static size_t used_blocks(void)
     for (struct span *span = guard->heap.spans.first; span; span = span->next)
         used += span->blkcount;
     return used;
+}
+
+/* From front.c; the numbers are decisions, not consequences. */
+enum {
+    LIMIT_MAX = 256,
+    LIST_SHARE = 4,
+    ROOM_SHARE = 8,
+    ROOM_MIN = 128 << 10,
+    ROOM_MIN_THREADED = 1 << 20,
+};
+
+/* Bytes of blocks that a front may hold while the process has one thread. */
+static size_t room_max(void)
+{
+    size_t share = guard->heap.spans.mapped / ROOM_SHARE;
+    return share > ROOM_MIN ? share : ROOM_MIN;
+}
+
+/* Maps spans until a front may hold that many bytes. */
+static void let_heap_grow(size_t room)
+{
+    while (room_max() < room)
+        assert_non_null(heap_allocate(&guard->heap, 1 << 20));
 }
 
 static unsigned index_of(const struct front *front, const struct front_list *list)
@@ -107,15 +131,17 @@ static void blocks_from_the_heap_are_what_their_list_promises(void **state)
 static void nothing_is_left_when_a_front_goes(void **state)
 {
     (void)state;
+    let_heap_grow(1 << 20);
+    size_t used = used_blocks();
     struct front *front = new_front();
     for (size_t request = 0; request <= FRONT_REQUEST_MAX; request += 500) {
         struct front_list *list = front_list_for(front, request);
         if (!list->count)
             heap_free(&guard->heap, front_refill(front, list), "free");
     }
-    assert_true(used_blocks() > 10);
+    assert_true(used_blocks() > used + 10);
     front_delete(front);
-    assert_int_equal(used_blocks(), 0);
+    assert_int_equal(used_blocks(), used);
 }
 
 /* Frees blocks of a size into the front, as long as it makes room; how many it holds in the end. */
@@ -149,48 +175,88 @@ static size_t bytes_held(const struct front *front, size_t *could)
     return held;
 }
 
-/* From front.c; the numbers are decisions, not consequences. */
-enum { LIMIT_MAX = 256, LIST_BYTES_MAX = 256 << 10, ROOM_MIN = 1 << 20, ROOM_SHARE = 16 };
-
 static void a_list_is_bounded_in_number_and_bytes(void **state)
 {
     (void)state;
     struct front *front = new_front();
-    while (guard->heap.spans.mapped < 64 << 20) /* the share of the heap is no bound */
-        assert_non_null(heap_allocate(&guard->heap, 1 << 20));
+    let_heap_grow(16 << 20); /* there is room for all lists */
     for (size_t request = 16; request <= FRONT_REQUEST_MAX; request = request * 5 / 2) {
         size_t gross = front_list_for(front, request)->gross;
         fill_list(front, request, 1000);
         size_t limit = front_list_for(front, request)->limit;
-        assert_true(limit <= LIMIT_MAX && limit * gross <= LIST_BYTES_MAX);
-        assert_true(limit == LIMIT_MAX || (limit + 1) * gross > LIST_BYTES_MAX);
+        assert_true(limit <= LIMIT_MAX && limit * gross <= room_max() / LIST_SHARE);
+        assert_true(limit == LIMIT_MAX || (limit + 1) * gross > room_max() / LIST_SHARE);
     }
     front_delete(front);
 }
 
-static void a_front_holds_little_of_a_small_heap(void **state)
+static void lists_of_the_largest_blocks_are_never_without_room(void **state)
 {
     (void)state;
     struct front *front = new_front();
+    assert_int_equal(room_max(), ROOM_MIN);
+    assert_int_equal(fill_list(front, FRONT_REQUEST_MAX, 10), 1);
+    assert_int_equal(front->room, FRONT_GROSS_MAX);
+    front_delete(front);
+}
+
+/* Frees blocks of all sizes into a front; bytes that it has room for then. */
+static size_t fill_front(struct front *front)
+{
     size_t could;
     for (size_t request = 16; request <= 30000; request = request * 3 / 2)
         fill_list(front, request, 300);
-    size_t held = bytes_held(front, &could);
-    size_t mapped = guard->heap.spans.mapped;
+    assert_true(bytes_held(front, &could) > could / 2);
     assert_int_equal(could, front->room);
-    assert_true(held > ROOM_MIN / 2);
-    assert_true(could <= (mapped / ROOM_SHARE > ROOM_MIN ? mapped / ROOM_SHARE : ROOM_MIN));
     assert_int_equal(heap_check(&guard->heap, NULL), 0);
-    front_delete(front);
-    assert_int_equal(used_blocks(), 0);
+    return could;
 }
 
-/* Uses up the room of a front with lists of large blocks. */
+static void a_front_holds_a_share_of_its_heap(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    for (size_t room = ROOM_MIN; room <= ROOM_MIN << 4; room *= 2) {
+        let_heap_grow(room);
+        size_t could = fill_front(front);
+        assert_true(could > room_max() / 2 && could <= room_max());
+    }
+    front_delete(front);
+}
+
+static void *wait_for_end(void *end)
+{
+    pthread_mutex_lock(end);
+    pthread_mutex_unlock(end);
+    return NULL;
+}
+
+static void beside_other_threads_it_holds_more_of_a_small_heap(void **state)
+{
+    (void)state;
+    struct front *front = new_front();
+    pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t thread;
+    pthread_mutex_lock(&end);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_end, &end), 0);
+    size_t could = fill_front(front);
+    assert_true(room_max() < ROOM_MIN_THREADED);
+    assert_true(could > ROOM_MIN_THREADED / 2 && could <= ROOM_MIN_THREADED);
+    front_delete(front);
+    assert_int_equal(used_blocks(), 0);
+    pthread_mutex_unlock(&end);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* What a list of large blocks is given at first. */
+#define LIST_OF_LARGE ((size_t)4 << 15)
+
+/* Uses up the room of a front with lists of other large blocks. */
 static void fill_with_large(struct front *front)
 {
-    for (size_t gross = 2048; gross <= 16384; gross *= 2)
-        fill_list(front, gross - BLOCK_HEADER, 300);
-    assert_int_equal(front->room, ROOM_MIN);
+    let_heap_grow(1 << 20);
+    for (size_t gross = 2048; room_max() - front->room >= LIST_OF_LARGE; gross += 1024)
+        assert_true(fill_list(front, gross - BLOCK_HEADER, 200) > 0 && gross < 1 << 14);
 }
 
 /* What was in use once does not starve what is in use now. */
@@ -201,14 +267,13 @@ static void idle_lists_give_up_their_room(void **state)
     size_t could;
     fill_with_large(front);
     size_t held = bytes_held(front, &could);
-    fill_list(front, 100, 4 * FRONT_LISTS + 4 * LIMIT_MAX); /* the hand goes round and round */
+    fill_list(front, 100, FRONT_LISTS * LIMIT_MAX); /* the hand goes round and round */
     assert_int_equal(front_list_for(front, 100)->limit, LIMIT_MAX);
     assert_true(bytes_held(front, &could) < held); /* for large blocks went home */
     assert_int_equal(could, front->room);
-    assert_true(could <= ROOM_MIN);
+    assert_true(could <= room_max());
     assert_int_equal(heap_check(&guard->heap, NULL), 0);
     front_delete(front);
-    assert_int_equal(used_blocks(), 0);
 }
 
 static void lists_in_use_keep_their_room_for_a_round(void **state)
@@ -229,7 +294,7 @@ static void lists_in_use_keep_their_room_for_a_round(void **state)
     assert_true(list->limit >= 4);
     bytes_held(front, &could);
     assert_int_equal(could, front->room);
-    assert_true(could <= ROOM_MIN);
+    assert_true(could <= room_max());
     front_delete(front);
 }
 
@@ -257,6 +322,7 @@ static void refills_are_about_a_page(void **state)
 static void a_full_list_keeps_what_was_freed_last(void **state)
 {
     (void)state;
+    let_heap_grow(1 << 20);
     struct front *front = new_front();
     for (size_t request = 100; request <= 3500; request += 3400) {
         struct front_list *list = front_list_for(front, request);
@@ -351,7 +417,8 @@ int main(void)
         FRONT_TEST(blocks_from_the_heap_are_what_their_list_promises),
         FRONT_TEST(nothing_is_left_when_a_front_goes),
         FRONT_TEST(a_list_is_bounded_in_number_and_bytes),
-        FRONT_TEST(a_front_holds_little_of_a_small_heap),
+        FRONT_TEST(lists_of_the_largest_blocks_are_never_without_room),
+        FRONT_TEST(a_front_holds_a_share_of_its_heap),
         FRONT_TEST(idle_lists_give_up_their_room),
         FRONT_TEST(lists_in_use_keep_their_room_for_a_round),
         FRONT_TEST(refills_are_about_a_page),
@@ -359,6 +426,8 @@ int main(void)
         FRONT_TEST(what_is_put_last_is_taken_first),
         FRONT_TEST(blocks_go_home_each_to_its_heap),
         FRONT_TEST(without_memory_fronts_do_without),
+        /* Last: a process that had a second thread does not count as single threaded again. */
+        FRONT_TEST(beside_other_threads_it_holds_more_of_a_small_heap),
     };
     return cmocka_run_group_tests_name("front", tests, NULL, NULL);
 }

@@ -63,7 +63,8 @@ static void free_all(void **blocks, size_t count)
 static void what_is_freed_last_comes_first(void **state)
 {
     (void)state;
-    for (size_t request = 0; request <= FRONT_REQUEST_MAX; request = request * 2 + 10) {
+    enum { LARGEST = FRONT_REQUEST_MAX / 4 }; /* a list for larger ones may hold one or two */
+    for (size_t request = 0; request <= LARGEST; request = request * 2 + 10) {
         void *p[3];
         allocate_all(p, 3, request);
         free_all(p, 3);
