@@ -6,7 +6,7 @@
 
 enum {
     FRONT_LIMIT_FIRST = 4,                 /* blocks in a list that was used for the first time */
-    FRONT_LIMIT_MAX = 256,                 /* and the most that it may hold */
+    FRONT_LIMIT_MAX = 1024,                /* and the most that it may hold */
     FRONT_LIST_SHARE = 4,                  /* what part of the front's room a list may have */
     FRONT_ROOM_SHARE = 8,                  /* what part of its heap a front may hold */
     FRONT_ROOM_MIN = 128 * 1024,           /* bytes that it may always hold */

@@ -68,8 +68,6 @@ WHY = {
     "RSS near that of allocators without huge pages.",
     (FAST, "FRONT_LIMIT_FIRST"): "2 executes 4 % fewer instructions and holds 2 % more memory, 8 "
     "executes more and has more page faults: no neighbour is better in all.",
-    (FAST, "FRONT_ROOM_MIN"): "a trade of memory for time: with 2 MiB fronts execute a tenth fewer "
-    "instructions and hold 3 % more, with 512 KiB there are a tenth more page faults.",
     (FAST, "RESIZE_WASTE_SHARE"): "instructions do not differ, page faults by 3 % at most.",
     (FAST, "HEAP_SPAN_SHARE"): "page faults are fewest here: 13 % more with 4, 7 % more with 16.",
     (
@@ -90,9 +88,10 @@ WHY = {
 # Why others are not swept.
 LEFT_OUT = {
     "BUILD_HEAPS": "decides something only where threads compete, and traces are replayed by one",
-    "FRONT_ROOM_MIN_THREADED": "the same; larson, xmalloc and mstress with two threads took 1.31, "
-    "1.46 and 1.07 times as long with 256 KiB, 1.59, 1.20 and 1.10 with 512 KiB, 0.92, 1.22 and "
-    "1.11 with 2 MiB, 1.00, 1.19 and 1.19 with 4 MiB (medians of five rounds, interleaved)",
+    "FRONT_ROOM_MIN_THREADED": "the same, and a trade of memory for time: larson, xmalloc and "
+    "mstress with two threads take 1.29 times as long with 256 KiB, 1.08 with 512 KiB, 0.92 with "
+    "2 MiB and 0.95 with 4 MiB (geometric means; medians of seven interleaved rounds), and their "
+    "peak RSS is 0.78, 0.83, 1.15 and 1.19 of what it is",
     "SPAN_MIN": "given by the design",
     "ALIGNMENT, BLOCK_...": "what a block looks like",
     "BIN_EXACT_END, BIN_LARGE, BINS_A_DOUBLING_LOG2": "the bins just fit one word of bitmap",
