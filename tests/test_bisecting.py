@@ -176,6 +176,11 @@ def test_times_that_do_not_differ_cannot_tell(bisect, trace):
     assert (status, out) == (77, "") and "cannot tell: time of BAD / GOOD is" in err
 
 
+def test_few_pairs_tell_nothing_however_they_differ(bisect, trace):
+    status, out, err = bisect("c3", "c5", "--metric", "time", "--most", "4", trace)
+    assert (status, out) == (77, "") and "4 pairs: needs about " in err and "(--most)" in err
+
+
 def test_ends_the_wrong_way_round_are_refused(bisect, trace):
     status, _, err = bisect("c7", "c8", "--metric", "peak_rss", trace)
     assert status == 2 and "the wrong way round: peak RSS" in err

@@ -99,6 +99,11 @@ class Steady:
         return (BAD if figure > self.middle else GOOD), self.text(figure)
 
 
+def tells(effect, value):
+    """Whether an effect is not `value`. The interval of a few pairs covers too little for that."""
+    return effect.coverage >= paired_samples.LEVEL and effect.excludes(value)
+
+
 def needed(effect, row):
     """How many pairs would tell the ends apart, in words: the interval of the effect must come to
     exclude nothing, and that of two copies of one file to exclude the effect."""
@@ -107,7 +112,7 @@ def needed(effect, row):
         return "no difference to be found"
     noise = paired_samples.effect(row.pairs.noise)
     pairs = max(paired_samples.pairs_needed(each, size) or 0 for each in (effect, noise))
-    return f"needs about {max(pairs, 2 * effect.n)} pairs (--most)"
+    return f"needs about {max(pairs, 2 * effect.n, PAIRS_FIRST)} pairs (--most)"
 
 
 class Timed:
@@ -136,7 +141,7 @@ class Timed:
         """Whether the ends differ, and by more than two copies of one file do."""
         noise = paired_samples.far_end(paired_samples.effect(row.pairs.noise))
         least = max(math.log1p(LEAST_EFFECT), noise)
-        return effect.excludes(0) and abs(effect.median) > least
+        return tells(effect, 0) and abs(effect.median) > least
 
     def row(self, library):
         """What is measured of a build: it and the good one."""
@@ -161,9 +166,9 @@ class Timed:
     def judge(self, library):
         """(word, why) of a build."""
         row = self.row(library)
-        effect = self.measure(row, lambda effect: effect.excludes(self.middle))
+        effect = self.measure(row, lambda effect: tells(effect, self.middle))
         if row.error:
             return SKIP, row.error
-        if not effect.excludes(self.middle):
+        if not tells(effect, self.middle):
             return SKIP, f"{self.text(effect)}: cannot tell"
         return (BAD if effect.median > self.middle else GOOD), self.text(effect)
