@@ -121,15 +121,6 @@ static size_t block_shorten(struct span *span, struct block *block, size_t gross
     return rest;
 }
 
-/* `count` blocks up to `last` were made out of a free one. */
-static void heap_count_carved(struct heap *heap, struct span *span, struct block *last,
-                              size_t count)
-{
-    block_tell_next(span, last, true);
-    span->blkcount += count;
-    heap_file(heap, span);
-}
-
 struct block *heap_carve(struct heap *heap, struct block *block, size_t gross)
 {
     struct span *span = owner_checked(block);
@@ -137,7 +128,9 @@ struct block *heap_carve(struct heap *heap, struct block *block, size_t gross)
     size_t rest = block_shorten(span, block, gross);
     struct block *carved = block_at(block, rest);
     block_make_used(carved, span, size - rest, rest == 0);
-    heap_count_carved(heap, span, carved, 1);
+    block_tell_next(span, carved, true);
+    span->blkcount++;
+    heap_file(heap, span);
     return carved;
 }
 
@@ -155,8 +148,7 @@ static struct block *heap_map_dedicated(struct heap *heap, size_t gross)
     size_t room = span->size - SPAN_HEADER - SPAN_TAIL;
     size_t rest = block_rest(room, gross);
     if (rest) {
-        block_make_free(block, span, rest, true);
-        bins_put(&span->bins, block);
+        block_bin(span, block, rest);
         block = block_at(block, rest);
     }
     block_make_used(block, span, room - rest, rest == 0);
@@ -262,8 +254,11 @@ void *heap_allocate_zeroed(struct heap *heap, size_t request)
     return fresh ? block_payload(block) : memset(block_payload(block), 0, request);
 }
 
-/* Takes up to `count` blocks of `gross` bytes, one behind the other, from the end of a free block:
-   their number. */
+/*
+ * Takes up to `count` blocks of `gross` bytes, one behind the other, from the front of a free
+ * block: their number. A program that is given run after run goes up in the address space then,
+ * which is how memory is walked through fastest.
+ */
 static size_t heap_carve_run(struct heap *heap, struct block *block, size_t gross, void **payloads,
                              size_t count)
 {
@@ -272,15 +267,22 @@ static size_t heap_carve_run(struct heap *heap, struct block *block, size_t gros
     size_t fit = size / gross;
     if (count > fit)
         count = fit;
-    size_t rest = block_shorten(span, block, count * gross);
-    size_t extra = size - rest - count * gross;
-    struct block *carved = block_at(block, rest);
+    size_t rest = block_rest(size, count * gross);
+    block_unbin(span, block, "malloc");
+    struct block *carved = block;
     /* The lowest is taken first: the caller takes them from the end of the array. */
-    for (size_t i = count; i-- > 0; carved = block_at(carved, gross)) {
-        block_make_used(carved, span, i ? gross : gross + extra, rest == 0 || i + 1 < count);
+    for (size_t i = count; i-- > 1; carved = block_at(carved, gross)) {
+        block_make_used(carved, span, gross, true);
         payloads[i] = block_payload(carved);
     }
-    heap_count_carved(heap, span, block_from_payload(payloads[0]), count);
+    block_make_used(carved, span, size - rest - (count - 1) * gross, true);
+    payloads[0] = block_payload(carved);
+    if (rest)
+        block_bin(span, block_after(carved), rest);
+    else
+        block_tell_next(span, carved, true);
+    span->blkcount += count;
+    heap_file(heap, span);
     return count;
 }
 

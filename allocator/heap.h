@@ -61,8 +61,9 @@ void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request);
 
 /*
  * Up to `count` blocks of `gross` bytes (from block_gross, at most BIN_LARGE), or a little more
- * each: their payloads, in the order in which free memory was found. Their number; more than one
- * only as far as no further span is needed for them; 0: no memory.
+ * each, cut from the front of free ones: their payloads, of those from one free block the lowest
+ * last. Their number; more than one only as far as no further span is needed for them; 0: no
+ * memory.
  */
 size_t heap_allocate_run(struct heap *heap, size_t gross, void **payloads, size_t count);
 

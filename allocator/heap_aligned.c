@@ -22,8 +22,7 @@ static void block_free_front(struct span *span, struct block *block, size_t fron
         block_rebin(span, block, block_size(block) + front, "malloc");
         return;
     }
-    block_make_free(block, span, front, true);
-    bins_put(&span->bins, block);
+    block_bin(span, block, front);
 }
 
 /* The payload of a used block in a new span of its own, at a multiple of `align`; or NULL. */
@@ -44,8 +43,7 @@ static void *heap_map_aligned(struct heap *heap, size_t align, size_t gross)
     span->kind = SPAN_DEDICATED;
     span->blkcount = 1;
     size_t front = (size_t)((char *)block - (char *)span_first_block(span));
-    block_make_free(span_first_block(span), span, front, true);
-    bins_put(&span->bins, span_first_block(span));
+    block_bin(span, span_first_block(span), front);
     block_make_used(block, span, (size_t)((char *)span_end(span) - (char *)block), false);
     block_cut(span, block, gross, "malloc");
     return block_payload(block);

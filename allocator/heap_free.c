@@ -58,8 +58,7 @@ static void block_coalesce(struct span *span, struct block *block, const char *f
         size += block_size(next);
     }
     if (prev_used) {
-        block_make_free(block, span, size, true);
-        bins_put(&span->bins, block);
+        block_bin(span, block, size);
     } else {
         block = block_before_checked(span, block, function);
         block_rebin(span, block, size + block_size(block), function);
@@ -82,8 +81,7 @@ void block_cut(struct span *span, struct block *block, size_t gross, const char 
     }
     block_set_size(block, gross);
     struct block *cut = block_after(block);
-    block_make_free(cut, span, rest, true);
-    bins_put(&span->bins, cut);
+    block_bin(span, cut, rest);
     block_tell_next(span, cut, false);
 }
 

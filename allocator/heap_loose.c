@@ -65,8 +65,7 @@ static void span_sweep(struct span *span)
         while (block != span_end(span) && block_is_swept(block))
             block = swept_after(span, block);
         if (block != start) {
-            block_make_free(start, span, (size_t)((char *)block - (char *)start), true);
-            bins_put(&span->bins, start);
+            block_bin(span, start, (size_t)((char *)block - (char *)start));
             block_tell_next(span, start, false);
         }
         for (; block != span_end(span) && !block_is_swept(block); span->blkcount++)

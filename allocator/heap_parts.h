@@ -111,6 +111,13 @@ static inline void links_check(struct span *span, struct block *block, const cha
         misuse_abort(function, block_payload(block), "free block was written to");
 }
 
+/* Makes `gross` bytes behind a used block, or at the start of the span, a free block in its bin. */
+static inline void block_bin(struct span *span, struct block *block, size_t gross)
+{
+    block_make_free(block, span, gross, true);
+    bins_put(&span->bins, block);
+}
+
 /* Takes a free block out of its bin; fatal if its links are impossible. */
 static inline void block_unbin(struct span *span, struct block *block, const char *function)
 {

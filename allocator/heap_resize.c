@@ -141,10 +141,8 @@ static struct block *dedicated_grow(struct heap *heap, struct span *span, struct
     }
     memset(&moved->bins, 0, sizeof moved->bins); /* they named blocks where the span was */
     size_t front = offset - SPAN_HEADER;
-    if (front) {
-        block_make_free(span_first_block(moved), moved, front, true);
-        bins_put(&moved->bins, span_first_block(moved));
-    }
+    if (front)
+        block_bin(moved, span_first_block(moved), front);
     block = block_at((struct block *)moved, offset);
     block_make_used(block, moved, (size_t)((char *)span_end(moved) - (char *)block), front == 0);
     block_cut(moved, block, gross, "realloc");

@@ -723,6 +723,12 @@ static void a_huge_span_that_is_refused_is_of_use(void **state)
 
 enum { RUN = 40, RUN_GROSS = 160 };
 
+/* The block behind a run. */
+static struct block *behind_run(void **run)
+{
+    return block_after(block_from_payload(run[0]));
+}
+
 static void a_run_is_that_many_blocks(void **state)
 {
     (void)state;
@@ -739,6 +745,22 @@ static void a_run_is_that_many_blocks(void **state)
         assert_true(is_byte(p[i], RUN_GROSS - BLOCK_HEADER, (char)i));
         heap_free(&heap, p[i], "free");
     }
+}
+
+/* Taken from the end of the array, as a front does, what follows lies behind what came before. */
+static void runs_go_up_from_the_front(void **state)
+{
+    (void)state;
+    void *first[RUN];
+    void *second[RUN];
+    heap_allocate_run(&heap, RUN_GROSS, first, RUN);
+    heap_allocate_run(&heap, RUN_GROSS, second, RUN);
+    assert_ptr_equal(block_from_payload(first[RUN - 1]), span_first_block(span_of(first[0])));
+    for (size_t i = RUN - 1; i > 0; i--) {
+        assert_ptr_equal(first[i - 1], (char *)first[i] + RUN_GROSS);
+        assert_ptr_equal(second[i - 1], (char *)second[i] + RUN_GROSS);
+    }
+    assert_ptr_equal(second[RUN - 1], (char *)first[0] + RUN_GROSS);
 }
 
 static void a_run_does_not_map_for_more_than_one(void **state)
@@ -786,7 +808,7 @@ static void loose_blocks_are_merged_when_they_are_needed(void **state)
     assert_int_equal(heap_free_run(&heap, p + 1, RUN - 2, "free"), 0);
     assert_int_equal(span->loose_count, RUN - 2);
     assert_int_equal(sound_heap(NULL), 0);
-    size_t most = block_size(span_first_block(span)) - BLOCK_HEADER;
+    size_t most = block_size(behind_run(p)) - BLOCK_HEADER;
     assert_ptr_equal(span_of(heap_allocate(&heap, most)), span); /* all but what is loose */
     void *middle = heap_allocate(&heap, (RUN - 3) * RUN_GROSS);
     assert_ptr_equal(span_of(middle), span);
@@ -831,7 +853,7 @@ static void loosen_every_second(void *rows[][RUN], struct span **spans, int coun
     for (int i = 0; i < count; i++) {
         assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, rows[i], RUN), RUN);
         spans[i] = span_of(rows[i][0]);
-        size_t rest = block_size(span_first_block(spans[i]));
+        size_t rest = block_size(behind_run(rows[i]));
         assert_ptr_equal(span_of(heap_allocate(&heap, rest - BLOCK_HEADER)), spans[i]);
     }
     for (int i = 0; i < count; i++) {
@@ -869,13 +891,13 @@ static void spans_with_loose_blocks_leave_the_list_from_any_place(void **state)
     for (int i = 1; i < RUN; i += 2) /* the middle one, then one end */
         heap_free(&heap, p[1][i], "free");
     assert_true(spans[1]->loose != NULL);
-    void *rest = block_payload(span_first_block(spans[1]));
+    void *rest = block_payload(behind_run(p[1]));
     heap_free(&heap, rest, "free");
     assert_int_equal(spans[1]->kind, SPAN_KEPT);
     assert_int_equal(sound_heap(NULL), 0);
     for (int i = 1; i < RUN; i += 2)
         heap_free(&heap, p[0][i], "free");
-    heap_free(&heap, block_payload(span_first_block(spans[0])), "free");
+    heap_free(&heap, block_payload(behind_run(p[0])), "free");
     assert_int_equal(sound_heap(NULL), 0);
     assert_ptr_equal(heap.loose, spans[2]);
 }
@@ -888,7 +910,7 @@ static void any_number_of_loose_blocks_is_merged(void **state)
         fresh_heap(state);
         assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, p, RUN), RUN);
         struct span *span = span_of(p[0]);
-        size_t rest = block_size(span_first_block(span));
+        size_t rest = block_size(behind_run(p));
         for (size_t i = 0; i < RUN; i++)
             memset(p[i], (int)i, RUN_GROSS - BLOCK_HEADER);
         heap_free(&heap, p[RUN / 2], "free");
@@ -924,7 +946,7 @@ static void loose_blocks_are_merged_before_large_memory_is_cut(void **state)
     void *p[RUN];
     heap_allocate_run(&heap, RUN_GROSS, p, RUN);
     struct span *span = span_of(p[0]);
-    assert_true(block_size(span_first_block(span)) > HEAP_LOOSE_WORTH);
+    assert_true(block_size(behind_run(p)) > HEAP_LOOSE_WORTH);
     mark_freed(p + 1, 1);
     assert_int_equal(heap_free_run(&heap, p + 1, 1, "free"), 0);
     assert_non_null(span->loose);
@@ -1032,6 +1054,7 @@ int main(void)
         HEAP_TEST(an_aligned_block_out_of_reach_is_refused),
         HEAP_TEST(a_huge_span_that_is_refused_is_of_use),
         HEAP_TEST(a_run_is_that_many_blocks),
+        HEAP_TEST(runs_go_up_from_the_front),
         HEAP_TEST(a_run_does_not_map_for_more_than_one),
         HEAP_TEST(a_run_fills_holes),
         HEAP_TEST(loose_blocks_are_merged_when_they_are_needed),

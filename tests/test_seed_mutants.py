@@ -69,8 +69,9 @@ MUTANTS = [
     (
         "coalesced_with_the_previous",
         "heap_free.c",
-        "    if (prev_used) {\n        block_make_free(block, span, size, true);",
-        "    if (true) {\n        block_make_free(block, span, size, prev_used);",
+        "    if (prev_used) {\n        block_bin(span, block, size);",
+        "    if (true) {\n        block_make_free(block, span, size, prev_used);\n"
+        "        bins_put(&span->bins, block);",
     ),
     (
         "freed_payload_is_poisoned",
