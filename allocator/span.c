@@ -94,12 +94,11 @@ static bool huge_is_wanted(struct spans *spans)
 /* Learns from the processor time that the first touch of a huge page took. */
 static void huge_learn(struct spans *spans, uint64_t took_ns)
 {
-    uint64_t before = spans->huge_mean_ns * (SPAN_HUGE_MEAN_OF - 1);
-    spans->huge_mean_ns = (before + took_ns) / SPAN_HUGE_MEAN_OF;
-    if (spans->huge_mean_ns <= SPAN_HUGE_SLOW_NS)
+    if (took_ns <= SPAN_HUGE_SLOW_NS) {
+        spans->huge_pause /= 2;
         return;
-    bool again = spans->huge_pause != 0;
-    spans->huge_pause = again ? spans->huge_pause * SPAN_HUGE_PAUSE_GROWTH : SPAN_HUGE_PAUSE;
+    }
+    spans->huge_pause = 2 * spans->huge_pause + took_ns / SPAN_HUGE_SLOW_NS;
     spans->huge_wait = spans->huge_pause;
 }
 

@@ -32,15 +32,12 @@ enum {
        page faults. */
     SPAN_SHARED_BYTES = 4 * 1024 * 1024,
     /*
-     * Huge pages that take longer than this are no gain over 512 small ones each (1.3 us): the
-     * system has to find them first, or the host of a virtual machine has. If they do so in the
-     * mean of some, the next spans do without, SPAN_HUGE_PAUSE of them at first, four times as many
-     * each time it happens again.
+     * A huge page that takes longer than this is no gain over 512 small ones (1.3 us each): the
+     * system had to find it first, or the host of a virtual machine had. So many spans do without
+     * then as it took times longer: small pages have made good the loss by then. Twice as many as
+     * the last time are added if that was of no use.
      */
     SPAN_HUGE_SLOW_NS = 700 * 1000,
-    SPAN_HUGE_MEAN_OF = 8,
-    SPAN_HUGE_PAUSE = 64,
-    SPAN_HUGE_PAUSE_GROWTH = 4,
 };
 
 /* Small blocks settle in ordinary spans only: in the others they would hold all the pages that a
@@ -95,14 +92,14 @@ struct spans {
     size_t kept_count; /* at most BUILD_SPANS_KEPT, unless the system refused to take some */
     size_t kept_bytes;
     size_t count;
-    size_t mapped;         /* bytes of all spans */
-    size_t keep_max;       /* bytes of empty spans that are kept, if above SPAN_KEEP_FIRST */
-    size_t returned;       /* size of the span that was last too much to keep; 0: asked for again */
-    size_t refusals;       /* how often the system did not take a span */
-    uint64_t huge_mean_ns; /* that a huge page took lately, from its first use on */
-    size_t huge_pause; /* spans that did without a huge page when one was slow last; 0: none was */
-    size_t huge_wait;  /* how many are still to do without */
+    size_t mapped;     /* bytes of all spans */
+    size_t keep_max;   /* bytes of empty spans that are kept, if above SPAN_KEEP_FIRST */
+    size_t returned;   /* size of the span that was last too much to keep; 0: asked for again */
     size_t missed;     /* what keep_max would have had to be to keep that one */
+    size_t refusals;   /* how often the system did not take a span */
+    size_t huge_pause; /* spans that did without a huge page when one was slow last, halved by
+                          each that was quick since */
+    size_t huge_wait;  /* how many are still to do without */
 };
 
 static inline struct block *span_first_block(struct span *span)

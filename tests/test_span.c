@@ -434,19 +434,7 @@ static void huge_spans_are_huge_pages(void **state)
     assert_true(is_listed((struct span *)(low - OS_HUGE_PAGE)));
 }
 
-/* What lies around the huge page cannot be given back, and so belongs to the span. */
-/* How many spans on huge pages come before one without. */
-static size_t huge_in_a_row(void)
-{
-    for (size_t count = 0;; count++) {
-        size_t expected = fake_os.expected;
-        assert_huge(span_map_huge(&spans));
-        if (fake_os.expected == expected)
-            return count;
-    }
-}
-
-/* And how many without come before one that is on a huge page. */
+/* How many spans without a huge page come before one that is on one. */
 static size_t small_in_a_row(void)
 {
     for (size_t count = 0;; count++) {
@@ -462,24 +450,29 @@ static void slow_huge_pages_are_done_without(void **state)
     (void)state;
     fake_os.tick_ns = SPAN_HUGE_SLOW_NS; /* just quick enough */
     for (int i = 0; i < 8; i++)
-        assert_huge(span_map_huge(&spans));
-    assert_int_equal(fake_os.expected, 8 * OS_HUGE_PAGE);
-    fake_os.tick_ns = SPAN_HUGE_SLOW_NS * SPAN_HUGE_MEAN_OF;
-    assert_int_equal(huge_in_a_row(), 1);
-    assert_int_equal(small_in_a_row(), SPAN_HUGE_PAUSE - 1); /* the first of them was met above */
-    assert_int_equal(small_in_a_row(), SPAN_HUGE_PAUSE * SPAN_HUGE_PAUSE_GROWTH);
+        assert_int_equal(small_in_a_row(), 0);
+    fake_os.tick_ns = 5 * SPAN_HUGE_SLOW_NS;
+    assert_int_equal(small_in_a_row(), 0); /* nobody knew */
+    assert_int_equal(small_in_a_row(), 5);
+    assert_int_equal(small_in_a_row(), 2 * 5 + 5);
+    assert_int_equal(small_in_a_row(), 2 * 15 + 5);
 }
 
-static void one_slow_huge_page_among_many_is_no_reason(void **state)
+static void quick_huge_pages_make_slow_ones_forgotten(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 32; i++) {
-        fake_os.tick_ns = i % SPAN_HUGE_MEAN_OF ? 0 : SPAN_HUGE_SLOW_NS * SPAN_HUGE_MEAN_OF / 2;
-        assert_huge(span_map_huge(&spans));
-    }
-    assert_int_equal(fake_os.expected, 32 * OS_HUGE_PAGE);
+    fake_os.tick_ns = 5 * SPAN_HUGE_SLOW_NS;
+    assert_int_equal(small_in_a_row(), 0);
+    fake_os.tick_ns = 0;
+    assert_int_equal(small_in_a_row(), 5);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(small_in_a_row(), 0);
+    fake_os.tick_ns = 5 * SPAN_HUGE_SLOW_NS;
+    assert_int_equal(small_in_a_row(), 0);
+    assert_int_equal(small_in_a_row(), 5);
 }
 
+/* What lies around the huge page cannot be given back, and so belongs to the span. */
 static void refused_unmaps_around_a_huge_span_lose_nothing(void **state)
 {
     (void)state;
@@ -570,7 +563,7 @@ int main(void)
         SPAN_TEST(nothing_is_learnt_from_other_sizes),
         SPAN_TEST(huge_spans_are_huge_pages),
         SPAN_TEST(slow_huge_pages_are_done_without),
-        SPAN_TEST(one_slow_huge_page_among_many_is_no_reason),
+        SPAN_TEST(quick_huge_pages_make_slow_ones_forgotten),
         SPAN_TEST(refused_unmaps_around_a_huge_span_lose_nothing),
     };
     return cmocka_run_group_tests_name("span", tests, NULL, NULL);
