@@ -1,7 +1,7 @@
 /*
  * The two builds of the allocator, and everything in which they differ: libspan keeps each sentence
  * of the design, libspan-fast (compiled with SPAN_FAST=1) bends those that cost time. What each
- * difference buys is measured in docs/allocator.md.
+ * difference buys is measured in docs/allocator.md. (HEAP_SPAN_SHARE in heap.h has two values.)
  */
 #ifndef ALLOCATOR_BUILD_H
 #define ALLOCATOR_BUILD_H

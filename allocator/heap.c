@@ -68,11 +68,15 @@ static struct span *heap_adopt(struct heap *heap, struct span *span)
     return span;
 }
 
-/* A new ordinary span of `size` bytes, or NULL. */
-static struct span *heap_map_ordinary(struct heap *heap, size_t size)
+/* A new ordinary span of `size` bytes: its free block; or NULL. */
+static struct block *heap_map_ordinary(struct heap *heap, size_t size)
 {
     bool huge = size == OS_HUGE_PAGE;
-    return heap_adopt(heap, huge ? span_map_huge(&heap->spans) : span_map(&heap->spans, size));
+    struct span *span = huge ? span_map_huge(&heap->spans) : span_map(&heap->spans, size);
+    if (!heap_adopt(heap, span))
+        return NULL;
+    span_fill(span);
+    return span_first_block(span);
 }
 
 /* A free block of at least `gross` bytes in a kept span or a new one; NULL without memory. */
@@ -88,15 +92,15 @@ static struct block *heap_grow(struct heap *heap, size_t gross)
         return kept;
     }
     int kept_errno = errno;
-    struct span *span = heap_map_ordinary(heap, size);
-    if (!span && size > least) {
+    struct block *block =
+        size == OS_HUGE_PAGE ? NULL : heap_stretch_kept(heap, size, SPAN_ORDINARY);
+    if (!block)
+        block = heap_map_ordinary(heap, size);
+    if (!block && size > least) {
         errno = kept_errno;
-        span = heap_map_ordinary(heap, least);
+        block = heap_map_ordinary(heap, least);
     }
-    if (!span)
-        return NULL;
-    span_fill(span);
-    return span_first_block(span);
+    return block;
 }
 
 /* The span of a free block that was found in a bin; fatal if its header is no longer one. */

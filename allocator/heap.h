@@ -24,8 +24,9 @@
 #include "span.h"
 
 enum {
-    /* A heap grows by an eighth of what is mapped, so that it is not thousands of mappings. */
-    HEAP_SPAN_SHARE = 8,
+    /* A heap grows by a part of what is mapped, so that it is not thousands of mappings: by larger
+       ones where only one empty span is kept, for they are empty less often. */
+    HEAP_SPAN_SHARE = SPAN_FAST ? 16 : 8,
     /* And, once a huge page is no more than a quarter of it, by huge pages: one page fault each,
        where 512 would cost several times the time. */
     HEAP_HUGE_SHARE = 4,

@@ -57,16 +57,13 @@ static struct span *heap_find_stretchable(const struct heap *heap, size_t size)
     return best;
 }
 
-/* Makes a kept span as large as `gross` bytes need: what it has need not be faulted in again. All
-   of it as one free block, now dedicated; or NULL. errno is kept. */
-static struct block *heap_stretch_kept(struct heap *heap, size_t gross)
+struct block *heap_stretch_kept(struct heap *heap, size_t size, enum span_kind kind)
 {
-    size_t size = span_size_for(gross);
     struct span *span = heap_find_stretchable(heap, size);
     if (!span)
         return NULL;
     int kept_errno = errno;
-    span_unkeep(&heap->spans, span, SPAN_DEDICATED);
+    span_unkeep(&heap->spans, span, kind);
     struct span *stretched = span_remap(&heap->spans, span, size);
     if (!stretched) {
         errno = kept_errno;
@@ -83,7 +80,7 @@ struct block *heap_dedicate_kept(struct heap *heap, size_t gross)
 {
     struct block *block = heap_find_kept(heap, gross);
     if (!block)
-        return heap_stretch_kept(heap, gross);
+        return heap_stretch_kept(heap, span_size_for(gross), SPAN_DEDICATED);
     if (block_size(block) / 2 > gross)
         return NULL;
     span_unkeep(&heap->spans, block_owner(block), SPAN_DEDICATED);

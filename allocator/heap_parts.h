@@ -166,6 +166,11 @@ struct block *heap_find_kept(const struct heap *heap, size_t gross);
    it then. Where no kept span has the bytes, one may have been enlarged to them. */
 struct block *heap_dedicate_kept(struct heap *heap, size_t gross);
 
+/* Makes a kept span of less than `size` bytes, but no less than half of them, as large as that:
+   what it has need not be faulted in again. All of it as one free block, the span now of that kind;
+   NULL if there is none or the system has no room, errno is kept then. */
+struct block *heap_stretch_kept(struct heap *heap, size_t size, enum span_kind kind);
+
 /* Makes a kept span an ordinary one, without what it has beyond `size` bytes if that is most of
    it; a block of it must be taken. */
 void heap_use_kept(struct heap *heap, struct span *span, size_t size);

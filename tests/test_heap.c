@@ -156,7 +156,7 @@ static void heap_grows_in_larger_spans(void **state)
         assert_int_equal(size, fake_os.last_bytes);
         assert_true(size == SPAN_MIN || (size <= share && size + SPAN_MIN > share));
     }
-    assert_true(heap.spans.count < 50); /* 8 MB would be 128 spans of 64 KiB */
+    assert_true(heap.spans.count < 64); /* 8 MB would be 128 spans of 64 KiB */
     assert_int_equal(fake_os.expected, 0);
 }
 
@@ -292,6 +292,31 @@ static void a_kept_span_is_stretched_for_a_larger_block(void **state)
     assert_non_null(heap_allocate(&heap, 2 << 20)); /* but not to more than twice its size */
     assert_int_equal(fake_os.maps, 2);
     assert_int_equal(fake_os.remaps, 1);
+}
+
+static void a_kept_span_is_stretched_when_the_heap_grows(void **state)
+{
+    (void)state;
+    heap_free(&heap, heap_allocate(&heap, 90 << 10), "free");
+    struct span *stretched = span_of(heap_allocate(&heap, 110 << 10));
+    assert_int_equal(stretched->kind, SPAN_ORDINARY);
+    assert_int_equal(stretched->size, heap.spans.mapped);
+    assert_int_equal(fake_os.maps, 1);
+    assert_int_equal(fake_os.remaps, 1);
+    assert_int_equal(sound_heap(NULL), 0);
+}
+
+static void a_kept_span_that_cannot_be_stretched_is_no_loss(void **state)
+{
+    (void)state;
+    heap_free(&heap, heap_allocate(&heap, 90 << 10), "free");
+    fake_os.map_fails_in = 0;
+    errno = 0;
+    assert_non_null(heap_allocate(&heap, 110 << 10));
+    assert_int_equal(errno, 0);
+    assert_int_equal(fake_os.maps, 2);
+    assert_int_equal(heap.spans.kept_count, 1);
+    assert_int_equal(sound_heap(NULL), 0);
 }
 
 static void the_largest_kept_span_is_stretched(void **state)
@@ -1025,6 +1050,8 @@ int main(void)
         HEAP_TEST(a_kept_span_serves_what_just_fits),
         HEAP_TEST(kept_spans_of_twice_the_size),
         HEAP_TEST(a_kept_span_is_stretched_for_a_larger_block),
+        HEAP_TEST(a_kept_span_is_stretched_when_the_heap_grows),
+        HEAP_TEST(a_kept_span_that_cannot_be_stretched_is_no_loss),
         HEAP_TEST(the_largest_kept_span_is_stretched),
         HEAP_TEST(much_too_large_kept_spans_are_left_alone),
         HEAP_TEST(the_smallest_kept_span_that_suffices_serves),
