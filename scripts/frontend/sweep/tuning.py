@@ -45,7 +45,7 @@ CONSTANTS = (
     Constant("HEAP_SWEEP_SHARE"),
     Constant("HEAP_PREFETCH"),
     Constant("HEAP_SPAN_SHARE", BUILDS),
-    # Without huge pages, growth by an eighth would make spans too large for headers of 8 bytes.
+    # Without huge pages, growth by the usual share would make spans too large for 8-byte headers.
     Constant(
         "HEAP_HUGE_SHARE",
         BUILDS,
