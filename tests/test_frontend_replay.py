@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 
 import pytest
 
@@ -175,12 +176,23 @@ def test_missing_build_is_told(made_up_build, spanbench, made_up_trace):
     assert status == 2 and "launch: not built; run make" in err
 
 
-def test_order_rotates_and_interleaves():
-    rounds = [schedule.one_round(["t"], ["a", "b", "c"], i) for i in range(3)]
-    orders = ["".join(ordered) for ((_, ordered),) in rounds]
-    assert orders == ["abc", "bca", "cab"]
-    both = schedule.one_round(["t", "u"], ["a", "b"], 0)
-    assert both == [("t", ["a", "b"]), ("u", ["b", "a"])]
+@pytest.mark.parametrize("count", range(1, 8))
+def test_each_has_each_place_and_each_predecessor_equally_often(count):
+    names = "abcdefg"[:count]
+    cycle = 2 * count if count % 2 else count
+    first = schedule.WARM_UP
+    orders = [schedule.balanced(names, first + i) for i in range(cycle)]
+    assert all(sorted(order) == list(names) for order in orders)
+    for place in range(count):
+        assert set(Counter(order[place] for order in orders).values()) == {cycle // count}
+    pairs = Counter(pair for order in orders for pair in zip(order, order[1:]))
+    assert len(pairs) == count * (count - 1)
+    assert set(pairs.values()) <= {cycle // count}
+
+
+def test_order_changes_with_round_and_subject():
+    assert schedule.one_round(["t", "u"], ["a", "b"], 0) == [("t", ["a", "b"]), ("u", ["b", "a"])]
+    assert schedule.one_round(["t", "u"], ["a", "b"], 1) == [("t", ["b", "a"]), ("u", ["a", "b"])]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,24 @@
-"""In which order things run: interleaved, and rotated from round to round, so that a machine that
-drifts favours nobody."""
+"""In which order things run: interleaved, so that a machine that drifts favours nobody, and each
+after each other thing equally often, so that nobody always finds what the same one left behind:
+warm memory, or scattered pages."""
 
 WARM_UP = -1  # the round before the first one that counts
 
 
-def rotated(things, by):
-    """The things, beginning with number `by` (modulo their count)."""
-    start = by % len(things) if things else 0
-    return things[start:] + things[:start]
+def balanced(things, number):
+    """The things in order `number` of a Williams design (E. J. Williams, Australian Journal of
+    Scientific Research 2, 1949): in as many orders as there are things, or in twice as many if that
+    is odd, each has each place, and each other one directly in front of it, equally often."""
+    count = len(things)
+    zigzag = [(i + 1) // 2 if i % 2 else -(i // 2) for i in range(count)]
+    order = [things[(number + step) % count] for step in zigzag]
+    mirrored = count % 2 and number // count % 2
+    return order[::-1] if mirrored else order
 
 
 def one_round(subjects, allocators, number):
-    """(subject, allocators) of a round; the first allocator changes with round and subject."""
-    return [(subject, rotated(allocators, number + i)) for i, subject in enumerate(subjects)]
+    """(subject, allocators) of a round; the order changes with round and subject."""
+    return [(subject, balanced(allocators, number + i)) for i, subject in enumerate(subjects)]
 
 
 def rounds_within(budget_s, done, spent_s, least, most):
