@@ -63,7 +63,7 @@ CONSTANTS = (
 )
 # Why constants that the sweep found on an edge, or could not place, have their values all the same.
 WHY = {
-    (FAST, "FRONT_ROOM_SHARE"): "with 16 fronts execute 9 % more instructions (git-log 28 %), "
+    (FAST, "FRONT_ROOM_SHARE"): "with 16 fronts execute 9 % more instructions (git-log 26 %), "
     "with 4 they execute 3 % fewer, and no time is saved.",
     (FAST, "FRONT_FILL_BYTES"): "instructions and peak RSS differ by 2 % at most from 2 to 8 KiB; "
     "what is taken beyond a page would be touched early.",
