@@ -3,24 +3,23 @@
  * both builds: certain
  * span: free(0xADDRESS): free block in front of it was overwritten
  */
+#include "medium.h"
+
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BLOCKS = 40, BYTES = 40000 };
 
 int main(void)
 {
     /* Every second block stays in use: the free ones are not merged. */
     void *volatile blocks[BLOCKS];
-    for (int i = 0; i < BLOCKS; i++)
-        blocks[i] = malloc(BYTES);
+    int middle = medium_new(blocks);
     size_t size = malloc_usable_size(blocks[0]);
     for (int i = 0; i < BLOCKS; i += 2)
         free(blocks[i]);
-    memset((char *)blocks[BLOCKS / 2] + size - 8, 'x', 8);
+    memset((char *)blocks[middle] + size - 8, 'x', 8);
     /* The one behind it is freed first, and finds its start by the footer. */
-    for (int i = BLOCKS / 2 - 1; i > 0; i -= 2)
+    for (int i = middle - 1; i > 0; i -= 2)
         free(blocks[i]);
     return 0;
 }

@@ -3,22 +3,21 @@
  * both builds: certain
  * span: free(0xADDRESS): block behind it was overwritten
  */
+#include "medium.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-enum { BLOCKS = 40, BYTES = 40000 };
 
 int main(void)
 {
     /* Every second block stays in use: the free ones are not merged. */
     void *volatile blocks[BLOCKS];
-    for (int i = 0; i < BLOCKS; i++)
-        blocks[i] = malloc(BYTES);
+    int middle = medium_new(blocks);
     for (int i = 0; i < BLOCKS; i += 2)
         free(blocks[i]);
-    memset((char *)blocks[BLOCKS / 2] - 16, 'x', 16);
+    memset((char *)blocks[middle] - 16, 'x', 16);
     /* Its neighbours are freed, with which it is merged. */
-    for (int i = BLOCKS / 2 + 1; i < BLOCKS; i += 2)
+    for (int i = middle + 1; i < BLOCKS; i += 2)
         free(blocks[i]);
     return 0;
 }

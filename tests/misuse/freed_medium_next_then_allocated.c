@@ -3,20 +3,19 @@
  * both builds: certain
  * span: malloc(0xADDRESS): free block was written to
  */
+#include "medium.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-enum { BLOCKS = 40, BYTES = 40000 };
 
 int main(void)
 {
     /* Every second block stays in use: the free ones are not merged. */
     void *volatile blocks[BLOCKS];
-    for (int i = 0; i < BLOCKS; i++)
-        blocks[i] = malloc(BYTES);
+    int middle = medium_new(blocks);
     for (int i = 0; i < BLOCKS; i += 2)
         free(blocks[i]);
-    memset(blocks[BLOCKS / 2], 'x', 8);
+    memset(blocks[middle], 'x', 8);
     /* Every free block is taken again. */
     for (int i = 0; i < BLOCKS; i += 2)
         blocks[i] = malloc(BYTES);

@@ -3,22 +3,21 @@
  * both builds: certain
  * span: malloc(0xADDRESS): free block was written to
  */
+#include "medium.h"
+
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BLOCKS = 40, BYTES = 40000 };
 
 int main(void)
 {
     /* Every second block stays in use: the free ones are not merged. */
     void *volatile blocks[BLOCKS];
-    for (int i = 0; i < BLOCKS; i++)
-        blocks[i] = malloc(BYTES);
+    int middle = medium_new(blocks);
     size_t size = malloc_usable_size(blocks[0]);
     for (int i = 0; i < BLOCKS; i += 2)
         free(blocks[i]);
-    *(void **)blocks[BLOCKS / 2] = &size;
+    *(void **)blocks[middle] = &size;
     /* Every free block is taken again. */
     for (int i = 0; i < BLOCKS; i += 2)
         blocks[i] = malloc(BYTES);

@@ -3,24 +3,23 @@
  * both builds: certain
  * span: free(0xADDRESS): free block was written to
  */
+#include "medium.h"
+
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BLOCKS = 40, BYTES = 40000 };
 
 int main(void)
 {
     /* Every second block stays in use: the free ones are not merged. */
     void *volatile blocks[BLOCKS];
-    for (int i = 0; i < BLOCKS; i++)
-        blocks[i] = malloc(BYTES);
+    int middle = medium_new(blocks);
     size_t size = malloc_usable_size(blocks[0]);
     for (int i = 0; i < BLOCKS; i += 2)
         free(blocks[i]);
-    *(void **)blocks[BLOCKS / 2] = &size;
+    *(void **)blocks[middle] = &size;
     /* Its neighbours are freed, with which it is merged. */
-    for (int i = BLOCKS / 2 + 1; i < BLOCKS; i += 2)
+    for (int i = middle + 1; i < BLOCKS; i += 2)
         free(blocks[i]);
     return 0;
 }
