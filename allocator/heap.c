@@ -92,7 +92,7 @@ static struct block *heap_grow(struct heap *heap, size_t gross)
         return kept;
     }
     int kept_errno = errno;
-    struct block *block =
+    struct block *block = /* a span on a huge page is aligned, which a stretched one is not */
         size == OS_HUGE_PAGE ? NULL : heap_stretch_kept(heap, size, SPAN_ORDINARY);
     if (!block)
         block = heap_map_ordinary(heap, size);

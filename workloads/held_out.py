@@ -7,7 +7,7 @@ their main process makes 100,000 calls or more, and their world is not one of th
 chosen before any of these traces was replayed, and none is left out for what it says.
 
 Two have been learnt from since: pdftoppm showed that arrays of the front could starve, bash that a
-heap could grow while empty spans were kept that were a little too small. Both was mended; their
+heap could grow while empty spans were kept that were a little too small. Both were mended; their
 rows say less than the others.
 """
 
