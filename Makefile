@@ -371,7 +371,7 @@ reference: deps-bench
 	scripts/spanbench replay workloads/traces/held-out/*.trace -a $(RIVALS) -n 5 \
 		-o $(REFERENCE)/held-out.json
 	scripts/spanbench whole-programs -a span-fast,glibc,jemalloc -n 9 -o $(REFERENCE)/exec.json
-	rm -rf results/reference/curves results/reference/held-out.curves
+	rm -rf results/reference/curves results/reference/*held-out*
 	cp -r $(addprefix $(REFERENCE)/,results.json curves held-out.json held-out.curves exec.json) \
 		results/reference
 	scripts/update_readme

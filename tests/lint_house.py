@@ -30,6 +30,13 @@ LAYERS = (
     *("failure", "paths", "progress", "allocators", "figures", "measuring", "charts", "page"),
     *("comparing", "gate", "sweep", "verbs", "cli"),
 )
+# What chooses the allocator's constants or judges its changes must not know what is held out.
+CHOOSERS = (
+    *("allocator/*", "scripts/sweep_constants", "scripts/prove_gate", "scripts/frontend/sweep/*"),
+    *("scripts/frontend/gate/*", "scripts/frontend/verbs/gate.py", "results/baseline.json"),
+    "scripts/frontend/verbs/bisecting.py",
+)
+HELD_OUT = re.compile(r"held.out", re.IGNORECASE)
 # Names that may occur in several folders.
 COMMON_NAMES = {"README.md", "__init__.py"}
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
@@ -140,8 +147,28 @@ def document_faults():
                     yield f"{path.relative_to(REPO)}:{number}: {name}: no such file"
 
 
+def held_out_names():
+    """The traces that are held out."""
+    return [path.stem for path in (REPO / "workloads/traces/held-out").glob("*.trace")]
+
+
+def held_out_faults():
+    """Places in what chooses or judges constants that name what is held out."""
+    names = "|".join(map(re.escape, held_out_names()))
+    traces = re.compile(rf"""["'/](?:{names})(?:\.trace|["'/])""") if names else HELD_OUT
+    for pattern in CHOOSERS:
+        for path in sorted(REPO.glob(pattern)):
+            if path.suffix == ".pyc" or not path.is_file():
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                match = HELD_OUT.search(line) or traces.search(line)
+                if match:
+                    yield f"{path.relative_to(REPO)}:{number}: {match[0]}: this is held out"
+
+
 def main():
     faults = [
+        *held_out_faults(),
         *include_faults(),
         *import_faults(),
         *header_faults(),

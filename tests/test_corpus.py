@@ -18,6 +18,9 @@ WORKLOADS = REPO / "workloads"
 LEAST_OPS, MOST_OPS = 200_000, 5_000_000
 LEAST_HELD_OUT_OPS = 100_000
 MOST_BYTES = 15 << 20
+MOST_HELD_OUT_BYTES = 4_000_000
+MOST_HELD_OUT_TRACE_BYTES = 700_000
+LARGE_LIVE = 200 << 20
 MOST_BYTES_PER_OP = 2
 
 
@@ -54,11 +57,31 @@ def test_what_is_held_out_is_not_of_the_corpus():
     assert {trace.name for trace in traces.corpus()} == PROGRAMS.keys()
 
 
+def test_the_standard_traces_are_of_the_corpus():
+    names = [trace.name for trace in traces.standard()]
+    assert set(names) < PROGRAMS.keys() and len(names) == len(set(names))
+
+
+def test_what_is_held_out_keeps_to_its_rule(facts):
+    held_out = {name: facts[name] for name in HELD_OUT}
+    sizes = [path.stat().st_size for path in TRACES if path.stem in HELD_OUT]
+    assert len(held_out) >= 10
+    assert sum(fact["threads"] > 1 for fact in held_out.values()) >= 4
+    assert sum(fact["peak_live"] > LARGE_LIVE for fact in held_out.values()) >= 2
+    assert sum(sizes) <= MOST_HELD_OUT_BYTES
+    assert max(sizes) <= MOST_HELD_OUT_TRACE_BYTES
+
+
 def test_operations_are_in_range(facts):
+    was_held_out = PROGRAMS.keys() - set(traces.STANDARD)
     outside = {
         name: fact["ops"]
         for name, fact in facts.items()
-        if not (LEAST_HELD_OUT_OPS if name in HELD_OUT else LEAST_OPS) <= fact["ops"] <= MOST_OPS
+        if not (
+            LEAST_HELD_OUT_OPS if name in HELD_OUT or name in was_held_out else LEAST_OPS
+        )
+        <= fact["ops"]
+        <= MOST_OPS
     }
     assert outside == {}
 

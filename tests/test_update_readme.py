@@ -105,6 +105,18 @@ def test_what_is_held_out_is_a_row_of_means(readme):
     assert any(line.startswith("Held out: n = 9 ") for line in lines)
     assert (reference / "frontier.svg").read_bytes() == frontier
     assert "held-out.json" in (reference / "report.html").read_text()
+    assert "trust that row most" in readme.read_text()
+
+
+def test_what_was_held_out_once_is_told_apart(readme):
+    reference = readme.parent / "results" / "reference"
+    apart = {"traces": ("jq", "lua"), "allocators": ("span", "glibc"), "rounds": 6}
+    path = made_up_results.write(readme.parent / "other", **apart)
+    os.replace(path, reference / "once-held-out.json")
+    update(readme)
+    text = readme.read_text()
+    assert "| once held out: 2 more | " in text and "have been learnt from since" in text
+    assert "trust that row most" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The corpus: which real programs are recorded, what they work on and from which world they come.
 
-This is data. How they are recorded is told by record_corpus, what they read by corpus_inputs.
+This is data. How they are recorded is told by record_corpus, what they read by corpus_inputs and
+program_inputs. Programs that were held out until something was learnt from them stand at the end.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import corpus_inputs as inputs
+import program_inputs
 
 
 @dataclass(frozen=True)
@@ -248,5 +250,59 @@ PROGRAMS = (
         "text: regular expressions, associative arrays, strings that grow",
         ("gawk", "-f", "job.awk", "access.log"),
         inputs.awk_job,
+    ),
+    Program(
+        "bash",
+        "bash",
+        "a shell: arrays, subshells, expansions",
+        ("bash", "words.sh"),
+        program_inputs.with_jobs("words.sh", generate=program_inputs.text),
+    ),
+    Program(
+        "ruby",
+        "ruby",
+        "an interpreter: garbage collection, threads",
+        ("ruby", "words.rb"),
+        program_inputs.with_jobs("words.rb", generate=program_inputs.text),
+    ),
+    Program(
+        "php",
+        "php-cli",
+        "an interpreter without pools of its own",
+        ("php", "-n", "words.php"),
+        program_inputs.with_jobs("words.php", generate=program_inputs.text),
+        environment={"USE_ZEND_ALLOC": "0"},
+    ),
+    Program(
+        "z3",
+        "z3",
+        "a solver in C++: clauses, hash tables, vectors that grow",
+        ("z3", "schedule.smt2"),
+        program_inputs.smt_schedule,
+    ),
+    Program(
+        "cmake",
+        "cmake",
+        "a build generated: strings, maps",
+        ("cmake", "-B", "build", "."),
+        program_inputs.cmake_project,
+        needs=("gcc", "make"),
+    ),
+    Program(
+        "rsvg-convert",
+        "librsvg2-bin",
+        "the libraries of graphical programs, without a display",
+        ("rsvg-convert", "drawing.svg", "-o", "drawing.png"),
+        program_inputs.drawing,
+        needs=("fonts-dejavu-core",),
+    ),
+    Program(
+        "pdftoppm",
+        "poppler-utils",
+        "a PDF read, its pages drawn",
+        ("pdftoppm", "-r", "50", "-l", "9", "-png", "book.pdf", "page"),
+        program_inputs.postscript_book,
+        needs=("ghostscript",),
+        prepare=(("ps2pdf", "book.ps", "book.pdf"),),
     ),
 )

@@ -75,14 +75,7 @@ TIMED = (
     timed("clang++", inputs.cpp_source),
     timed("git-log", corpus_inputs.git_history),
     timed("git-repack", corpus_inputs.git_history),
-    Whole(
-        "z3",
-        "z3",
-        "a solver in C++: clauses, hash tables, vectors that grow",
-        ("z3", "schedule.smt2"),
-        inputs.smt_schedule,
-        is_timed=True,
-    ),
+    recorded("z3", is_timed=True),
 )
 
 PYTHON_TESTS = "list dict set bytes json memoryview array deque buffer"
@@ -123,14 +116,7 @@ INTERPRETERS = (
         ),
         is_short=True,
     ),
-    Whole(
-        "bash",
-        "bash",
-        "a shell: arrays, subshells, expansions",
-        ("bash", "words.sh"),
-        inputs.with_jobs("words.sh", generate=inputs.text),
-        is_short=True,
-    ),
+    recorded("bash", is_short=True),
     recorded("gawk", is_short=True),
     Whole(
         "tcl",
@@ -139,13 +125,7 @@ INTERPRETERS = (
         ("tclsh8.6", "words.tcl"),
         inputs.with_jobs("words.tcl", generate=inputs.text),
     ),
-    Whole(
-        "ruby",
-        "ruby",
-        "garbage collection, threads",
-        ("ruby", "words.rb"),
-        inputs.with_jobs("words.rb", generate=inputs.text),
-    ),
+    recorded("ruby"),
     Whole(
         "guile",
         "guile-3.0",
@@ -153,15 +133,9 @@ INTERPRETERS = (
         ("guile", "--no-auto-compile", "-s", "words.scm"),
         inputs.with_jobs("words.scm", generate=inputs.text),
     ),
-    Whole(
-        "php",
-        "php-cli",
-        "an interpreter without its own pools, and without extensions: it opens them with"
-        " RTLD_DEEPBIND, so that they call the C library's free on blocks of any other allocator",
-        ("php", "-n", "words.php"),
-        inputs.with_jobs("words.php", generate=inputs.text),
-        environment={"USE_ZEND_ALLOC": "0"},
-    ),
+    # Without extensions: it opens them with RTLD_DEEPBIND, so that they call the C library's free
+    # on blocks of any other allocator.
+    recorded("php"),
     Whole(
         "nodejs",
         "nodejs",
@@ -361,14 +335,7 @@ PICTURES = (
         ),
         environment={"MAGICK_THREAD_LIMIT": "2"},
     ),
-    Whole(
-        "rsvg-convert",
-        "librsvg2-bin",
-        "the libraries of graphical programs, without a display",
-        ("rsvg-convert", "drawing.svg", "-o", "drawing.png"),
-        inputs.drawing,
-        needs=("fonts-dejavu-core",),
-    ),
+    recorded("rsvg-convert"),
     Whole(
         "dot",
         "graphviz",

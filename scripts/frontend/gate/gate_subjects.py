@@ -57,7 +57,7 @@ class Subject:
 
 def standard(is_quick):
     """The Subjects of a gate to which nothing was named."""
-    loaded = traces.corpus()
+    loaded = traces.standard()
     if is_quick:
         loaded = [trace for trace in loaded if trace.name in QUICK]
     return [from_trace(trace, trace.name in COUNTED) for trace in loaded]

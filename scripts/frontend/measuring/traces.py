@@ -17,6 +17,14 @@ SUMMARY = (
 )
 
 
+# The traces of the corpus that a short comparison takes: what bench and the gate can run in
+# their minutes. One or two of each world, so that the means of both are alike.
+STANDARD = (
+    *("cc1", "clang++", "doxygen", "ffmpeg", "gawk", "git-log", "git-repack", "jq", "lua"),
+    *("perl", "python3", "redis", "sqlite3", "xmllint"),
+)
+
+
 @dataclass(frozen=True)
 class Trace:
     """A trace whose every block has been verified."""
@@ -66,6 +74,11 @@ def corpus():
     if not loaded:
         raise Failure(f"{shown(CORPUS)}: no traces")
     return loaded
+
+
+def standard():
+    """The verified Traces of the corpus that a short comparison takes."""
+    return load([CORPUS / f"{name}.trace" for name in STANDARD])
 
 
 def shortest(loaded, count):

@@ -84,7 +84,7 @@ def run(options, argv):
     output = options.output / "results.json"
     results.make_folder(options.output)
     results.check_writable(output)
-    loaded = traces.corpus()
+    loaded = traces.corpus() if options.full else traces.standard()
     if options.quick:
         loaded = traces.shortest(loaded, QUICK_TRACES)
     extent = extent_of(options)

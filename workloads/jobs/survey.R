@@ -1,0 +1,15 @@
+# A made-up survey: a large matrix summed and sorted by column, a table joined, grouped and fitted.
+set.seed(7)
+answers <- matrix(runif(16e6), ncol = 16)
+ranked <- apply(answers, 2, order)
+cat(dim(ranked), "\n")
+rm(ranked)
+people <- data.frame(id = 1:20000, town = sample(sprintf("town%03d", 1:300), 20000, TRUE),
+                     age = sample(18:90, 20000, TRUE), score = rnorm(20000))
+visits <- data.frame(id = sample(20000, 60000, TRUE), day = sample(365, 60000, TRUE))
+joined <- merge(people, visits, by = "id")
+by_town <- aggregate(score ~ town, joined, function(x) c(mean(x), sd(x)))
+words <- strsplit(paste(joined$town, joined$day, sep = "/"), "/")
+table_of <- tapply(vapply(words, `[`, "", 2), joined$town, function(x) length(unique(x)))
+fit <- lm(score ~ age + I(age^2) + factor(day %% 7), data = joined)
+cat(nrow(by_town), length(table_of), length(coef(fit)), sum(answers > 0.5) > 0, "\n")
