@@ -65,6 +65,16 @@ def test_static_musl_program(musl_build, name):
     assert_span_serves(compiled(musl_build, *words))
 
 
+def test_cross_building_says_what_it_lacks(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sh").symlink_to("/bin/sh")
+    command = [REPO / "scripts" / "aarch64_root", tmp_path / "made"]
+    environment = {"PATH": str(tmp_path / "bin")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (77, "aarch64_root: no aarch64-linux-gnu-gcc\n")
+    assert not (tmp_path / "made").exists()
+
+
 @pytest.mark.parametrize("build", [(), ("-DSPAN_FAST=1",)], ids=["span", "span-fast"])
 @pytest.mark.parametrize("bits", ["-m32", "-mx32"])
 def test_narrow_pointers_are_refused_in_words(build, bits):

@@ -2,6 +2,7 @@
  * A program for other C libraries and processors, with the standard names alone: threads hand
  * blocks over in rings, each kind of call is made, and a process is forked among them. It prints
  * "span serves" if all contents were right, the blocks are span's and its heap has no faults.
+ * Argument: number of forks.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -100,13 +101,14 @@ static void fork_among_threads(void)
     require(waitpid(child, &status, 0) == child && status == 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    int forks = argc > 1 ? atoi(argv[1]) : FORKS;
     pthread_t threads[THREADS];
     alarm(LIMIT_S);
     for (uintptr_t i = 0; i < THREADS; i++)
         require(pthread_create(&threads[i], NULL, hand_over, (void *)(i + 1)) == 0);
-    for (int i = 0; i < FORKS; i++)
+    for (int i = 0; i < forks; i++)
         fork_among_threads();
     call_each();
     for (int i = 0; i < THREADS; i++)
