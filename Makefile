@@ -270,17 +270,47 @@ test-programs: all $(TESTS) $(MISUSES) $(SUBJECTS)
 test: deps-test
 	$(MAKE) --no-print-directory test-c test-python
 
-# Each program of tests prints one line, and all it has to say if it fails.
+# Each program of tests prints one line, and all it has to say if it fails. RUN is a command before it.
 .PHONY: test-c
 test-c: $(TESTS)
 	for test in $(TESTS); do \
-		$$test > $$test.log 2>&1 || { cat $$test.log; echo "$$test failed"; exit 1; }; \
+		$(RUN) $$test > $$test.log 2>&1 || { cat $$test.log; echo "$$test failed"; exit 1; }; \
 		echo "$$test $$(grep -h PASSED $$test.log)"; \
 	done
 
 .PHONY: test-python
 test-python: test-programs
 	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -rs -p no:cacheprovider --durations=5 tests
+
+## test-aarch64: the C tests compiled for AArch64 and run by QEMU; skipped where these are missing
+AARCH64 := build/aarch64
+AARCH64_ROOT = $(abspath $(AARCH64))/root
+AARCH64_RUN = qemu-aarch64 -E TESTS_EMULATED=1 -L $(AARCH64_ROOT)
+# QEMU's own memory is in what footprints read, and it does not survive a fork among threads.
+AARCH64_TESTS = $(patsubst $(B)/%,$(AARCH64)/%, \
+	$(filter-out %/test_footprint %/test_forks,$(TESTS)))
+AARCH64_MAKE = $(MAKE) --no-print-directory B=$(AARCH64) AR=aarch64-linux-gnu-ar CFLAGS=-Werror \
+	CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' RUN='$(AARCH64_RUN)'
+.PHONY: test-aarch64 test-aarch64-run
+test-aarch64:
+	scripts/deps aarch64 || true # what stays missing is named
+	if scripts/aarch64_root $(AARCH64); then \
+		$(MAKE) --no-print-directory test-aarch64-run; \
+	else \
+		echo "test-aarch64: skipped"; \
+	fi
+
+test-aarch64-run:
+	$(AARCH64_MAKE) $(addprefix $(AARCH64)/,libspan.so libspan-fast.so librecord.so libnull.so \
+		libprobe.so trace launch tests/subjects/carried)
+	$(AARCH64_MAKE) test-c TESTS='$(AARCH64_TESTS)'
+	for library in libspan.so libspan-fast.so; do \
+		$(AARCH64_RUN) -E LD_PRELOAD=$(abspath $(AARCH64))/$$library \
+			$(AARCH64)/tests/subjects/carried 0 || exit 1; \
+	done
+	$(AARCH64_RUN) $(AARCH64)/trace info workloads/traces/sqlite3.trace > $(AARCH64)/info.json
+	SPANBENCH_BUILD=$(abspath $(AARCH64)) $(PYTHON) -m pytest -q -p no:cacheprovider \
+		tests/test_thread_locals.py
 
 ## programs: real programs on both builds of the allocator do the same as without it
 .PHONY: programs

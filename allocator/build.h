@@ -2,9 +2,15 @@
  * The two builds of the allocator, and everything in which they differ: libspan keeps each sentence
  * of the design, libspan-fast (compiled with SPAN_FAST=1) bends those that cost time. What each
  * difference buys is measured in docs/allocator.md. (HEAP_SPAN_SHARE in heap.h has two values.)
+ *
+ * What both demand stands here as well, so each file includes this before any header of the system.
  */
 #ifndef ALLOCATOR_BUILD_H
 #define ALLOCATOR_BUILD_H
+
+#if __SIZEOF_POINTER__ != 8
+#error "spanbench's allocator needs 64-bit pointers"
+#endif
 
 #ifndef SPAN_FAST
 #define SPAN_FAST 0

@@ -9,7 +9,12 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
+#define GUARD_SINGLE_THREADED __libc_single_threaded
+#else
+#define GUARD_SINGLE_THREADED false /* musl and glibc before 2.32 do not tell */
+#endif
 
 enum { GUARD_LINE = 64 }; /* bytes; guards of two threads share no cache line */
 
@@ -32,12 +37,12 @@ bool guard_lock_threaded(struct guard *guard);
 
 /*
  * Locks and unlocks; the bool is whether there was anything to lock, and belongs to the unlock: the
- * answer of __libc_single_threaded may change to true before that (it never changes to false in
+ * answer of GUARD_SINGLE_THREADED may change to true before that (it never changes to false in
  * between, since nothing in a heap starts threads).
  */
 static inline bool guard_lock(struct guard *guard)
 {
-    return !__libc_single_threaded && guard_lock_threaded(guard);
+    return !GUARD_SINGLE_THREADED && guard_lock_threaded(guard);
 }
 
 static inline void guard_unlock(struct guard *guard, bool locked)

@@ -5,6 +5,8 @@
 #ifndef ALLOCATOR_MISUSE_H
 #define ALLOCATOR_MISUSE_H
 
+#include "build.h"
+
 /*
  * Writes "span: FUNCTION(POINTER): WHAT" with write(2), so that nothing allocates, and aborts.
  * `function` is the standard function that was called, `p` the pointer it was given.

@@ -5,6 +5,8 @@
 #ifndef ALLOCATOR_OS_H
 #define ALLOCATOR_OS_H
 
+#include "build.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

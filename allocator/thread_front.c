@@ -4,7 +4,9 @@
 static struct front front_none; /* before the first call */
 static struct front front_gone; /* after the end */
 
-_Thread_local struct front *thread_front = &front_none;
+/* gcc forgets the declaration's model here, and would ask __tls_get_addr in this file. */
+_Thread_local struct front *thread_front
+    __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &front_none;
 
 static pthread_key_t key;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;

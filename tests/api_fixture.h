@@ -15,7 +15,7 @@ int sound_api(void **state);
 /* Whether this is MODE=tsan, in which some things are not possible. */
 bool has_thread_sanitizer(void);
 
-/* Bytes of this process that are in memory now. */
+/* Bytes of this process that are in memory now; where it is emulated, 0. */
 size_t resident(void);
 
 /* Starts HAMMERS threads that allocate and free until hammers_stop, which ends them all. */

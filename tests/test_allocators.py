@@ -21,6 +21,40 @@ def test_default_is_what_is_found(made_up_build):
     assert "span" not in names() and "glibc" in names()
 
 
+@pytest.fixture
+def loader_knows(monkeypatch, shared_objects):
+    """A function that tells the registry which sonames the loader knows."""
+    file = shared_objects / "liballocator.so"
+
+    def know(folder, *sonames):
+        paths = {soname: folder / soname for soname in sonames}
+        for path in paths.values():
+            path.write_bytes(file.read_bytes())
+        cache = {soname: [path] for soname, path in paths.items()}
+        monkeypatch.setattr(registry, "loader_cache", lambda: cache)
+
+    return know
+
+
+@pytest.mark.parametrize(
+    "name, sonames, expected",
+    [
+        ("mimalloc", ["libmimalloc.so.3"], "libmimalloc.so.3"),
+        ("mimalloc", ["libmimalloc.so.2.1", "libmimalloc.so", "libmimalloc.so.10"], "so.10"),
+        ("mimalloc", ["libmimalloc.so"], "libmimalloc.so"),
+        ("mimalloc", ["libmimalloc-secure.so.2", "libmimalloc-debug.so.3"], None),
+        ("tcmalloc", ["libtcmalloc.so.5", "libtcmalloc_minimal.so.4"], "libtcmalloc_minimal.so.4"),
+        ("tcmalloc", ["libtcmalloc.so.4", "libtcmalloc_minimal_debug.so.4"], "libtcmalloc.so.4"),
+        ("tbb", ["libtbbmalloc_proxy.so.3", "libtbbmalloc.so.2"], "libtbbmalloc_proxy.so.3"),
+        ("jemalloc", ["libjemalloc.so.3"], "libjemalloc.so.3"),
+    ],
+)
+def test_any_version_of_a_library_is_found(loader_knows, tmp_path, name, sonames, expected):
+    loader_knows(tmp_path, *sonames)
+    found = registry.find(name)
+    assert (found and str(found.path).endswith(expected)) if expected else found is None
+
+
 def test_settings_make_one_allocator_and_keep_their_commas(made_up_build):
     text = "g2=glibc;GLIBC_TUNABLES=a=1,b=2:c=3;OTHER=x"
     (allocator,) = registry.resolve([text])

@@ -1,6 +1,7 @@
 /* The public functions: what C, POSIX and glibc promise, threads and fork. */
 #include "allocator/libspan.h"
 #include "cmocka_all.h"
+#include "emulation.h"
 #include "fake_os.h"
 
 #include <errno.h>
@@ -419,6 +420,8 @@ static void *allocate_until_stopped(void *unused)
 static void a_child_of_a_threaded_process_can_allocate(void **state)
 {
     (void)state;
+    if (is_emulated())
+        skip();
     pthread_t thread;
     stop = false;
     assert_int_equal(pthread_create(&thread, NULL, allocate_until_stopped, NULL), 0);

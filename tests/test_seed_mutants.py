@@ -193,6 +193,7 @@ def build(folder):
     sources = [p for p in (folder / "allocator").glob("*.c") if p.stem not in NOT_LINKED]
     sources += [folder / "tests" / f"{name}.c" for name in ("test_seed", "fake_os", "heap_fixture")]
     defines = ["-D_GNU_SOURCE", '-DSPANBENCH_VERSION="0"', "-DNDEBUG", "-include", "stdlib.h"]
+    defines += ["-include", "string.h"]
     command = ["gcc", "-std=c11", "-w", *defines, "-I.", *sources, "-lcmocka", "-o", "seed"]
     subprocess.run(command, cwd=folder, check=True)
 

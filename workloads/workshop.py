@@ -5,12 +5,15 @@ checking and timing of real programs have in common. It runs nothing but what pr
 import glob
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+
+PATH = "/usr/bin:/bin"  # of the programs
 
 
 class Failure(Exception):
@@ -22,17 +25,25 @@ class Failure(Exception):
 
 
 def installed_version(package):
-    """The version of an installed package, None if it is not installed."""
-    query = ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", package]
+    """The version of a package, of the first architecture that it is installed for; or None."""
+    query = ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}\\n", package]
     done = subprocess.run(query, capture_output=True, text=True, check=False)
-    status, _, version = done.stdout.partition(" ")
-    return version if status == "installed" else None
+    lines = map(str.split, done.stdout.splitlines())
+    return next((version[0] for status, *version in lines if status == "installed"), None)
 
 
 def missing_packages(programs):
-    """The packages of the programs that are not installed, sorted."""
+    """The packages of the programs that are not installed, sorted; where there is no dpkg, those
+    whose command is not there."""
+    if not shutil.which("dpkg-query"):
+        return sorted(program.package for program in programs if not can_be_run(program))
     wanted = {package for program in programs for package in program.packages()}
     return sorted(package for package in wanted if installed_version(package) is None)
+
+
+def can_be_run(program):
+    """Whether the file of a program's command is there."""
+    return shutil.which(command_of(program)[0], path=PATH) is not None
 
 
 def install(programs):
@@ -74,7 +85,7 @@ def make_inputs(program, folder):
 
 def environment_of(program, folder):
     """The environment that the program sees: nothing of this user's."""
-    common = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    common = {"PATH": PATH, "HOME": str(folder), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     return {**common, **program.environment}
 
 

@@ -21,11 +21,12 @@ NEEDED_FUNCTIONS = ("malloc", "free", "calloc", "realloc")
 NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
 BUILT_HERE = {"span": "libspan.so", "span-fast": "libspan-fast.so", FLOOR: "libnull.so"}
-SONAMES = {
-    "jemalloc": ("libjemalloc.so.2",),
-    "mimalloc": ("libmimalloc.so.2", "libmimalloc.so"),
-    "tcmalloc": ("libtcmalloc_minimal.so.4",),
-    "tbb": ("libtbbmalloc_proxy.so.2",),
+# The libraries of which any version will do; the newest is taken, the first name before the others.
+LIBRARIES = {
+    "jemalloc": ("libjemalloc",),
+    "mimalloc": ("libmimalloc",),
+    "tcmalloc": ("libtcmalloc_minimal", "libtcmalloc"),
+    "tbb": ("libtbbmalloc_proxy",),
 }
 SCUDO = "llvm-*/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-*.so"
 TWINS = {
@@ -44,7 +45,7 @@ NOTES = {
     "glibc-perturb": "twin of span: poisons, thread cache off",
     FLOOR: "no allocator: the floor of the harness",
 }
-NAMES = ("span", "span-fast", "glibc", *SONAMES, "scudo", *TWINS, FLOOR)
+NAMES = ("span", "span-fast", "glibc", *LIBRARIES, "scudo", *TWINS, FLOOR)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def find_path(base):
         return libc_path()
     if base == "scudo":
         return scudo_path()
-    return installed_path(SONAMES[base])
+    return installed_path(LIBRARIES[base])
 
 
 @lru_cache
@@ -96,13 +97,20 @@ def machine():
     return elf.read(libc_path()).machine
 
 
-def installed_path(sonames):
-    """The first of the libraries that the loader knows for this machine, or None."""
-    for soname in sonames:
-        for path in loader_cache().get(soname, ()):
-            if is_usable(path):
-                return path.resolve()
+def installed_path(libraries):
+    """The newest version of the first of the libraries that the loader knows, or None."""
+    for library in libraries:
+        for soname in versions(library):
+            for path in loader_cache()[soname]:
+                if is_usable(path):
+                    return path.resolve()
     return None
+
+
+def versions(library):
+    """The sonames of a library that the loader knows: newest first, one without a number last."""
+    pattern = re.compile(rf"{re.escape(library)}\.so[.0-9]*")
+    return sorted(filter(pattern.fullmatch, loader_cache()), key=version_key, reverse=True)
 
 
 @lru_cache
