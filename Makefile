@@ -91,7 +91,8 @@ TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
 MISUSES := $(patsubst tests/misuse/%.c,$(B)/tests/misuse/%,$(wildcard tests/misuse/*.c))
 SUBJECTS := $(patsubst tests/subjects/%.c,$(B)/tests/subjects/%, \
 	$(filter-out %_library.c,$(wildcard tests/subjects/*.c))) \
-	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so,$(wildcard tests/subjects/*_library.c))
+	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so,$(wildcard tests/subjects/*_library.c)) \
+	$(B)/tests/subjects/operators
 
 ## all: the libraries and programs, into build/MODE (this is the default)
 .PHONY: all
@@ -256,6 +257,12 @@ $(B)/tests/subjects/%.so: $(O)/tests/subjects/%.o
 	$(call SAY,LINK)
 	$(LINK) -shared $^ -pthread -o $@
 
+# The operators of C++; as any program's, they are those of the C++ library.
+$(B)/tests/subjects/operators: $(O)/tests/subjects/operators.o
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_CXX) -pie $^ -ldl -o $@
+
 # Benchmarks of the tests, on the shim of the micro-benchmarks.
 $(B)/tests/subjects/shimmed: $(O)/tests/subjects/shimmed.o $(MICRO_MAIN_O)
 	@mkdir -p $(@D)
@@ -384,7 +391,7 @@ prove-gate: deps-gate
 
 ## lint: formatting, includes, Python
 C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] bench/*.cc workloads/*.[ch] workloads/*/*.[ch] \
-	tests/*.[ch] tests/*/*.[ch])
+	tests/*.[ch] tests/*/*.[ch] tests/*/*.cc)
 PY_FILES = scripts workloads tests
 .PHONY: lint
 lint: deps-lint
