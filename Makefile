@@ -52,7 +52,7 @@ PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 TRACE_READ := trace pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
-RECORDER := recorder recorder_access recorder_image recorder_window recorder_file recorder_text
+RECORDER := recorder recorder_operators recorder_access recorder_image recorder_window recorder_file recorder_text
 REPLAY := replay steps replayer repeats cost driver memory_curve footprint own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text
@@ -139,6 +139,9 @@ $(B)/libspan.so $(B)/libspan-fast.so:
 	$(call SAY,LINK)
 	$(LINK) -shared -Wl,-soname,$(@F) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
 		-Wl,-Bsymbolic-functions -pthread $^ -o $@
+
+# An exception of operator new goes through frames of ours.
+$(O)/workloads/recorder_operators.o: CFLAGS_OWN += -fexceptions
 
 $(B)/librecord.so: $(RECORDER_O)
 	$(call SAY,LINK)
