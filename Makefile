@@ -159,7 +159,7 @@ $(B)/trace: $(O)/workloads/trace_main.o $(TRACE_ALL_O)
 	$(call SAY,LINK)
 	$(LINK) -pie $^ -lzstd -lxxhash -lzip -o $@
 
-$(B)/launch: $(call objects,bench,launch json_text)
+$(B)/launch: $(call objects,bench,launch process_tree json_text)
 	$(call SAY,LINK)
 	$(LINK) -pie $^ -o $@
 
