@@ -21,7 +21,7 @@ def served_elsewhere(caller, path):
     """Which function a process would not get from the allocator at path, in words, going by the
     line that the probe wrote of it; None if all is well."""
     if caller["program_defines_malloc"]:
-        return f"{caller['program']}: has a malloc of its own"
+        return "has a malloc of its own"
     if not is_same(caller["malloc"], path):
         return f"malloc comes from {caller['malloc']['path']}, not {path}"
     if caller["elsewhere"]:
