@@ -1,5 +1,5 @@
-"""Files of /proc that are masked with /dev/null, as in containers: they can be read and written, and
-tell nothing. A measurement that rests on them must fail, not show figures."""
+"""Files of /proc that are masked with /dev/null, as in containers: they can be read and written,
+and tell nothing. A measurement that rests on them must fail, not show figures."""
 
 import json
 import os
