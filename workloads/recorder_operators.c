@@ -93,13 +93,20 @@ static bool is_in_same_object(const void *a, const void *b)
     return dladdr(a, &of_a) && dladdr(b, &of_b) && of_a.dli_fbase == of_b.dli_fbase;
 }
 
-/* A program that is not position-independent has stubs, which its symbol table calls undefined. */
+/*
+ * A program that is not position-independent has stubs, which its symbol table calls undefined.
+ * glibc's dlsym gives their addresses, too; that of musl, which has no dladdr1, does not.
+ */
 static bool is_definition(const void *address)
 {
+#ifdef RTLD_DL_SYMENT
     Dl_info info;
     const ElfW(Sym) *symbol = NULL;
     return dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol != NULL &&
            symbol->st_shndx != SHN_UNDEF;
+#else
+    return address != NULL;
+#endif
 }
 
 static bool operators_find_replaced(void)
@@ -134,14 +141,11 @@ static bool form_is_passed(enum form form, const void *next)
            !is_in_same_object(next, dlsym(RTLD_NEXT, "malloc"));
 }
 
-/* The object that `address` lies in, by a handle that keeps it loaded; NULL: none. */
+/* The library that `address` lies in, by a handle that keeps it loaded; NULL: none. */
 static void *object_open(const void *address)
 {
     Dl_info info;
-    struct link_map *map = NULL;
-    if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) || map == NULL)
-        return NULL;
-    return dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
+    return dladdr(address, &info) ? dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD) : NULL;
 }
 
 /*
