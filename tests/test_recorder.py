@@ -515,6 +515,16 @@ def test_library_of_cxx_that_is_opened_late(recorder, tmp_path):
     assert recorder.run(loader, library).returncode == 0
     assert count_calls(recorder.only(), "malloc", 4321) == 2000
     assert count_calls(recorder.only(), "malloc", SIZE_MAX // 4) == 2
+    assert compile_raw(recorder.only())["repaired_inversions"] == 0
+
+
+def test_extensions_of_cxx_in_python(recorder):
+    code = "import matplotlib.ft2font, numpy, scipy.spatial; print('fine')"
+    done = recorder.run("/usr/bin/python3", "-c", code)
+    if done.returncode:
+        pytest.skip("matplotlib or scipy is not installed")
+    assert (done.stdout, done.stderr) == (b"fine\n", b"")
+    assert_clean(compile_raw(recorder.only()))
 
 
 SEEKER = """

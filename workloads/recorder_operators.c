@@ -184,19 +184,32 @@ static __attribute__((noinline)) enum treatment form_find(enum form form, const 
 }
 
 /*
- * Whether this call is to be recorded; if so, it must end with leave(). What is looked for is
- * looked for inside, so that the loader's own calls of malloc are not recorded.
+ * Looks for all forms at once, since one may call another, in the middle of a recorded call
+ * (`entered`). What the loader does meanwhile is recorded as if the program had asked it: it may
+ * free what it allocated for the program. Returns whether the call is to be recorded still.
  */
+static __attribute__((noinline)) bool forms_find_late(bool entered, const void *caller)
+{
+    struct stream *self = &stream_own;
+    if (entered)
+        leave(self);
+    for (enum form form = 0; form < FORMS; form++)
+        if (__atomic_load_n(&forms[form].treatment, __ATOMIC_ACQUIRE) == UNSEEN)
+            form_find(form, caller);
+    return entered && enter(self);
+}
+
+/* Whether this call is to be recorded; if so, it must end with leave(). */
 static ALWAYS_INLINE bool form_enter(enum form form, const void *caller)
 {
     struct stream *self = &stream_own;
     bool entered = enter(self);
-    enum treatment treatment = __atomic_load_n(&forms[form].treatment, __ATOMIC_ACQUIRE);
-    if (UNLIKELY(treatment == UNSEEN))
-        treatment = form_find(form, caller);
-    if (UNLIKELY(entered && treatment == PASSED))
+    if (UNLIKELY(__atomic_load_n(&forms[form].treatment, __ATOMIC_ACQUIRE) == UNSEEN))
+        entered = forms_find_late(entered, caller);
+    bool passed = forms[form].treatment == PASSED;
+    if (UNLIKELY(entered && passed))
         leave(self);
-    return entered && treatment != PASSED;
+    return entered && !passed;
 }
 
 /* What the calling thread's operator new, the recorded one, is about. */
