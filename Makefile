@@ -52,7 +52,7 @@ PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 TRACE_READ := trace pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
-RECORDER := recorder recorder_access recorder_image recorder_window recorder_file recorder_text
+RECORDER := recorder recorder_operators recorder_access recorder_image recorder_window recorder_file recorder_text
 REPLAY := replay steps replayer repeats cost driver memory_curve footprint own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text
@@ -91,7 +91,8 @@ TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
 MISUSES := $(patsubst tests/misuse/%.c,$(B)/tests/misuse/%,$(wildcard tests/misuse/*.c))
 SUBJECTS := $(patsubst tests/subjects/%.c,$(B)/tests/subjects/%, \
 	$(filter-out %_library.c,$(wildcard tests/subjects/*.c))) \
-	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so,$(wildcard tests/subjects/*_library.c))
+	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so,$(wildcard tests/subjects/*_library.c)) \
+	$(B)/tests/subjects/operators
 
 ## all: the libraries and programs, into build/MODE (this is the default)
 .PHONY: all
@@ -139,6 +140,9 @@ $(B)/libspan.so $(B)/libspan-fast.so:
 	$(LINK) -shared -Wl,-soname,$(@F) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
 		-Wl,-Bsymbolic-functions -pthread $^ -o $@
 
+# An exception of operator new goes through frames of ours.
+$(O)/workloads/recorder_operators.o: CFLAGS_OWN += -fexceptions
+
 $(B)/librecord.so: $(RECORDER_O)
 	$(call SAY,LINK)
 	$(LINK) -shared -Wl,-soname,librecord.so -Wl,--build-id -pthread $^ -o $@
@@ -155,7 +159,7 @@ $(B)/trace: $(O)/workloads/trace_main.o $(TRACE_ALL_O)
 	$(call SAY,LINK)
 	$(LINK) -pie $^ -lzstd -lxxhash -lzip -o $@
 
-$(B)/launch: $(call objects,bench,launch json_text)
+$(B)/launch: $(call objects,bench,launch process_tree json_text)
 	$(call SAY,LINK)
 	$(LINK) -pie $^ -o $@
 
@@ -255,6 +259,12 @@ $(B)/tests/subjects/%.so: $(O)/tests/subjects/%.o
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK) -shared $^ -pthread -o $@
+
+# The operators of C++; as any program's, they are those of the C++ library.
+$(B)/tests/subjects/operators: $(O)/tests/subjects/operators.o
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_CXX) -pie $^ -ldl -o $@
 
 # Benchmarks of the tests, on the shim of the micro-benchmarks.
 $(B)/tests/subjects/shimmed: $(O)/tests/subjects/shimmed.o $(MICRO_MAIN_O)
@@ -414,7 +424,7 @@ prove-gate: deps-gate
 
 ## lint: formatting, includes, Python
 C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] bench/*.cc workloads/*.[ch] workloads/*/*.[ch] \
-	tests/*.[ch] tests/*/*.[ch])
+	tests/*.[ch] tests/*/*.[ch] tests/*/*.cc)
 PY_FILES = scripts workloads tests
 .PHONY: lint
 lint: deps-lint

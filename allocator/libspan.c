@@ -24,6 +24,19 @@ void span_free(void *p)
         pool_free(p);
 }
 
+void span_free_sized(void *p, size_t size)
+{
+    (void)size;
+    span_free(p);
+}
+
+void span_free_aligned_sized(void *p, size_t alignment, size_t size)
+{
+    (void)alignment;
+    (void)size;
+    span_free(p);
+}
+
 static bool product_fits(size_t count, size_t size, size_t *product)
 {
     if (!__builtin_mul_overflow(count, size, product))

@@ -24,6 +24,12 @@ extern "C" {
 SPAN_API void *span_malloc(size_t size);
 /* Frees; NULL is allowed. */
 SPAN_API void span_free(void *p);
+/*
+ * C23: free, told the size (and the alignment) that were asked for. They are not looked at: the
+ * block knows its own. A caller who tells another size breaks C's rules, but not the heap.
+ */
+SPAN_API void span_free_sized(void *p, size_t size);
+SPAN_API void span_free_aligned_sized(void *p, size_t alignment, size_t size);
 /* count * size zeroed bytes. */
 SPAN_API void *span_calloc(size_t count, size_t size);
 /* As malloc where p is NULL; frees and returns NULL where size is 0 and p is not. */

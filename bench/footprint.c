@@ -26,6 +26,11 @@ bool footprint_open(struct footprint *footprint, const char **path)
     return process_memory_open(path);
 }
 
+const char *footprint_reason(void)
+{
+    return process_memory_reason();
+}
+
 void footprint_close(void)
 {
     process_memory_close();

@@ -26,8 +26,12 @@ struct footprint {
     uint64_t harness_bytes; /* mapped by the harness when the first part began */
 };
 
-/* To be called first of all in main, before the harness maps anything. "PATH: what" on failure. */
+/*
+ * To be called first of all in main, before the harness maps anything. On failure false, with the
+ * file that cannot be used in path; footprint_reason then says why, before errno changes.
+ */
 bool footprint_open(struct footprint *footprint, const char **path);
+const char *footprint_reason(void);
 void footprint_close(void);
 /* In a copy of the process (fork): reads this process's memory from now on, not its parent's. */
 bool footprint_reopen(const char **path);

@@ -3,6 +3,7 @@
  * child that the system reports is never less than that of the process that started it.
  */
 #include "json_text.h"
+#include "process_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,14 +32,19 @@ enum {
 };
 
 static const uint64_t second_ns = 1000000000;
+/* What ends by itself so soon after the command was about to: a helper whose pipe has closed, the
+   rest of a pipeline. Arbitrary. */
+static const uint64_t grace_ns = second_ns / 5;
 
 static const char help[] =
-    "usage: launch [--timeout SECONDS] [--fixed-addresses] [--small-pages] --report FILE\n"
+    "usage: launch [--timeout SECONDS] [--fixed-addresses] [--small-pages] [--tree] --report FILE\n"
     "              [--] CMD [ARG...]\n"
     "Runs CMD and writes what it used to FILE as one JSON object.\n"
     "--fixed-addresses: CMD's memory lies where it lay the last time; --small-pages: no page of\n"
     "it is huge. Where the system does not grant one of these, CMD runs all the same, and the\n"
-    "report says false.\n";
+    "report says false.\n"
+    "--tree: where CMD makes further processes, their memory together is sampled.\n"
+    "What CMD leaves running when it ends is ended, and its number reported.\n";
 
 extern char **environ;
 
@@ -47,6 +53,7 @@ struct options {
     uint64_t timeout_ns; /* 0: none */
     bool fixed_addresses;
     bool small_pages;
+    bool tree;
     char **command;
 };
 
@@ -61,6 +68,9 @@ struct child {
     uint64_t wall_ns;
     int status; /* as from wait4 */
     struct rusage usage;
+    struct process_tree tree;
+    unsigned left_running;            /* processes that had to be ended after it ... */
+    char left_name[PROCESS_NAME_MAX]; /* ... the first one's name */
 };
 
 __attribute__((format(printf, 2, 3))) static int fail(int status, const char *format, ...)
@@ -103,6 +113,9 @@ static int parse_option(int option, const char *value, struct options *options)
     case 's':
         options->small_pages = true;
         return 0;
+    case 'm':
+        options->tree = true;
+        return 0;
     case 't':
         if (parse_timeout(value, &options->timeout_ns))
             return 0;
@@ -119,6 +132,7 @@ static int options_parse(int argc, char **argv, struct options *options)
         {"report", required_argument, NULL, 'r'},
         {"fixed-addresses", no_argument, NULL, 'a'},
         {"small-pages", no_argument, NULL, 's'},
+        {"tree", no_argument, NULL, 'm'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -210,19 +224,54 @@ static int signal_await(const sigset_t *set, uint64_t deadline_ns, siginfo_t *si
     return errno == EAGAIN ? 0 : SIGCHLD; /* EINTR: have a look whether the command has ended */
 }
 
-static void child_wait(struct child *child, uint64_t timeout_ns, const sigset_t *set)
+/* Takes what has ended; true if the command has. Orphans of its are ours to wait for. */
+static bool child_reap(struct child *child)
 {
-    uint64_t deadline_ns = timeout_ns ? child->start_ns + timeout_ns : 0;
-    while (wait4(child->pid, &child->status, WNOHANG, &child->usage) == 0) {
+    int status;
+    struct rusage usage;
+    for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) {
+        if (pid != child->pid)
+            continue;
+        child->status = status;
+        child->usage = usage;
+        return true;
+    }
+    return false;
+}
+
+/* The earlier one of two moments; 0 is never. */
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    if (a == 0 || b == 0)
+        return a + b;
+    return a < b ? a : b;
+}
+
+/* What is due at this moment: a sample, or the end. */
+static void child_attend(struct child *child, uint64_t *deadline_ns)
+{
+    uint64_t now = now_ns();
+    if (child->tree.next_ns != 0 && now >= child->tree.next_ns)
+        process_tree_sample(&child->tree, now);
+    if (*deadline_ns != 0 && now >= *deadline_ns) {
+        child->timed_out = true;
+        *deadline_ns = 0;
+        child_signal(child, SIGKILL);
+    }
+}
+
+static void child_wait(struct child *child, const struct options *options, const sigset_t *set)
+{
+    uint64_t deadline_ns = options->timeout_ns ? child->start_ns + options->timeout_ns : 0;
+    if (options->tree)
+        child->tree.next_ns = child->start_ns + 1; /* at once */
+    while (!child_reap(child)) {
         siginfo_t signal;
-        int number = signal_await(set, deadline_ns, &signal);
-        if (number == 0) {
-            child->timed_out = true;
-            deadline_ns = 0;
-            child_signal(child, SIGKILL);
-        } else if (number != SIGCHLD && signal_needs_passing(child, &signal)) {
+        int number = signal_await(set, sooner(deadline_ns, child->tree.next_ns), &signal);
+        if (number == 0)
+            child_attend(child, &deadline_ns);
+        else if (number != SIGCHLD && signal_needs_passing(child, &signal))
             child_signal(child, number);
-        }
     }
     child->wall_ns = now_ns() - child->start_ns;
 }
@@ -253,6 +302,19 @@ static void print_steadiness(struct json_text *text, const struct child *child,
         json_text_flag(text, "small_pages", child->small_pages);
 }
 
+/* What only commands of several processes have. */
+static void print_tree(struct json_text *text, const struct child *child)
+{
+    if (child->tree.pss != 0) {
+        json_text_number(text, "tree_pss", (int64_t)child->tree.pss);
+        json_text_number(text, "processes", child->tree.processes);
+    }
+    if (child->left_running != 0) {
+        json_text_number(text, "left_running", child->left_running);
+        json_text_pair(text, "left_running_name", child->left_name);
+    }
+}
+
 static void print_status(struct json_text *text, const struct child *child)
 {
     if (WIFSIGNALED(child->status))
@@ -269,6 +331,7 @@ static bool report_write(int fd, const struct child *child, const struct options
     struct json_text text = json_text_open(buffer, sizeof(buffer));
     print_usage(&text, child);
     print_steadiness(&text, child, options);
+    print_tree(&text, child);
     print_status(&text, child);
     return json_text_write(&text, fd);
 }
@@ -290,13 +353,15 @@ static int child_run(struct child *child, const struct options *options)
     signal(SIGCHLD, SIG_DFL); /* were it ignored, there would be nothing to wait for */
     sigprocmask(SIG_BLOCK, &set, &before);
     child_steady(child, options);
+    process_tree_adopt();
     int error = child_start(child, options->command, &before);
     if (error != 0) {
         int status = error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
         child->status = status << 8; /* as wait4 reports an exit */
         return fail(status, "%s: %s", options->command[0], strerror(error));
     }
-    child_wait(child, options->timeout_ns, &set);
+    child_wait(child, options, &set);
+    child->left_running = process_tree_end(child->timed_out ? 0 : grace_ns, child->left_name);
     return child_exit_status(child);
 }
 

@@ -21,20 +21,110 @@ static const char file_variable[] = "SPANBENCH_PROBE_FILE";
 static const char *const functions[] = {"malloc", "free", "calloc", "realloc", "aligned_alloc"};
 
 /*
- * Whether the program itself has a malloc, which then goes before any preloaded one. A program
- * that is not position-independent may have a stub of that name, which its symbol table
- * calls undefined; it leads to the preloaded function.
+ * The functions that an allocator may leave to others: to the C library, whose own call malloc or
+ * are called by few, and to the C++ library, whose operators call malloc. But they must not come
+ * from another allocator.
  */
-static bool program_defines_malloc(void)
+static const char *const optional_functions[] = {
+    "_Znwm",
+    "_Znam",
+    "_ZnwmRKSt9nothrow_t",
+    "_ZnamRKSt9nothrow_t",
+    "_ZnwmSt11align_val_t",
+    "_ZnamSt11align_val_t",
+    "_ZnwmSt11align_val_tRKSt9nothrow_t",
+    "_ZnamSt11align_val_tRKSt9nothrow_t",
+    "_ZdlPv",
+    "_ZdaPv",
+    "_ZdlPvm",
+    "_ZdaPvm",
+    "_ZdlPvRKSt9nothrow_t",
+    "_ZdaPvRKSt9nothrow_t",
+    "_ZdlPvSt11align_val_t",
+    "_ZdaPvSt11align_val_t",
+    "_ZdlPvmSt11align_val_t",
+    "_ZdaPvmSt11align_val_t",
+    "_ZdlPvSt11align_val_tRKSt9nothrow_t",
+    "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+    "posix_memalign",
+    "memalign",
+    "valloc",
+    "pvalloc",
+    "reallocarray",
+    "malloc_usable_size",
+    "free_sized",
+    "free_aligned_sized",
+};
+
+static struct link_map *object_of(const void *address)
 {
     Dl_info info;
     struct link_map *map = NULL;
+    return dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) ? map : NULL;
+}
+
+/*
+ * A program that is not position-independent may have a stub of a function's name, which its symbol
+ * table calls undefined; it leads to the preloaded function.
+ */
+static bool is_stub(const void *address)
+{
+    Dl_info info;
     const ElfW(Sym) *symbol = NULL;
-    void *address = dlsym(RTLD_DEFAULT, "malloc");
-    return address != NULL && dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) &&
-           map != NULL && map->l_name[0] == '\0' &&
-           dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol != NULL &&
-           symbol->st_shndx != SHN_UNDEF;
+    return !dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) || symbol == NULL ||
+           symbol->st_shndx == SHN_UNDEF;
+}
+
+/* Whether the program itself has a malloc, which then goes before any preloaded one. */
+static bool program_defines_malloc(void)
+{
+    const void *address = dlsym(RTLD_DEFAULT, "malloc");
+    const struct link_map *object = address ? object_of(address) : NULL;
+    return object != NULL && object->l_name[0] == '\0' && !is_stub(address);
+}
+
+/* Whether the object that `address` lies in defines the function `name` as well. */
+static bool object_defines(const void *address, const char *name)
+{
+    struct link_map *object = object_of(address);
+    void *handle = object ? dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+    if (handle == NULL)
+        return false;
+    const void *found = dlsym(handle, name);
+    dlclose(handle);
+    return found != NULL && object_of(found) == object && !is_stub(found);
+}
+
+/* Whether `address` is in an allocator that is neither that of `own` nor the C library. */
+static bool is_of_another_allocator(const void *address, const void *own)
+{
+    return object_of(address) != object_of(own) && object_defines(address, "malloc") &&
+           !object_defines(address, "__libc_start_main");
+}
+
+/* The first optional function that another allocator would serve; NULL if there is none. */
+static const char *function_foreign(const void *own, struct identity *of_other)
+{
+    for (size_t i = 0; i < sizeof(optional_functions) / sizeof(optional_functions[0]); i++) {
+        const void *address = dlsym(RTLD_NEXT, optional_functions[i]);
+        if (address != NULL && is_of_another_allocator(address, own) &&
+            identity_of_address(address, of_other))
+            return optional_functions[i];
+    }
+    return NULL;
+}
+
+/*
+ * Whether operator new is the program's own, or that of a library which is neither the C++ library
+ * nor an allocator: nobody can tell from outside whether it comes to malloc.
+ */
+static bool operators_are_replaced(const void *own, struct identity *of_operators)
+{
+    const void *address = dlsym(RTLD_DEFAULT, "_Znwm");
+    if (address == NULL || object_of(address) == object_of(own) || is_stub(address))
+        return false;
+    return !object_defines(address, "malloc") && !object_defines(address, "__cxa_throw") &&
+           identity_of_address(address, of_operators);
 }
 
 /* The first function that comes from another object than malloc does; NULL if there is none. */
@@ -50,7 +140,24 @@ static const char *function_elsewhere(const struct identity *of_malloc)
     return NULL;
 }
 
-static void print_line(struct json_text *text, const char *program,
+/* {"function", "object"} of what another allocator serves, and who has replaced operator new. */
+static void print_others(struct json_text *text, const void *of_malloc)
+{
+    static struct identity other;
+    const char *function = function_foreign(of_malloc, &other);
+    json_text_add(text, ", \"foreign\": ");
+    if (function != NULL) {
+        json_text_add(text, "{\"function\": \"%s\", \"object\": ", function);
+        identity_print(&other, text);
+        json_text_add(text, "}");
+    } else {
+        json_text_string(text, NULL);
+    }
+    bool replaced = operators_are_replaced(of_malloc, &other);
+    json_text_pair(text, "operator_new_of", replaced ? other.path : NULL);
+}
+
+static void print_line(struct json_text *text, const char *program, const void *address,
                        const struct identity *of_malloc)
 {
     json_text_add(text, "{\"pid\": %ld, \"program\": ", (long)getpid());
@@ -60,6 +167,7 @@ static void print_line(struct json_text *text, const char *program,
     json_text_add(text, ", \"program_defines_malloc\": %s, \"elsewhere\": ",
                   program_defines_malloc() ? "true" : "false");
     json_text_string(text, function_elsewhere(of_malloc));
+    print_others(text, address);
     json_text_add(text, "}\n");
 }
 
@@ -75,7 +183,7 @@ static void probe_write(int fd)
     const void *address = dlsym(RTLD_NEXT, functions[0]);
     if (address == NULL || !identity_of_address(address, &of_malloc))
         return;
-    print_line(&text, program, &of_malloc);
+    print_line(&text, program, address, &of_malloc);
     json_text_write(&text, fd);
 }
 

@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 enum { TEXT_MAX = 8192, LINE_MAX_BYTES = 4096 + 256, KIB = 1024 };
+/* Of the peak that a reset must forget: far above the pages that a kernel's counters may be off by.
+ */
+enum { TRIAL_BYTES = 4 << 20 };
 
 static int status_fd = -1;
 static int rollup_fd = -1; /* -1 where the system has none */
@@ -22,6 +25,7 @@ static void *reserved;
 static size_t reserved_bytes;
 
 static const char status_path[] = "/proc/self/status";
+static const char smaps_path[] = "/proc/self/smaps";
 static const char clear_path[] = "/proc/self/clear_refs";
 
 static bool open_needed(int *fd, const char *file, int flags, const char **path)
@@ -29,13 +33,6 @@ static bool open_needed(int *fd, const char *file, int flags, const char **path)
     *path = file;
     *fd = open(file, flags | O_CLOEXEC);
     return *fd >= 0;
-}
-
-bool process_memory_open(const char **path)
-{
-    rollup_fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-    return open_needed(&status_fd, status_path, O_RDONLY, path) &&
-           open_needed(&clear_fd, clear_path, O_WRONLY, path);
 }
 
 static void close_kept(int *fd)
@@ -128,6 +125,71 @@ bool process_memory_reset_peak_mapped(void)
     return true;
 }
 
+/* No process is without any of these. */
+static bool status_makes_sense(void)
+{
+    errno = 0;
+    return process_memory_rss() > 0 && process_memory_peak() > 0 && process_memory_mapped() > 0 &&
+           process_memory_peak_mapped() > 0;
+}
+
+static bool smaps_makes_sense(void)
+{
+    char text[TEXT_MAX];
+    int fd = open(smaps_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t bytes = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[bytes > 0 ? bytes : 0] = '\0';
+    errno = 0;
+    return strstr(text, "\nRss:") != NULL;
+}
+
+/*
+ * A peak that was much higher than what is resident now must be gone after a reset: memory is
+ * touched and given back to make one. Once in a process and its copies is enough.
+ */
+static bool reset_takes(void)
+{
+    static bool proved;
+    if (proved)
+        return true;
+    void *p = mmap(NULL, TRIAL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return false;
+    memset(p, 1, TRIAL_BYTES);
+    munmap(p, TRIAL_BYTES);
+    size_t before = process_memory_peak();
+    if (!process_memory_reset_peak())
+        return false;
+    errno = 0;
+    proved = process_memory_peak() + TRIAL_BYTES / 2 < before;
+    return proved;
+}
+
+bool process_memory_open(const char **path)
+{
+    rollup_fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+    if (!open_needed(&status_fd, status_path, O_RDONLY, path) ||
+        !open_needed(&clear_fd, clear_path, O_WRONLY, path))
+        return false;
+    *path = status_path;
+    if (!status_makes_sense())
+        return false;
+    *path = smaps_path;
+    if (!smaps_makes_sense())
+        return false;
+    *path = clear_path;
+    return reset_takes();
+}
+
+const char *process_memory_reason(void)
+{
+    return errno != 0 ? strerror(errno)
+                      : "has no effect or makes no sense (masked, in a container?)";
+}
+
 /* A file read line by line, whatever its length. */
 struct lines {
     int fd;
@@ -196,7 +258,7 @@ static void mapping_add_field(struct mapping_walk *walk, const char *line)
 
 struct process_memory_share process_memory_anonymous(void)
 {
-    struct lines lines = {.fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC)};
+    struct lines lines = {.fd = open(smaps_path, O_RDONLY | O_CLOEXEC)};
     struct mapping_walk walk = {0};
     char line[LINE_MAX_BYTES];
     if (lines.fd < 0)

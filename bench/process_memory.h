@@ -10,8 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Opens the files; false and errno, with the path of the missing one in *path. */
+/*
+ * Opens the files and proves that they tell of memory: in containers they may be masked, so that
+ * they can be read and written, and mean nothing. false, with the path of the one that fails in
+ * *path, and errno; 0 where it is there but tells nonsense.
+ */
 bool process_memory_open(const char **path);
+/* What was wrong with that file, going by errno. */
+const char *process_memory_reason(void);
 void process_memory_close(void);
 
 /*

@@ -364,7 +364,7 @@ static int run_copy(void *data)
     struct run *run = data;
     const char *path;
     if (!footprint_reopen(&path))
-        return driver_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+        return driver_fail(EXIT_FAILED, "%s: %s", path, footprint_reason());
     replayer_touch(&run->replayer);
     return run_trace(run);
 }
@@ -430,7 +430,7 @@ int main(int argc, char **argv)
     struct run *run = &this_run;
     const char *path;
     if (!footprint_open(&run->footprint, &path))
-        return driver_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+        return driver_fail(EXIT_FAILED, "%s: %s", path, footprint_reason());
     int status = options_parse(argc, argv, &run->options);
     if (status == EXIT_OK)
         status = prepare(run);

@@ -295,7 +295,7 @@ int main(int argc, char **argv)
     struct run *run = &this_run;
     const char *path;
     if (!footprint_open(&run->footprint, &path))
-        return driver_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+        return driver_fail(EXIT_FAILED, "%s: %s", path, footprint_reason());
     int status = options_parse(argc, argv, &run->options);
     if (status == EXIT_OK)
         status = find_workload(run);

@@ -141,12 +141,9 @@ def imposture(program, allocator, outcome):
     """Why it was not the allocator that served, in words; None if it was."""
     for caller in outcome.callers:
         name = Path(caller["program"]).name
-        if caller["program_defines_malloc"]:
-            return f"{name} has a malloc of its own"
-        if not identity.is_same(caller["malloc"], allocator.path):
-            return f"{name} calls malloc of {caller['malloc']['path']}"
-        if caller["elsewhere"]:
-            return f"{caller['elsewhere']} of {name} is another one's"
+        fault = identity.served_elsewhere(caller, allocator.path)
+        if fault:
+            return f"{name}: {fault}"
     seen = {Path(caller["program"]).name for caller in outcome.callers}
     unseen = [user for user in program.users() if executable_name(user) not in seen]
     return f"{unseen[0]} did not call it" if unseen else None

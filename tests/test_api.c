@@ -392,6 +392,23 @@ static void *exchange_blocks(void *seed)
     return NULL;
 }
 
+static void sized_frees_free(void **state)
+{
+    (void)state;
+    errno = EDOM;
+    span_free_sized(NULL, 0);
+    span_free_aligned_sized(NULL, 64, 0);
+    for (size_t request = 1; request < 300000; request = request * 3 + 1) {
+        void *p = span_malloc(request);
+        void *q = span_aligned_alloc(256, request);
+        memset(p, 's', request);
+        memset(q, 's', request);
+        span_free_sized(p, request);
+        span_free_aligned_sized(q, 256, request);
+    }
+    assert_int_equal(errno, EDOM);
+}
+
 static void threads_free_each_others_blocks(void **state)
 {
     (void)state;
@@ -497,6 +514,7 @@ int main(void)
         API_TEST(memalign_rounds_alignments_up),
         API_TEST(valloc_and_pvalloc_give_pages),
         API_TEST(usable_size_may_be_used),
+        API_TEST(sized_frees_free),
         API_TEST(threads_free_each_others_blocks),
         API_TEST(a_child_of_a_threaded_process_can_allocate),
         API_TEST(fork_handlers_of_others_may_allocate),

@@ -19,10 +19,11 @@ STANDARD = {
     "pvalloc",
     "malloc_usable_size",
 }
-PREFIXED = {f"span_{name}" for name in STANDARD} | {"span_check", "span_version"}
+C23 = {"free_sized", "free_aligned_sized"}
+PREFIXED = {f"span_{name}" for name in STANDARD | C23} | {"span_check", "span_version"}
 EXPORTS = {
-    "libspan.so": STANDARD | PREFIXED,
-    "libspan-fast.so": STANDARD | PREFIXED,
+    "libspan.so": STANDARD | C23 | PREFIXED,
+    "libspan-fast.so": STANDARD | C23 | PREFIXED,
     "libnull.so": STANDARD,
 }
 

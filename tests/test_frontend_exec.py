@@ -1,10 +1,13 @@
 """The verb exec, on the real launcher and probe: real programs, and some that deceive it."""
 
+import re
 import subprocess
+import time
 
 import pytest
 from places import BUILD
 
+from frontend.allocators import registry
 from frontend.figures import results
 
 LIARS = {
@@ -62,10 +65,33 @@ def test_a_program_under_two_allocators(execute):
 
 
 def test_options_of_the_command_are_its_own(execute, tmp_path):
-    status, measured, _, _ = execute("-a", "glibc", "-n", "1", "sh", "-c", "exit 3", "-n", "9")
+    status, measured, _, _ = execute("-a", "glibc", "-n", "1", "sh", "-c", "exit 0", "-n", "9")
     assert status == 0
+    assert len(measured.row("exec", "sh", "glibc").samples) == 1
+
+
+def test_a_command_that_fails_is_not_measured(execute):
+    script = "for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; exit 3"
+    status, measured, out, err = execute("-a", "glibc,span", "-n", "2", "--", "sh", "-c", script)
+    assert status == 1 and out.count("failed") >= 2
+    assert all(row.samples == [] for row in measured.rows)
+    assert "exec/sh/span: exit status 3; stderr ends with\n    line 3\n    line 4\n" in err
+    assert "line 2" not in err and "--ignore-status" in err
+
+
+def test_a_command_that_fails_sometimes_is_a_failed_row(execute, tmp_path):
+    script = f"echo >>'{tmp_path}/runs'; test $(wc -l <'{tmp_path}/runs') -lt 3"
+    status, measured, _, err = execute("-a", "glibc", "-n", "3", "--", "sh", "-c", script)
     row = measured.row("exec", "sh", "glibc")
-    assert [entry["exit_status"] for entry in row.samples] == [3]
+    assert status == 1 and len(row.failures) == 2 and "exec/sh/glibc: exit status 1\n" in err
+
+
+def test_statuses_are_told_where_they_are_ignored(execute, tmp_path):
+    script = f"echo >>'{tmp_path}/runs'; exit $(($(wc -l <'{tmp_path}/runs') % 2 + 4))"
+    words = ("-a", "glibc", "-n", "2", "--ignore-status", "--", "sh", "-c", script)
+    status, measured, _, err = execute(*words)
+    assert status == 0 and "exec/sh/glibc: exit status 4 or 5\n" in err
+    assert len(measured.row("exec", "sh", "glibc").samples) == 2
 
 
 def test_another_output_is_a_failed_row(execute):
@@ -78,15 +104,18 @@ def test_another_output_is_a_failed_row(execute):
     assert execute(*lists, "-n", "1", "--ignore-output", "--", *command)[0] == 0
 
 
-def test_another_exit_status_is_a_failed_row_always(execute):
+def test_another_exit_status_is_a_failed_row(execute):
     lists = ("-a", "glibc", "-a", "g2=glibc;WORD=7")
     command = ("sh", "-c", "exit ${WORD:-0}")
-    assert execute(*lists, "-n", "1", "--ignore-output", "--", *command)[0] == 1
+    status, measured, _, err = execute(*lists, "-n", "1", "--ignore-output", "--", *command)
+    assert status == 1 and "exec/sh/g2: exit status 7" in err
+    assert len(measured.row("exec", "sh", "glibc").samples) == 1
+    assert execute(*lists, "-n", "1", "--ignore-status", "--", *command)[0] == 0
 
 
 def test_output_that_always_differs_cannot_be_judged(execute):
     status, _, _, err = execute("-a", "glibc,span", "-n", "3", "--", "sh", "-c", "echo $$")
-    assert status == 77 and "--ignore-output" in err
+    assert status == 77 and "sh: its output differs each time; --ignore-output" in err
 
 
 @pytest.mark.parametrize(
@@ -124,3 +153,108 @@ def test_a_run_that_hangs_is_ended(execute):
 def test_usage_is_checked_before_any_work(execute, words, complaint):
     status, measured, out, err = execute(*words)
     assert (status, measured, out) == (2, None, "") and complaint in err
+
+
+STRINGS = """
+#include <string>
+#include <vector>
+int main()
+{
+    std::vector<std::string> words;
+    for (int i = 0; i < 1000; i++)
+        words.emplace_back(100, 'x');
+    return words.size() != 1000;
+}
+"""
+OPERATORS = """
+#include <cstdlib>
+#include <new>
+void *operator new(size_t size) { return std::malloc(size); }
+void operator delete(void *p) noexcept { std::free(p); }
+void operator delete(void *p, size_t) noexcept { std::free(p); }
+"""
+RIVAL_LIBRARIES = {
+    "jemalloc": "libjemalloc.so.2",
+    "mimalloc": "libmimalloc.so.2",
+    "tcmalloc": "libtcmalloc_minimal.so.4",
+}
+
+
+def compile_cxx(path, source, *flags):
+    """Makes a program of C++ source."""
+    path.with_suffix(".cc").write_text(source)
+    command = ["g++", "-O1", str(path.with_suffix(".cc")), "-o", str(path), *flags]
+    subprocess.run(command, check=True)
+    return path
+
+
+@pytest.mark.parametrize("rival", RIVAL_LIBRARIES)
+def test_operators_of_a_linked_allocator_are_no_measurement(execute, tmp_path, rival):
+    if not registry.find(rival):
+        pytest.skip(f"{rival}: not installed")
+    linked = ("-Wl,--no-as-needed", f"-l:{RIVAL_LIBRARIES[rival]}")
+    program = compile_cxx(tmp_path / "linked", STRINGS, *linked)
+    words = ("-a", f"span,glibc,{rival}", "-n", "1", "--", program)
+    status, measured, _, err = execute(*words)
+    path = registry.find(rival).path.name.partition(".so")[0]
+    assert status == 1
+    for name in ("span", "glibc"):
+        assert measured.row("exec", "linked", name).samples == []
+        assert re.search(rf"linked/{name}: operator new comes from \S*{path}\S*, not ", err)
+    assert len(measured.row("exec", "linked", rival).samples) == 1
+
+
+def test_operators_of_a_child_s_linked_allocator_are_named(execute, tmp_path):
+    linked = ("-Wl,--no-as-needed", "-l:libjemalloc.so.2")
+    program = compile_cxx(tmp_path / "linked", STRINGS, *linked)
+    words = ("-a", "span", "-n", "1", "--", "sh", "-c", f"'{program}'; true")
+    status, measured, _, err = execute(*words)
+    assert status == 0 and "exec/sh/span: its child linked: operator new comes from" in err
+    assert measured.context["notes"]
+
+
+def test_operators_of_the_program_itself_are_named(execute, tmp_path):
+    program = compile_cxx(tmp_path / "own", OPERATORS + STRINGS)
+    status, _, _, err = execute("-a", "span", "-n", "1", "--", program)
+    assert status == 0 and f"exec/own/span: operator new is that of {program}: only" in err
+    program = compile_cxx(tmp_path / "plain", STRINGS)
+    assert "operator new" not in execute("-a", "span", "-n", "1", "--", program)[3]
+
+
+HOLDER = """
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(void)
+{
+    char *volatile p = malloc(40 << 20);
+    memset(p, 1, 40 << 20);
+    usleep(400000);
+    return p[12345] != 1;
+}
+"""
+
+
+def test_memory_of_several_processes_is_summed(execute, tmp_path):
+    (tmp_path / "holder.c").write_text(HOLDER)
+    command = ["cc", str(tmp_path / "holder.c"), "-o", str(tmp_path / "holder")]
+    subprocess.run(command, check=True)
+    two = f"'{tmp_path}/holder' & '{tmp_path}/holder' & wait"
+    status, measured, out, err = execute("-a", "glibc", "-n", "1", "--", "sh", "-c", two)
+    assert status == 0, err
+    (entry,) = measured.row("exec", "sh", "glibc").samples
+    assert 40 << 20 < entry["peak_rss"] < 60 << 20
+    assert 80 << 20 < entry["tree_pss"] < 120 << 20 and entry["processes"] >= 2
+    assert "max RSS MiB" in out and "tree MiB" in out and "largest process" in out
+    _, measured, out, _ = execute("-a", "glibc", "-n", "1", "--", tmp_path / "holder")
+    assert "tree_pss" not in measured.rows[0].samples[0] and "tree MiB" not in out
+
+
+def test_processes_left_running_are_ended_and_told(execute, tmp_path):
+    script = f"(sleep 2; touch '{tmp_path}/mark') & true"
+    status, measured, _, err = execute("-a", "glibc", "-n", "2", "--", "sh", "-c", script)
+    assert status == 0
+    assert err.count("exec/sh: 2 of its processes (") == 1 and "were ended with the run" in err
+    assert measured.rows[0].samples[0]["left_running"] == 2
+    time.sleep(2.2)
+    assert not (tmp_path / "mark").exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -193,3 +194,47 @@ def test_a_cut_trace_is_refused(record, spanbench, tmp_path):
 def test_import_passes_on_work_and_status(record, spanbench, tmp_path):
     status, _, err = spanbench("import", "none.txt", "-o", "y.trace")
     assert status == 2 and "none.txt" in err
+
+
+OWN = """
+#include <stdlib.h>
+static char heap[1 << 16];
+static size_t used;
+void *NAME(size_t n) { return heap + (used += n); }
+#ifdef ALL
+void free(void *p) { }
+#endif
+int main(void) { for (int i = 0; i < 99; i++) NAME(100); free(malloc(10)); return 0; }
+"""
+
+
+def compile_own(folder, name, *flags):
+    """A program whose own allocator has a function of this name."""
+    (folder / "own.c").write_text(OWN.replace("NAME", name))
+    command = ["cc", "-w", "-fno-builtin", *flags, str(folder / "own.c"), "-o", str(folder / "own")]
+    subprocess.run(command, check=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["je_malloc", "_rjem_malloc", "_rjem_mallocx", "mi_malloc", "tc_malloc", "odd_mallocx"]
+)
+def test_a_program_with_a_malloc_of_its_own_is_told(record, tmp_path, name):
+    compile_own(tmp_path, name)
+    status, _, err = record("--", "./own")
+    assert status == 0
+    told = re.search(rf"own: has a malloc of its own \(symbol {name}\): (\d+) calls seen", err)
+    assert told and 2 <= int(told[1]) < 10
+    assert b".executable" not in (tmp_path / "x.trace").read_bytes()
+
+
+@pytest.mark.parametrize("name, flags", [("xmalloc", []), ("zmalloc", []), ("je_malloc", ["-s"])])
+def test_wrappers_of_malloc_and_stripped_programs_are_not_told(record, tmp_path, name, flags):
+    compile_own(tmp_path, name, *flags)
+    status, _, err = record("--", "./own")
+    assert status == 0 and "of its own" not in err
+
+
+def test_a_program_that_replaces_malloc_is_told(record, tmp_path):
+    compile_own(tmp_path, "malloc", "-DALL", "-s", "-rdynamic")
+    _, _, err = record("--", "./own")
+    assert "own: has a malloc of its own (symbol malloc): 0 calls seen" in err

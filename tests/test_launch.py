@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -220,3 +221,59 @@ def test_wrong_usage(words):
 def test_options_of_the_command_are_its_own(tmp_path):
     done, _ = launch(tmp_path, "echo", "--report", "-h")
     assert done.stdout == "--report -h\n"
+
+
+def is_running(pid):
+    """Whether a process is there and no mere entry of one that has ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+LEFT = {
+    "background": "sleep 60 & echo $! >pid",
+    "session": "setsid sh -c 'echo $$ >pid; exec sleep 60' & until test -s pid; do :; done",
+    "daemon": "(setsid sh -c 'echo $$ >pid; sleep 60; true' &); until test -s pid; do :; done",
+    "deaf": "trap '' HUP INT TERM; sleep 60 & echo $! >pid",
+}
+
+
+@pytest.mark.parametrize("how", LEFT)
+def test_what_runs_on_is_ended_and_told(tmp_path, how):
+    done, report = launch(tmp_path, "--", "sh", "-c", LEFT[how], cwd=tmp_path)
+    assert done.returncode == 0
+    assert not is_running((tmp_path / "pid").read_text().strip())
+    assert report["left_running"] >= 1 and report["left_running_name"] in ("sleep", "sh")
+
+
+def test_what_is_about_to_end_is_let_end(tmp_path):
+    script = f"(sleep 0.05; echo done >'{tmp_path}/late') & true"
+    _, report = launch(tmp_path, "--", "sh", "-c", script)
+    assert (tmp_path / "late").read_text() == "done\n"
+    assert "left_running" not in report
+
+
+def test_time_out_ends_daemons(tmp_path):
+    words = ("--timeout", "0.5", "--", "sh", "-c", LEFT["daemon"] + "; sleep 60")
+    done, report = launch(tmp_path, *words, cwd=tmp_path)
+    assert done.returncode == 124 and report["timed_out"]
+    assert not is_running((tmp_path / "pid").read_text().strip())
+
+
+def test_orphans_are_waited_for_while_the_command_runs(tmp_path):
+    orphans = "for i in 1 2 3 4 5; do (sleep 0.01 &); done; sleep 0.5"
+    list_siblings = "grep -h ^ /proc/[0-9]*/stat 2>/dev/null"
+    done, _ = launch(tmp_path, "--", "sh", "-c", f"{orphans}; echo $PPID; {list_siblings}; true")
+    parent, *lines = done.stdout.splitlines()
+    siblings = [line.rpartition(")")[2].split()[:2] for line in lines]
+    assert ["S", parent] in siblings and ["Z", parent] not in siblings
+
+
+def test_figures_are_those_of_the_command_whoever_ends_first(tmp_path):
+    code = f"x = b'x' * {32 * MIB}"
+    script = f'(/bin/true &); /usr/bin/python3 -c "{code}"; exit 9'
+    done, report = launch(tmp_path, "--tree", "--", "sh", "-c", script)
+    assert (done.returncode, report["exit_status"]) == (9, 9)
+    assert report["max_rss"] > 32 * MIB

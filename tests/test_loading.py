@@ -57,6 +57,12 @@ def test_process_may_end_with_threads_at_work(library):
 
 
 @each_build
+def test_operators_of_cxx_and_sized_frees_are_the_allocator_s(library):
+    ended = run([SUBJECTS / "operators", "cross"], library)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@each_build
 @pytest.mark.parametrize("mode", ["local", "deepbind"])
 def test_library_may_be_opened_and_closed(library, mode):
     for _ in range(RUNS):

@@ -59,7 +59,8 @@ def test_names_the_preloaded_allocator(tmp_path):
         status.st_ino,
     )
     assert lines[0]["program_defines_malloc"] is False
-    assert lines[0]["elsewhere"] is None
+    assert (lines[0]["elsewhere"], lines[0]["foreign"]) == (None, None)
+    assert lines[0]["operator_new_of"] is None
 
 
 def test_without_an_allocator_it_is_the_c_library(tmp_path):
@@ -114,3 +115,31 @@ NULL_NAMES = {
     *("malloc", "free", "calloc", "realloc", "reallocarray", "aligned_alloc", "posix_memalign"),
     *("memalign", "valloc", "pvalloc", "malloc_usable_size"),
 }
+
+
+def test_functions_of_a_second_allocator_are_seen(tmp_path):
+    program = compile_program(tmp_path, PLAIN, "-Wl,--no-as-needed", "-l:libjemalloc.so.2")
+    _, lines = run_probed(tmp_path, program)
+    assert lines[0]["malloc"]["path"] == str(SPAN)
+    assert lines[0]["foreign"]["function"] == "_Znwm"
+    assert "libjemalloc.so.2" in lines[0]["foreign"]["object"]["path"]
+    _, lines = run_probed(tmp_path, program, preload=(PROBE, "libjemalloc.so.2"))
+    assert lines[0]["foreign"] is None
+
+
+SIZED = """
+void free_sized(void *p, unsigned long n) { }
+void *malloc(unsigned long n) { return 0; }
+"""
+
+
+def test_sized_free_of_a_second_allocator_is_seen(tmp_path):
+    (tmp_path / "sized.c").write_text(SIZED)
+    sized = tmp_path / "sized.so"
+    command = ["cc", "-w", "-shared", "-fPIC", str(tmp_path / "sized.c"), "-o", str(sized)]
+    subprocess.run(command, check=True)
+    program = compile_program(tmp_path, PLAIN, "-Wl,--no-as-needed", str(sized))
+    _, lines = run_probed(tmp_path, program)
+    assert lines[0]["foreign"] is None  # span has one of its own, which goes before
+    _, lines = run_probed(tmp_path, program, preload=(PROBE, "libjemalloc.so.2"))
+    assert lines[0]["foreign"]["function"] == "free_sized"

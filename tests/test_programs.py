@@ -101,7 +101,7 @@ def test_a_program_that_does_not_work_is_a_fault(faults):
 @pytest.mark.parametrize(
     "flags, fault",
     [
-        (["-DOWN", "-fno-builtin"], "liar has a malloc of its own"),
+        (["-DOWN", "-fno-builtin"], "liar: has a malloc of its own"),
         (["-static"], "liar did not call it"),
     ],
 )

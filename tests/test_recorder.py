@@ -379,3 +379,172 @@ def test_real_programs_do_not_notice(recorder, tmp_path, name):
         for path in paths:
             counts = compile_raw(path)
             assert (counts["repaired_inversions"], counts["lost_ops"]) == (0, 0)
+
+
+ALLOCATORS_BEHIND = ["", JEMALLOC, "libmimalloc.so.2", "libtcmalloc_minimal.so.4"]
+OPERATORS = SUBJECTS / "operators"
+
+
+def skip_unless_loadable(library):
+    """Skips where the loader does not find a library to preload."""
+    environment = {**os.environ, "LD_PRELOAD": library}
+    if subprocess.run(["true"], env=environment, capture_output=True).stderr:
+        pytest.skip(f"{library}: not installed")
+
+
+def operator_calls(path):
+    """(kind, size, alignment if it has one, whether it gave a block) of the calls between marks."""
+    calls = between_marks(read_records(path))
+    return [(call.kind, call.size, *call.more, bool(call.address)) for call in calls]
+
+
+@pytest.mark.parametrize("behind", ALLOCATORS_BEHIND)
+def test_each_operator_of_cxx_is_one_call(recorder, behind):
+    skip_unless_loadable(behind)
+    assert recorder.run(OPERATORS, "each", preload=behind).returncode == 0
+    plain = [("malloc", size, True) for size in range(101, 107)]
+    aligned = [("aligned_alloc", size, 64, True) for size in range(107, 113)]
+    sized = [("malloc", 113, True), ("aligned_alloc", 128, 64, True)]
+    free = ("free", 0, True)
+    assert operator_calls(recorder.only()) == [
+        call for block in (*plain, *aligned, *sized) for call in (block, free)
+    ]
+    assert_clean(compile_raw(recorder.only()))
+
+
+@pytest.mark.parametrize("behind", ["", JEMALLOC, "libtcmalloc_minimal.so.4"])
+def test_exceptions_pass_through_the_recorder(recorder, behind):
+    skip_unless_loadable(behind)
+    endless = (SIZE_MAX // 4,)
+    assert recorder.run(OPERATORS, "fail", preload=behind).returncode == 0
+    calls = operator_calls(recorder.only())
+    blocks = [call for call in calls if call[0] != "free"]
+    assert blocks == [
+        ("malloc", *endless, False),
+        ("malloc", *endless, False),
+        ("malloc", 120, True),
+        ("aligned_alloc", *endless, 64, False),
+        ("malloc", 121, True),
+    ]
+
+
+@pytest.mark.parametrize("behind", ALLOCATORS_BEHIND)
+def test_programs_of_cxx_are_recorded_whole(recorder, behind):
+    skip_unless_loadable(behind)
+    assert recorder.run(OPERATORS, "many", "300000", preload=behind).returncode == 0
+    counts = compile_raw(recorder.only())
+    assert_clean(counts)
+    assert count_calls(recorder.only(), "malloc", 100) == 300000
+    assert 600002 <= counts["ops"] < 600100
+
+
+HEADED = """
+#include <cstdlib>
+#include <new>
+static void *head(size_t size) { return static_cast<char *>(std::malloc(size + 32)) + 32; }
+void *operator new(size_t size) { return head(size); }
+void operator delete(void *p) noexcept { if (p) std::free(static_cast<char *>(p) - 32); }
+int main()
+{
+    void *first = std::malloc(777777);
+    ::operator delete(::operator new(100), size_t{100});
+    ::operator delete[](::operator new[](200));
+    ::operator delete[](::operator new[](300), size_t{300});
+    void *last = std::malloc(777777);
+    std::free(first);
+    std::free(last);
+}
+"""
+
+
+def compile_source(path, source, *flags):
+    """Makes a program or library of source in C++ (or C, by the path's suffix)."""
+    path.write_text(source)
+    compiler = "gcc" if path.suffix == ".c" else "g++"
+    command = [compiler, "-O1", "-w", "-fno-builtin", str(path), *flags]
+    subprocess.run([*command, "-o", str(path.with_suffix(""))], check=True)
+    return path.with_suffix("")
+
+
+@pytest.mark.parametrize("flags", [["-pie", "-fPIE"], ["-no-pie", "-fno-pic"]])
+def test_replaced_operators_are_recorded_as_their_mallocs(recorder, tmp_path, flags):
+    program = compile_source(tmp_path / "headed.cc", HEADED, *flags)
+    assert recorder.run(program).returncode == 0
+    calls = operator_calls(recorder.only())
+    assert [call[:2] for call in calls if call[0] == "malloc"] == [
+        *(("malloc", 132), ("malloc", 232), ("malloc", 332))
+    ]
+    assert_clean(compile_raw(recorder.only()))
+
+
+LOADER = """
+#include <dlfcn.h>
+int main(int argc, char **argv)
+{
+    for (int i = 0; i < 2; i++) {
+        void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+        if (!library || ((int (*)(void)) dlsym(library, "work"))() != 1)
+            return 1;
+        dlclose(library);
+    }
+    return dlerror() != 0;
+}
+"""
+LOADED = """
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+extern "C" int work()
+{
+    volatile size_t endless = SIZE_MAX / 4;
+    for (int i = 0; i < 1000; i++)
+        ::operator delete(::operator new(4321));
+    try {
+        ::operator delete(::operator new(endless));
+    } catch (const std::bad_alloc &) {
+        return 1;
+    }
+    return 0;
+}
+"""
+
+
+def test_library_of_cxx_that_is_opened_late(recorder, tmp_path):
+    loader = compile_source(tmp_path / "loader.c", LOADER)
+    library = compile_source(tmp_path / "loaded.cc", LOADED, "-shared", "-fPIC")
+    assert recorder.run(loader, library).returncode == 0
+    assert count_calls(recorder.only(), "malloc", 4321) == 2000
+    assert count_calls(recorder.only(), "malloc", SIZE_MAX // 4) == 2
+    assert compile_raw(recorder.only())["repaired_inversions"] == 0
+
+
+def test_extensions_of_cxx_in_python(recorder):
+    code = "import matplotlib.ft2font, numpy, scipy.spatial; print('fine')"
+    done = recorder.run("/usr/bin/python3", "-c", code)
+    if done.returncode:
+        pytest.skip("matplotlib or scipy is not installed")
+    assert (done.stdout, done.stderr) == (b"fine\n", b"")
+    assert_clean(compile_raw(recorder.only()))
+
+
+SEEKER = """
+#include <dlfcn.h>
+#include <stddef.h>
+int main(void)
+{
+    void *(*make)(size_t) = (void *(*)(size_t)) dlsym(RTLD_DEFAULT, "_Znwm");
+    void (*drop)(void *) = (void (*)(void *)) dlsym(RTLD_DEFAULT, "_ZdlPv");
+    void *(*try)(size_t, void *) =
+        (void *(*)(size_t, void *)) dlsym(RTLD_DEFAULT, "_ZnwmRKSt9nothrow_t");
+    drop(make(4321));
+    drop(make(0));
+    return try((size_t) -1 / 4, &make) != NULL;
+}
+"""
+
+
+def test_operators_serve_where_there_is_no_library_of_cxx(recorder, tmp_path):
+    seeker = compile_source(tmp_path / "seeker.c", SEEKER)
+    assert recorder.run(seeker).returncode == 0
+    assert count_calls(recorder.only(), "malloc", 4321) == 1
+    assert_clean(compile_raw(recorder.only()))

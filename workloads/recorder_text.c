@@ -81,15 +81,29 @@ static void text_put_two(struct text *text, const char *before, unsigned number)
     text_put_byte(text, (char)('0' + number % 10));
 }
 
+/* false: it is not known. */
+static bool program_path(char path[PATH_MAX])
+{
+    ssize_t bytes = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    path[bytes > 0 ? bytes : 0] = '\0';
+    return bytes > 0;
+}
+
 static void text_put_program(struct text *text)
 {
     char path[PATH_MAX];
-    ssize_t bytes = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (bytes <= 0)
+    if (!program_path(path))
         return;
-    path[bytes] = '\0';
     const char *slash = strrchr(path, '/');
     text_put_line(text, "program=", slash != NULL ? slash + 1 : path);
+}
+
+/* For who compiles the recording on this machine: the dot keeps the line out of the trace. */
+static void text_put_executable(struct text *text)
+{
+    char path[PATH_MAX];
+    if (program_path(path))
+        text_put_line(text, ".executable=", path);
 }
 
 /* Arguments stand in /proc with a NUL after each. */
@@ -169,4 +183,5 @@ void text_describe_image(struct text *text, uint32_t pid, uint32_t image)
     if (uname(&system) == 0)
         text_put_line(text, "kernel=", system.release);
     text_put_line(text, "libc=glibc ", gnu_get_libc_version());
+    text_put_executable(text); /* last, since it may be long */
 }

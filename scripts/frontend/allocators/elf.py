@@ -1,12 +1,15 @@
 """Reads what we ask of a shared object: its build-id and the functions it defines. ELF64, little
 endian, by its section headers; no general ELF library."""
 
+import re
 import struct
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 
 from frontend.failure import Failure, io_failure
 
 TYPE_SHARED = 3
+SECTION_SYMTAB = 2
 SECTION_NOTE = 7
 SECTION_DYNSYM = 11
 NOTE_BUILD_ID = 3
@@ -48,6 +51,32 @@ def parse(image):
     return SharedObject(machine, next(filter(None, notes), ""), frozenset().union(*names))
 
 
+def names_defined(path, pattern):
+    """The names that a program or library defines (for others, and in its table of all symbols if
+    it still has that) and that match a pattern of bytes as a whole."""
+    try:
+        with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as image:
+            return set().union(*names_in_tables(image, pattern))
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path}: cannot be read: {error}") from error
+    except (struct.error, IndexError) as error:
+        raise Failure(f"{path}: damaged ELF file") from error
+
+
+def names_in_tables(image, pattern):
+    """For each table of symbols, the names in it that match. A program may have a million symbols,
+    so most are not even looked at where none can match."""
+    if image[:6] != b"\x7fELF\x02\x01":
+        raise ValueError("no 64-bit ELF file")
+    sections = list(section_headers(image))
+    for section in (s for s in sections if s[1] in (SECTION_SYMTAB, SECTION_DYNSYM)):
+        strings = body(image, sections[section[6]])
+        wanted = {
+            m.start(1) for m in re.finditer(rb"(?<=\0)(" + pattern.pattern + rb")\0", strings)
+        }
+        yield defined(body(image, section), strings, wanted) if wanted else set()
+
+
 def section_headers(image):
     """Section headers: name, type, flags, address, offset, size, link, ..."""
     (start,) = struct.unpack_from("<Q", image, 40)
@@ -71,11 +100,12 @@ def note_build_id(note):
     return note[start : start + bytes_].hex() if is_build_id else ""
 
 
-def defined(symbols, strings):
-    """Names of the symbols that are defined here and have a value."""
+def defined(symbols, strings, wanted=None):
+    """Names of the symbols that are defined here and have a value; if `wanted` is given, only those
+    whose names begin at one of these places in strings."""
     found = set()
     for start in range(0, len(symbols) - SYMBOL_BYTES + 1, SYMBOL_BYTES):
         name, _, _, section, value, _ = struct.unpack_from("<IBBHQQ", symbols, start)
-        if section and value:
+        if section and value and (wanted is None or name in wanted):
             found.add(strings[name : strings.index(b"\0", name)].decode("utf-8", "replace"))
     return found

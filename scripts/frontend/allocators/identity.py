@@ -3,6 +3,35 @@
 import os
 
 
+# The operators of C++ by the beginnings of their names, which stand for all their forms.
+OPERATORS = {
+    "_Znw": "operator new",
+    "_Zna": "operator new[]",
+    "_Zdl": "operator delete",
+    "_Zda": "operator delete[]",
+}
+
+
+def spoken(function):
+    """A function's name for people: "operator new" for _Znwm and its like."""
+    return OPERATORS.get(function[:4], function)
+
+
+def served_elsewhere(caller, path):
+    """Which function a process would not get from the allocator at path, in words, going by the
+    line that the probe wrote of it; None if all is well."""
+    if caller["program_defines_malloc"]:
+        return "has a malloc of its own"
+    if not is_same(caller["malloc"], path):
+        return f"malloc comes from {caller['malloc']['path']}, not {path}"
+    if caller["elsewhere"]:
+        return f"{caller['elsewhere']} does not come from {path}"
+    foreign = caller.get("foreign")
+    if foreign:
+        return f"{spoken(foreign['function'])} comes from {foreign['object']['path']}, not {path}"
+    return None
+
+
 def is_same(malloc, path):
     """Whether {device, inode, ...} as a program tells it is the file at path."""
     try:

@@ -20,7 +20,12 @@ TIME_COLUMNS = {
     "run": (("ns/op", "ns_per_op", 1, 1), ("threads", "threads", 1, 0)),
     "exec": (("ms", "real_time", 1, 1), ("CPU ms", "cpu_time", 1, 1)),
 }
-PEAK_COLUMN = ("peak MiB", "peak_rss", MIB, 1)
+# Of a replay and a workload what the allocator has; of a whole program all that its largest process
+# has, program and libraries included: two things, so two names.
+NET_PEAK = ("peak MiB", "peak_rss", MIB, 1)
+PEAK_COLUMNS = {"replay": NET_PEAK, "run": NET_PEAK, "exec": ("max RSS MiB", "peak_rss", MIB, 1)}
+PEAK_WORDS = {"replay": "peak", "run": "peak", "exec": "max RSS"}
+TREE_COLUMN = ("tree MiB", "tree_pss", MIB, 1)  # where a command has several processes
 FAULTS_COLUMN = ("faults", "minor_faults", 1, 0)
 LAST_COLUMN = {
     "replay": ("waste", "waste", 1, 2),
@@ -65,28 +70,35 @@ def rows_table(summed, rows):
     times = [column[0] for column in TIME_COLUMNS[summed.kind]]
     ratio = f"/ {summed.reference}"
     last = LAST_COLUMN[summed.kind][0]
-    add_number_columns(table, (*times, f"time {ratio}", PEAK_COLUMN[0], ratio, last))
+    peaks = (PEAK_COLUMNS[summed.kind][0], ratio, *(head for head, *_ in tree_columns(rows)))
+    add_number_columns(table, (*times, f"time {ratio}", *peaks, last))
     subject = None
     for row in rows:
         if subject not in (None, row.subject):
             table.add_section()
-        cells = row_cells(summed, row)
+        cells = row_cells(summed, row, tree_columns(rows))
         table.add_row("" if row.subject == subject else row.subject, row.allocator, *cells)
         subject = row.subject
     return table
 
 
-def row_cells(summed, row):
+def tree_columns(rows):
+    """The column of the trees' memory, if any of the rows has that."""
+    return [TREE_COLUMN] if any(row.values(TREE_COLUMN[1]) for row in rows) else []
+
+
+def row_cells(summed, row, tree):
     """The numbers of one row; the reference and the floor are compared with nobody."""
     if row.failures:
-        return [Text("failed", style="bold red")] + [""] * 5
+        return [Text("failed", style="bold red")] + [""] * (5 + len(tree))
     cell = summed.cells.get((row.subject, row.allocator))
     is_rival = cell and row.allocator != summed.reference
     return [
         *(figure(row, column) for column in TIME_COLUMNS[summed.kind]),
         time_cell(cell.time_ratio) if is_rival else "",
-        figure(row, PEAK_COLUMN),
+        figure(row, PEAK_COLUMNS[summed.kind]),
         ratio_text(cell.rss_ratio) if is_rival else "",
+        *(figure(row, column) for column in tree),
         figure(row, LAST_COLUMN[summed.kind]),
     ]
 
@@ -130,7 +142,7 @@ def summary_table(summed):
     table = new_table("geometric mean")
     add_number_columns(table, (plural, f"time / {summed.reference}"))
     table.add_column("worst", no_wrap=True)
-    add_number_columns(table, (f"peak / {summed.reference}",))
+    add_number_columns(table, (f"{PEAK_WORDS[summed.kind]} / {summed.reference}",))
     table.add_column("worst", no_wrap=True)
     for name in summed.rivals:
         whole = summed.overall[name]
@@ -165,6 +177,10 @@ def legend(summed, rows):
     lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
     if summed.kind == "replay":
         lines.append(f"net: above {FLOOR}. waste: integral of RSS - live over that of live.")
+    if summed.kind == "exec":
+        lines.append("max RSS: of the largest process, program and libraries included.")
+        if tree_columns(rows):
+            lines.append("tree: most at once of all processes together, PSS, sampled.")
     if summed.kind == "run":
         lines.append("ns/op: time over the calls of all threads together.")
     if summed.kind == "replay" and waiting(rows) > WAITING_MOST:

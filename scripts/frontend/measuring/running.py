@@ -11,6 +11,8 @@ from frontend.failure import WORK_FAILED, io_failure
 from frontend.paths import built
 
 TIMEOUT_S = 600.0
+LAST_LINES = 5  # of stderr that are shown; arbitrary, as the next
+LONGEST_LINE = 400
 GRACE_S = 30  # longer than launch needs to end a program that ignores its time-out
 
 
@@ -30,8 +32,16 @@ class Run:
             return f"timed out after {self.timeout:g} s"
         number = self.report.get("signal") or max(0, -self.status)
         if number:
-            return f"killed by signal {number} ({signal_name(number)}){self.reason}"
-        return None if self.report else f"did not start{self.reason}"
+            return f"killed by signal {number} ({signal_name(number)}){self.tail}"
+        return None if self.report else f"did not start{self.tail}"
+
+    @property
+    def tail(self):
+        """The last lines that the program wrote to stderr, to go behind what they explain."""
+        lines = [line[:LONGEST_LINE] for line in self.stderr.strip().splitlines()[-LAST_LINES:]]
+        if len(lines) < 2:
+            return "".join(f": {line}" for line in lines)
+        return "; stderr ends with" + "".join(f"\n    {line}" for line in lines)
 
     @property
     def reason(self):

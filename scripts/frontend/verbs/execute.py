@@ -2,6 +2,7 @@
 differ, so output and status are compared, and a probe proves in the warm-up run whose malloc it
 calls."""
 
+import argparse
 import hashlib
 import json
 import shutil
@@ -24,6 +25,10 @@ from frontend.verbs.outcome import show
 SUMMARY = "run a program under each allocator: time, CPU, memory, faults"
 # Tells its process id, then becomes the command, preloaded with what $1 names.
 PROBED = 'echo $$ >"$0"; LD_PRELOAD=$1; export LD_PRELOAD; shift; exec "$@"'
+
+STATUS_FAILED = "exit status"
+# Figures of commands of more than one process; the last two, of processes left behind.
+WHERE_SEVERAL = ("tree_pss", "processes", "left_running", "left_running_name")
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,11 @@ def add_running(parser):
         action="store_true",
         help="compare the exit status only, for programs that print times and the like",
     )
+    parser.add_argument(
+        "--ignore-status",
+        action="store_true",
+        help="measure a command that exits with another status than 0, too, and tell the statuses",
+    )
 
 
 def run(options, argv):
@@ -82,9 +92,33 @@ def measure_and_show(commands, allocators, options, argv):
     if options.output:
         results.write(options.output, measured)
     status = show(measured)
+    for line in remarks(measured, options):
+        say(line)
     for name in unsteady:
-        say(f"{name}: prints something else each time; --ignore-output compares no output")
+        say(f"{name}: its output differs each time; --ignore-output compares no output")
     return status or (CANNOT_TELL if unsteady else 0)
+
+
+def remarks(measured, options):
+    """What is to be said of the commands beside their figures, each thing once."""
+    notes = measured.context.get("notes", [])
+    entries = measured.context["warmups"] + measured.benchmarks
+    failed = [e for e in entries if STATUS_FAILED in e.get("error_message", "")]
+    lines = [line for row in measured.rows for line in row_remarks(row)]
+    if failed and not options.ignore_status:
+        lines.append("a command that fails is not measured, unless --ignore-status is given")
+    return results.unique([*notes, *lines])
+
+
+def row_remarks(row):
+    """What is to be said of a command under one allocator."""
+    statuses = sorted(set(row.values("exit_status")))
+    if statuses not in ([], [0]):
+        yield f"{row.name}: exit status {' or '.join(map(str, statuses))}"
+    left = max(row.samples, key=lambda e: e.get("left_running", 0), default={})
+    if left.get("left_running"):
+        which = f"{left['left_running']} of its processes ({left['left_running_name']})"
+        yield f"exec/{row.subject}: {which} ran on when it had ended; they were ended with the run"
 
 
 def find_command(words):
@@ -99,7 +133,7 @@ def measure(commands, allocators, options, argv):
     allocator's runs)."""
     facts = context.gather(allocators, argv)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        runner = Runner(links, Path(folder), options.timeout, not options.ignore_output)
+        runner = Runner(links, Path(folder), options)
         with progress() as shown:
             done = campaign.measure(
                 "exec", commands, allocators, runner.attempt, lambda *_: options.repeats, shown
@@ -113,6 +147,8 @@ def measure(commands, allocators, options, argv):
     ]
     programs = {command.name: " ".join(command.words) for command in commands}
     facts.update(warmups=done.warm_ups, rounds=done.rounds, programs=programs)
+    if runner.notes:
+        facts["notes"] = results.unique(runner.notes)
     return results.Results(facts, entries), unsteady
 
 
@@ -128,14 +164,25 @@ class Runner:
 
     links: Links
     folder: Path
-    timeout: float
-    has_output: bool  # whether the output is part of what is compared
+    options: argparse.Namespace  # of add_running
+    notes: list = field(default_factory=list)  # lines about whose functions the commands call
 
     def attempt(self, command, allocator, is_warm_up):
         """The Figures of a run; the first one under an allocator is probed."""
         done = (self.probed if is_warm_up else self.plain)(command, allocator)
         if done.error:
             raise RunFailed(done.error)
+        if done.status and not self.options.ignore_status:
+            raise RunFailed(f"{STATUS_FAILED} {done.status}{done.tail}")
+        return Figures(*self.times(done.report), self.counters(done))
+
+    @staticmethod
+    def times(report):
+        """Real and CPU time of a run, in nanoseconds."""
+        return report["wall_ns"], report["user_ns"] + report["sys_ns"]
+
+    def counters(self, done):
+        """The figures of a run that came to its end."""
         report = done.report
         counters = {
             "peak_rss": report["max_rss"],
@@ -145,7 +192,8 @@ class Runner:
             "exit_status": done.status,
             "checksum": self.checksum(done.status),
         }
-        return Figures(report["wall_ns"], report["user_ns"] + report["sys_ns"], counters)
+        told = {key: report[key] for key in WHERE_SEVERAL if report.get(key)}
+        return {**counters, **told}
 
     def plain(self, command, allocator):
         """A run that counts."""
@@ -163,33 +211,55 @@ class Runner:
         words = ["/bin/sh", "-c", PROBED, str(pid), preload, *command.words]
         done = self.start(command, words, environment)
         if not done.error:
-            check_probe(probe, int(pid.read_text()), allocator)
+            told = check_probe(probe, int(pid.read_text()), allocator)
+            name = f"exec/{command.name}/{allocator.name}"
+            self.notes.extend(f"{name}: {line}" for line in told if line)
         return done
 
     def start(self, command, words, environment):
         """One run; its standard output goes to a file, since a pipe's reader would disturb it."""
         environment = {**environment, **command.environment}
         with open(self.folder / "stdout", "wb") as stdout:
-            return launch(words, environment, self.timeout, self.folder, stdout, command.place)
+            return launch(
+                *(words, environment, self.options.timeout, self.folder, stdout, command.place),
+                options=["--tree"],
+            )
 
     def checksum(self, status):
         """Of what a program did as far as its user can tell."""
-        digest = hashlib.sha256(str(status).encode())
-        for name in ("stdout", "stderr") if self.has_output else ():
+        is_compared = not self.options.ignore_status
+        digest = hashlib.sha256(str(status).encode() if is_compared else b"")
+        for name in () if self.options.ignore_output else ("stdout", "stderr"):
             digest.update(hashlib.sha256((self.folder / name).read_bytes()).digest())
         return digest.hexdigest()[:16]
 
 
 def check_probe(path, pid, allocator):
-    """Fails unless the probe's lines say that process `pid` calls the allocator's malloc."""
+    """Fails unless the probe's lines say that process `pid` calls the allocator's malloc; what else
+    is to be known of it and of its children, as lines."""
     lines = path.read_text().splitlines() if path.exists() else []
-    own = [line for line in map(json.loads, lines) if line["pid"] == pid]
+    callers = list(map(json.loads, lines))
+    own = [caller for caller in callers if caller["pid"] == pid]
     if not own:
         raise RunFailed("nothing can be preloaded into it: it is static, or has privileges")
-    last = own[-1]
-    if last.get("program_defines_malloc"):
-        raise RunFailed(f"{last['program']}: has a malloc of its own")
-    if not identity.is_same(last["malloc"], allocator.path):
-        raise RunFailed(f"malloc comes from {last['malloc']['path']}, not {allocator.path}")
-    if last.get("elsewhere"):
-        raise RunFailed(f"{last['elsewhere']} does not come from {allocator.path}")
+    fault = identity.served_elsewhere(own[-1], allocator.path)
+    if fault:
+        raise RunFailed(fault)
+    return [
+        *(told_of_child(c, allocator) for c in callers if c["pid"] != pid),
+        told_of_operators(own[-1]),
+    ]
+
+
+def told_of_child(caller, allocator):
+    """The line about a child that is not measured under the allocator, or None."""
+    fault = identity.served_elsewhere(caller, allocator.path)
+    return fault and f"its child {Path(caller['program']).name}: {fault}"
+
+
+def told_of_operators(caller):
+    """The line about a program whose operator new nobody knows, or None."""
+    source = caller.get("operator_new_of")
+    if not source:
+        return None
+    return f"operator new is that of {source}: only what it asks of malloc is the allocator's"

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from frontend.allocators import own_malloc
 from frontend.allocators.preload import SPLITS, plain_folder
 from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures import results
@@ -76,7 +77,7 @@ def run(options, _argv):
         raise Failure(f"{words[0]}: command not found")
     raw = make_raw_folder(options.output)
     status = run_recorded(words, raw, not options.no_children)
-    is_compiled = compile_all(raw, options.output)
+    is_compiled = compile_all(raw, options.output, shutil.which(words[0]))
     return status if is_compiled else status or WORK_FAILED
 
 
@@ -185,7 +186,7 @@ def root_pid(raw, images):
         return min(image.pid for image in images)
 
 
-def compile_all(raw, output):
+def compile_all(raw, output, command=None):
     """Compiles all images: the root's last one with calls to output, the others beside it.
 
     Returns whether there was something for output and all went well; what could not be compiled
@@ -195,6 +196,7 @@ def compile_all(raw, output):
     root = root_pid(raw, images) if images else None
     own = [image for image in images if image.pid == root]
     others = [image for image in images if image.pid != root]
+    unseen = own_malloc.find(own[0].path if own else None, command)
     try:
         main = compile_first(own, output)
         count = compile_others([*own, *others], output)
@@ -202,6 +204,8 @@ def compile_all(raw, output):
         say(f"{reason}; the recording stays in {raw}")
         return False
     shutil.rmtree(raw, ignore_errors=True)
+    if unseen:
+        say(unseen.told(main["ops"] if main else 0))
     if main is None:
         say(nothing_recorded(output, count))
         return False

@@ -1,0 +1,76 @@
+/*
+ * What every function that the recorder exports does around the call that it passes on: enter(),
+ * the real function, a record, leave(). A call made between enter() and leave() of the same thread
+ * passes through unrecorded.
+ */
+#ifndef WORKLOADS_RECORDER_CALL_H
+#define WORKLOADS_RECORDER_CALL_H
+
+#include "recorder_image.h"
+#include "recorder_window.h"
+
+#include <sys/single_threaded.h>
+
+#define EXPORT      __attribute__((visibility("default")))
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Records that share a stamp in a program of one thread. After a pause, fewer than these carry the
+   time from before it. */
+enum { STAMP_USES = 8 };
+
+/* enter() where the calling thread may not be recorded yet, or not now. */
+__attribute__((noinline)) bool enter_slowly(struct stream *self);
+
+/* Whether this call is to be recorded; if so, it must end with leave(). */
+static inline bool enter(struct stream *self)
+{
+    if (UNLIKELY(self->busy != STREAM_IDLE || !*image_live))
+        return enter_slowly(self);
+    self->busy = STREAM_INSIDE;
+    return true;
+}
+
+static inline void leave(struct stream *self)
+{
+    if (UNLIKELY(self->over) && self->window != NULL)
+        window_release(self);
+    self->busy = STREAM_IDLE;
+}
+
+/*
+ * The order of stamps matters between threads only. So a fence, which costs some 5 ns, is for
+ * programs that have several; and where there is one, a stamp (10 ns) serves a few records, unless
+ * another thread has come and gone since it was taken.
+ */
+static inline uint64_t stamp_now(struct stream *self)
+{
+    if (UNLIKELY(!__libc_single_threaded)) {
+        self->stamp_uses = 0;
+        raw_stamp_fence();
+        return raw_stamp();
+    }
+    uint32_t streams = __atomic_load_n(&streams_begun, __ATOMIC_RELAXED);
+    if (self->stamp_uses == 0 || self->stamp_streams != streams) {
+        self->stamp = raw_stamp();
+        self->stamp_uses = STAMP_USES;
+        self->stamp_streams = streams;
+    }
+    self->stamp_uses--;
+    return self->stamp;
+}
+
+/* A record of an address and a size, stamped now. */
+static inline void put_sized(struct stream *self, enum trace_kind kind, const void *p, size_t size)
+{
+    stream_put(self, kind, stamp_now(self), p, size, NULL, 0);
+}
+
+/* The same with a number of elements or an alignment. */
+static inline void put_counted(struct stream *self, enum trace_kind kind, const void *p,
+                               size_t size, size_t count)
+{
+    const uint64_t more[] = {count};
+    stream_put(self, kind, stamp_now(self), p, size, more, 1);
+}
+
+#endif
