@@ -14,8 +14,8 @@ def keep(measured, output, curves, curves_name):
 
 
 def show(measured, unasked=()):
-    """Prints the table and the failures; the exit status. What `unasked` (allocators that came along
-    for the others' sake) fail in is told, and no failure of the work."""
+    """Prints the table and the failures; the exit status. Where those allocators fail that nobody
+    asked for, that is told, and the work has not failed."""
     table.show(measured)
     failures = results.unique(
         (row.name, entry["error_message"])
