@@ -7,11 +7,12 @@ import re
 
 from matplotlib import ticker
 
-from frontend.charts import canvas, curve_chart, palette
+from frontend.charts import canvas, curve_chart, lettering, palette
 
 NAME = re.compile(r"(.*)/threads:(\d+)")
 ACROSS = 2  # panels in a row
-HEAD, PANEL, GAP = 0.95, 1.75, 0.55  # inches
+HEAD, PANEL, GAP = 0.95, 1.75, 0.75  # inches
+SIZE = 8
 
 
 def scaled_workloads(summary):
@@ -28,7 +29,8 @@ def threads_figure(summary):
     """All panels."""
     scaled = scaled_workloads(summary)
     text = canvas.caption(summary)
-    rows = math.ceil(len(scaled) / ACROSS)
+    across = min(ACROSS, len(scaled))
+    rows = math.ceil(len(scaled) / across)
     height = HEAD + rows * (PANEL + GAP) + canvas.caption_height(text)
     figure = canvas.sheet(
         height,
@@ -36,12 +38,15 @@ def threads_figure(summary):
         "Throughput by threads",
         "Million calls a second of all threads together, from zero. Higher is better.",
     )
+    cell = canvas.WIDTH / across
+    width = cell - 0.5 - curve_chart.names_room(summary.allocators, SIZE)
     for i, (name, counts) in enumerate(scaled.items()):
-        left = 0.5 + i % ACROSS * (canvas.WIDTH / ACROSS)
-        top = HEAD + i // ACROSS * (PANEL + GAP)
-        axes = canvas.plot_area(figure, left, top, canvas.WIDTH / ACROSS - 1.6, PANEL)
+        left, top = 0.5 + i % across * cell, HEAD + i // across * (PANEL + GAP)
+        axes = canvas.plot_area(figure, left, top, width, PANEL)
         draw_panel(axes, summary, counts)
-        axes.set_title(name, loc="left", size=10, weight="bold", pad=4)
+        title = lettering.fitted(name, width, 10, "bold")
+        axes.set_title(title, loc="left", size=10, weight="bold", pad=4)
+        axes.set_xlabel("threads")
     return figure
 
 
@@ -85,8 +90,7 @@ def put_names(axes, lines):
     """Names the lines at their right ends, moved apart."""
     at = [line[-1][1] for line in lines.values()]
     top = axes.get_ylim()[1]
-    size = 8
-    step = 1.25 * size * axes.figure.dpi / 72 / axes.get_window_extent().height * top
+    step = 1.25 * SIZE * axes.figure.dpi / 72 / axes.get_window_extent().height * top
     for name, y, place in zip(lines, at, curve_chart.spread(at, step, top)):
-        look = {"size": size, "color": palette.style(name).colour}
+        look = {"size": SIZE, "color": palette.style(name).colour}
         curve_chart.label_line(axes, name, (y, place), look)
