@@ -1,5 +1,5 @@
-"""Charts without eyes: with few and with many traces and allocators, long names, failures and figures
-that lie far out, no text covers another or a mark, and none leaves the figure."""
+"""Charts without eyes: with few and with many traces and allocators, long names, failures and
+figures that lie far out, no text covers another or a mark, and none leaves the figure."""
 
 import math
 import random
@@ -132,25 +132,22 @@ def figures_of(source):
 
 
 def texts_of(figure):
-    """The texts that are seen, with their outlines in pixels."""
+    """The texts that are seen, with their outlines in pixels; a leader is no part of a text."""
     figure.draw_without_rendering()
     renderer = figure.canvas.get_renderer()
+    unseen = {label for axes in figure.axes for label in labels_beyond(axes)}
     seen = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
-    return [(t, outline(t.get_window_extent(renderer), t)) for t in seen if is_drawn(t)]
+    return [(t, outline(Text.get_window_extent(t, renderer), t)) for t in seen if t not in unseen]
 
 
-def is_drawn(text):
-    """Whether a tick's label belongs to a tick within the limits of its axis."""
-    axes = text.axes
-    for axis in (axes.xaxis, axes.yaxis) if axes else ():
-        every = {label for tick in axis.get_major_ticks() for label in (tick.label1, tick.label2)}
-        every |= {label for tick in axis.get_minor_ticks() for label in (tick.label1, tick.label2)}
-        if text in every:
-            low, high = sorted(axis.get_view_interval())
-            place = text.get_position()[0 if axis is axes.xaxis else 1]
-            slack = 1e-6 * (high - low)
-            return low - slack <= place <= high + slack
-    return True
+def labels_beyond(axes):
+    """Labels of ticks that lie beyond the limits of their axis, which are not drawn."""
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        slack = 1e-6 * (high - low)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+            if not low - slack <= tick.get_loc() <= high + slack:
+                yield from (tick.label1, tick.label2)
 
 
 def outline(box, text):
@@ -169,6 +166,8 @@ def outline(box, text):
 
 def are_apart(one, other):
     """Whether two convex outlines share no more than a pixel: some side of one parts them."""
+    if (one.max(axis=0) <= other.min(axis=0)).any() or (other.max(axis=0) <= one.min(axis=0)).any():
+        return True
     for a, b in ((one, other), (other, one)):
         sides = numpy.roll(a, -1, axis=0) - a
         for normal in sides[:, ::-1] * (1, -1):

@@ -45,6 +45,8 @@ def threads_figure(summary):
         axes = canvas.plot_area(figure, left, top, width, PANEL)
         draw_panel(axes, summary, counts)
         title = lettering.fitted(name, width, 10, "bold")
+        room = width - lettering.width_of(title, 10, "bold") - 0.2
+        put_failures(axes, failing(summary, counts), room)
         axes.set_title(title, loc="left", size=10, weight="bold", pad=4)
         axes.set_xlabel("threads")
     return figure
@@ -68,9 +70,12 @@ def draw_panel(axes, summary, counts):
     axes.grid(axis="y")
     last = max(counts)
     put_names(axes, {name: line for name, line in lines.items() if line[-1][0] == last})
-    put_failures(
-        axes, [name for name in summary.allocators if len(lines.get(name, ())) < len(counts)]
-    )
+
+
+def failing(summary, counts):
+    """The allocators that failed with some number of threads."""
+    whole = {name: len(line_of(summary, counts, name)) for name in summary.allocators}
+    return [name for name, length in whole.items() if length < len(counts)]
 
 
 def line_of(summary, counts, name):
@@ -79,11 +84,13 @@ def line_of(summary, counts, name):
     return [(count, 1e3 / cell.time.median) for count, cell in cells if cell.time]
 
 
-def put_failures(axes, names):
-    """Names the allocators that failed with some number of threads, below on the left."""
-    for i, name in enumerate(names):
-        look = {"size": 7.5, "weight": "bold", "color": palette.style(name).colour}
-        canvas.note(axes, f"× {name} failed", (0, 0), (5, 6 + 10 * i), "axes fraction", **look)
+def put_failures(axes, names, room):
+    """Names the allocators that failed with some number of threads, above the panel on the right,
+    where there are so many inches."""
+    if names:
+        text = lettering.fitted(f"× {', '.join(names)} failed", room, 7.5, "bold")
+        look = {"ha": "right", "va": "bottom", "size": 7.5, "weight": "bold"}
+        canvas.note(axes, text, (1, 1), (0, 5), "axes fraction", color=palette.MUTED, **look)
 
 
 def put_names(axes, lines):
