@@ -226,13 +226,16 @@ def draw_row(axes, summary, measure, place, rivals):
         elif cell.error:
             draw_gap(axes, f"{name} {cell.gap}", name, y)
     if summary.cells[subject, summary.reference].error:
-        draw_gap(axes, f"{summary.reference} failed: no ratios", summary.reference, middle)
+        # On the right: who else failed stands on the left, and marks there are none.
+        draw_gap(axes, f"{summary.reference} failed: no ratios", summary.reference, middle, 1)
 
 
-def draw_gap(axes, text, name, y):
-    """Says at the left edge why an allocator has no mark."""
+def draw_gap(axes, text, name, y, x=0):
+    """Says at the left edge (x = 0) or the right one (1) why an allocator has no mark."""
+    look = {"ha": "right" if x else "left", "size": 7, "weight": "bold"}
+    shift = (-4 if x else 4, 0)
     colour = palette.style(name).colour
-    canvas.note(axes, f"× {text}", (0, y), (4, 0), canvas.EDGE, size=7, weight="bold", color=colour)
+    canvas.note(axes, f"× {text}", (x, y), shift, canvas.EDGE, color=colour, **look)
 
 
 def put_directions(axes, measure):
