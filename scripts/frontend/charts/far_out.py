@@ -18,7 +18,9 @@ def near(values):
     for _ in range(3):
         top = near_top(logs)
         logs = sorted(-log for log in logs if log <= top)
-    return math.exp(-logs[-1]), math.exp(-logs[0])
+    low, high = -logs[-1], -logs[0]
+    kept = [value for value in values if value > 0 and low <= math.log(value) <= high]
+    return min((1.0, *kept)), max((1.0, *kept))  # themselves: exp(log(x)) need not be x
 
 
 def near_top(logs):

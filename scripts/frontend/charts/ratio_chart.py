@@ -206,7 +206,7 @@ def ideal_ratios(summary):
     return {
         subject: summary.live[subject] / digest.MIB / cell.rss.median
         for subject, cell in cells.items()
-        if cell.rss
+        if cell.rss and cell.rss.median > 0
     }
 
 
@@ -329,7 +329,7 @@ def absolute_limit(summary, measure):
     greatest = [end for (_, name), end in ends.items() if name == summary.reference]
     if not greatest:
         return None
-    return min(1.06 * max(ends.values()), FARTHEST * max(greatest))
+    return min(1.06 * max(ends.values()), FARTHEST * max(greatest)) or None
 
 
 def draw_absolute(axes, name, estimate, place, limit):
