@@ -4,12 +4,14 @@
  * fails. It is preloaded into a replay to find the harness's own cost, and for nothing else.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -19,11 +21,20 @@ enum {
     RING_BYTES = 64 << 10 /* arbitrary: well inside a second-level cache */
 };
 
-/* Largest block and largest alignment; arbitrary. Address space only, until it is touched. */
+/* Largest block and largest alignment; arbitrary. */
 static const size_t large_max = (size_t)32 << 30;
 
 static _Alignas(PAGE) char ring[RING_BYTES];
-static _Atomic(char *) reserve; /* NULL until the first block that does not fit the ring */
+
+/*
+ * The blocks that do not fit the ring all begin at the start of the reserve, of which the first
+ * `opened` bytes may be used; both are 0 until the first of them. A reserve that has become too
+ * small is followed by a larger one and stays, since its blocks may be in use.
+ */
+static _Atomic(char *) reserve;
+static atomic_size_t opened;
+static size_t reserved; /* its bytes; read and written under the lock */
+static atomic_flag lock = ATOMIC_FLAG_INIT;
 
 /* Each thread goes round the ring by itself: no shared write. */
 static _Thread_local size_t cursor __attribute__((tls_model("initial-exec")));
@@ -40,28 +51,92 @@ void *valloc(size_t size);
 void *pvalloc(size_t size);
 size_t malloc_usable_size(void *p);
 
-static char *reserve_map(void)
+static size_t larger(size_t a, size_t b)
 {
-    char *mapped = mmap(NULL, 2 * large_max, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapped == MAP_FAILED)
-        return NULL;
-    char *other = NULL;
-    if (atomic_compare_exchange_strong(&reserve, &other, mapped))
-        return mapped;
-    munmap(mapped, 2 * large_max);
-    return other;
+    return a > b ? a : b;
 }
 
-/* All large blocks lie at the start of the reserve. */
+/*
+ * How much to reserve at first. Address space costs nothing where it is not limited; where it is
+ * (ulimit -v), the harness and what the trace needs must still find room: an eighth, arbitrary.
+ */
+static size_t reserve_wanted(void)
+{
+    struct rlimit space;
+    bool is_limited = getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY;
+    size_t wanted = 2 * large_max;
+    return is_limited && space.rlim_cur / 8 < wanted ? (size_t)space.rlim_cur / 8 : wanted;
+}
+
+/* Maps address space of *bytes, or of half as often as it takes, but not less than `least`. */
+static char *space_map(size_t *bytes, size_t least)
+{
+    for (;; *bytes = larger(least, *bytes / 2)) {
+        char *p = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (p != MAP_FAILED)
+            return p;
+        if (*bytes == least)
+            return NULL;
+    }
+}
+
+/* Makes a reserve of at least `least` bytes, which is more than the one before has. */
+static bool reserve_map(size_t least)
+{
+    size_t bytes = larger(least, reserved > 0 ? 2 * reserved : reserve_wanted());
+    char *mapped = space_map(&bytes, least);
+    if (mapped == NULL)
+        return false;
+    /* What was open in the old one comes first: a thread that has read `opened` and then meets the
+       new start must find as much behind it. */
+    if (mprotect(mapped, opened, PROT_READ | PROT_WRITE) != 0) {
+        munmap(mapped, bytes);
+        return false;
+    }
+    reserved = bytes;
+    atomic_store_explicit(&reserve, mapped, memory_order_release);
+    return true;
+}
+
+/*
+ * Opens at least `least` bytes, twice as much as before if that is granted, so that there are few
+ * calls. Only what is open counts as promised where the system promises no more than it has
+ * (overcommit 2), or under a limit of data.
+ */
+static bool reserve_open(size_t least)
+{
+    char *start = atomic_load_explicit(&reserve, memory_order_relaxed);
+    size_t doubled = larger(least, 2 * opened);
+    size_t bytes = doubled < reserved ? doubled : reserved;
+    bool is_open = mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+    if (!is_open) {
+        bytes = least;
+        is_open = mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+    }
+    if (is_open)
+        atomic_store_explicit(&opened, bytes, memory_order_release);
+    return is_open;
+}
+
+static bool reserve_grow(size_t least)
+{
+    while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))
+        sched_yield();
+    bool has_room = least <= reserved || reserve_map(least);
+    bool is_enough = has_room && (least <= opened || reserve_open(least));
+    atomic_flag_clear_explicit(&lock, memory_order_release);
+    return is_enough;
+}
+
 static void *large_block(size_t alignment, size_t size)
 {
-    char *start = atomic_load_explicit(&reserve, memory_order_acquire);
-    bool possible = size <= large_max && alignment <= large_max;
-    if (possible && start == NULL)
-        start = reserve_map();
-    if (possible && start != NULL)
-        return (void *)(((uintptr_t)start + alignment - 1) & ~(uintptr_t)(alignment - 1));
+    bool is_possible = size <= large_max && alignment <= large_max;
+    size_t least = is_possible ? (size + alignment + PAGE - 1) & ~(size_t)(PAGE - 1) : 0;
+    bool is_open = least <= atomic_load_explicit(&opened, memory_order_acquire);
+    if (is_possible && (is_open || reserve_grow(least))) {
+        uintptr_t start = (uintptr_t)atomic_load_explicit(&reserve, memory_order_acquire);
+        return (void *)((start + alignment - 1) & ~(uintptr_t)(alignment - 1));
+    }
     errno = ENOMEM;
     return NULL;
 }

@@ -132,6 +132,22 @@ def test_what_fails_is_a_failed_row_and_never_a_time(replay, made_up_trace, faul
     assert len(measured.row("replay", "made", "glibc").samples) == 2
 
 
+def test_a_floor_that_fails_is_told_in_one_line_and_no_failure(replay, made_up_trace):
+    traces = [made_up_trace(name, faults={"null": "crash"}) for name in ("one", "two")]
+    status, measured, out, err = replay(*traces, made_up_trace("three"), *WITH_NULL)
+    assert status == 0 and " failed" in out
+    line = "the floor (null) failed, no net time of 2 of 3: one: speed pass: killed by signal 11"
+    assert line in err and err.count("null") == 1
+    assert "net_ns_per_op" not in measured.row("replay", "one", "span").samples[0]
+    assert "net_ns_per_op" in measured.row("replay", "three", "span").samples[0]
+
+
+def test_a_floor_that_was_asked_for_fails_as_others_do(replay, made_up_trace):
+    trace = made_up_trace(faults={"null": "crash"})
+    status, _, _, err = replay(trace, "-a", "glibc,null", "-n", "1")
+    assert status == 1 and "replay/made/null: speed pass" in err and "floor" not in err
+
+
 @pytest.mark.parametrize("text, complaint", [("text", "not a trace"), (None, "No such file")])
 def test_a_bad_trace_is_refused_before_any_work(replay, made_up_trace, tmp_path, text, complaint):
     bad = tmp_path / "bad.trace"

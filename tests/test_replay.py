@@ -126,13 +126,15 @@ def build_library(folder, name, *flags):
     return path
 
 
-def replay(program, allocator, trace, *options, preload=None):
-    """Runs build/.../replay-PROGRAM: the finished process."""
+def replay(program, allocator, trace, *options, preload=None, limits=()):
+    """Runs build/.../replay-PROGRAM under limits {resource: bytes}: the finished process."""
     environment = dict(os.environ)
     if preload:
         environment["LD_PRELOAD"] = str(preload)
     command = [str(BUILD / f"replay-{program}"), *options, "--allocator", str(allocator)]
     command.append(str(trace))
+    words = [f"--{name}={number}" for name, number in dict(limits).items()]
+    command = ["prlimit", *words, *command] if words else command
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -293,6 +295,27 @@ def test_null_allocator_survives(name, request):
     trace = request.getfixturevalue(name)
     for one in ("speed", "memory"):
         assert figures("glibc", NULL, trace, "--pass", one, preload=NULL)["ops"] > 0
+
+
+# Writable memory under a limit of data is what it is where the system promises no more than it has.
+@pytest.mark.parametrize("limits", [{"as": 200 * MIB}, {"as": 100 * MIB}, {"data": 80 * MIB}])
+def test_null_allocator_takes_no_more_than_there_is(large, limits):
+    assert figures("glibc", LIBC, large, limits=limits)["ops"] == 2
+    assert figures("glibc", NULL, large, preload=NULL, limits=limits)["ops"] == 2
+
+
+def test_null_allocator_grows_under_a_limit(folder):
+    sizes = range(100_000, 30 * MIB, 300_000)
+    text = "".join(f"1: malloc {size:#x} {size}\n" for size in sizes)
+    text += "1: memalign 0x7000000 1048576 31000000\n"
+    trace = make_trace(folder, "ever_larger", text)
+    done = figures("glibc", NULL, trace, preload=NULL, limits={"as": 150 * MIB})
+    assert done["ops"] == len(sizes) + 1
+
+
+def test_null_allocator_refuses_what_does_not_fit(large):
+    done = replay("glibc", NULL, large, preload=NULL, limits={"as": 60 * MIB})
+    assert_refused(done, 1, "malloc(67108864) returned NULL")
 
 
 def test_harness_memory_is_outside(churn):

@@ -4,11 +4,12 @@ and ticks for the live bytes and for what theory says that is needed.
 
 from matplotlib import ticker
 
-from frontend.charts import canvas, palette, ratio_chart, tips
+from frontend.charts import canvas, far_out, lettering, palette, ratio_chart, tips
 from frontend.figures import digest
 
-LEFT, RIGHT, HEAD = 1.45, 1.1, 0.78  # inches
-LANE = 0.15
+HEAD = 0.78  # inches
+LANE, ROW_PAD = 0.15, 0.28
+SIZE = 7.5
 LIVE = (palette.MUTED, 0.9, (0, (2, 1)))
 BOUND = (palette.INK, 2.2, "solid")
 
@@ -16,7 +17,7 @@ BOUND = (palette.INK, 2.2, "solid")
 def bound_figure(summary):
     """All adversaries, one below the other on one axis."""
     subjects = list(summary.bound)
-    row = LANE * max(2, len(summary.allocators)) + 0.16
+    row = LANE * max(2, len(summary.allocators)) + ROW_PAD
     text = canvas.caption(summary, canvas.twin_note(summary))
     height = row * len(subjects)
     figure = canvas.sheet(
@@ -26,11 +27,12 @@ def bound_figure(summary):
         "Peak RSS in MiB, from zero; left is leaner. | needed according to theory, "
         "¦ live bytes at the peak.",
     )
-    axes = canvas.plot_area(figure, LEFT, HEAD, canvas.WIDTH - LEFT - RIGHT, height)
+    left, right = ratio_chart.names_width(subjects, ()), room_for_labels(summary)
+    axes = canvas.plot_area(figure, left, HEAD, canvas.WIDTH - left - right, height)
     ratio_chart.draw_bands(axes, len(subjects), 0, row)
+    axes.set_xlim(0, limit(summary))
     for i, subject in enumerate(subjects):
         draw_row(axes, summary, subject, (row * (i + 0.5), row / 2 - 0.04))
-    axes.set_xlim(0, None)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(8))
     axes.grid(axis="x")
     return figure
@@ -39,7 +41,7 @@ def bound_figure(summary):
 def draw_row(axes, summary, subject, place):
     """One adversary; place is (middle, half its height)."""
     middle, half = place
-    canvas.note(axes, subject, (0, middle), (-8, 0), canvas.EDGE, ha="right", size=10)
+    ratio_chart.put_name(axes, subject, middle)
     bound = summary.bound[subject] / digest.MIB
     ratio_chart.draw_tick(axes, bound, place, *BOUND)
     canvas.note(axes, f"{bound:.0f}", (bound, middle - half), (3, -4), size=8)
@@ -50,13 +52,41 @@ def draw_row(axes, summary, subject, place):
         draw_lane(axes, summary, (subject, name), middle + LANE * (i - (count - 1) / 2))
 
 
+def limit(summary):
+    """Where the axis ends: few figures that lie far out would squeeze the rest."""
+    needs = [cell.rss for (s, _), cell in summary.cells.items() if s in summary.bound and cell.rss]
+    marks = [size / digest.MIB for size in (*summary.bound.values(), *summary.live.values())]
+    low = min((need.median for need in needs), default=1)
+    greatest = low * far_out.near([need.median / low for need in needs])[1]
+    near = [digest.ends(need)[2] for need in needs if need.median <= greatest]
+    return 1.06 * max((*marks, *(min(end, far_out.FAR * greatest) for end in near)))
+
+
+def label_of(name, cell):
+    """The name of an allocator with its figure."""
+    return f"{name} {digest.number_text(cell.rss.median)}"
+
+
+def room_for_labels(summary):
+    """Inches right of the panel that the labels beside marks may take."""
+    cells = [(key[1], cell) for key, cell in summary.cells.items() if key[0] in summary.bound]
+    labels = [label_of(name, cell) for name, cell in cells if cell.rss]
+    return min(2.5, lettering.widest(labels, SIZE) + 0.2)
+
+
 def draw_lane(axes, summary, key, y):
-    """The mark of an allocator and its name, or that it failed."""
+    """The mark of an allocator and its name, or that it failed or lies beyond the panel."""
     cell, name = summary.cells[key], key[1]
     colour = palette.style(name).colour
     if cell.error:
         ratio_chart.draw_gap(axes, f"{name} {cell.gap}", name, y)
-    elif cell.rss:
-        ratio_chart.draw_mark(axes, name, cell.rss, y, tips.figure(summary, *key, digest.RSS))
-        shown = f"{name} {digest.number_text(cell.rss.median)}"
-        canvas.note(axes, shown, (digest.ends(cell.rss)[2], y), (6, 0), size=7.5, color=colour)
+        return
+    if not cell.rss:
+        return
+    shown, tip = label_of(name, cell), tips.figure(summary, *key, digest.RSS)
+    if cell.rss.median > axes.get_xlim()[1]:
+        ratio_chart.draw_beyond(axes, name, (far_out.arrowed(shown, 1), 1), y, tip, SIZE)
+        return
+    ratio_chart.draw_mark(axes, name, cell.rss, y, tip)
+    end = min(digest.ends(cell.rss)[2], axes.get_xlim()[1])
+    canvas.note(axes, shown, (end, y), (6, 0), size=SIZE, color=colour)

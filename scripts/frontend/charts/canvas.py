@@ -3,7 +3,6 @@ file. Which charts there are and what they show is not known here.
 """
 
 import io
-import math
 import re
 import textwrap
 
@@ -11,9 +10,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot, ticker  # noqa: E402
+from matplotlib import lines, pyplot, ticker  # noqa: E402
 
-from frontend.charts import palette  # noqa: E402
+from frontend.charts import lettering, palette  # noqa: E402
 from frontend.failure import WORK_FAILED, io_failure  # noqa: E402
 from frontend.figures import digest  # noqa: E402
 
@@ -22,7 +21,7 @@ PNG_DPI = 160
 FORMATS = ("svg", "png")
 CAPTION_COLUMNS = 138
 STYLE = {
-    "font.family": "DejaVu Sans",
+    "font.family": lettering.FONT,
     "font.size": 9.5,
     "text.color": palette.INK,
     "axes.edgecolor": palette.LINES,
@@ -42,6 +41,7 @@ STYLE = {
     "figure.facecolor": palette.PAPER,
     "axes.facecolor": "none",
     "svg.hashsalt": "spanbench",
+    "text.parse_math": False,
 }
 # Ticks of ratio axes, the finest that fit are taken.
 RATIO_TICKS = (
@@ -49,8 +49,9 @@ RATIO_TICKS = (
     (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6),
     (0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.2, 1.5, 2, 2.5, 3),
     (0.25, 0.33, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6),
-    (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50),
-    (0.001, 0.01, 0.1, 1, 10, 100, 1000),
+    tuple(digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5)),
+    tuple(digit * 10.0**power for power in range(-4, 5) for digit in (1, 3)),
+    tuple(10.0**power for power in range(-9, 10)),
 )
 MOST_TICKS = 9
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -124,8 +125,8 @@ def caption(summary, remark=""):
         str(context.get("date", "no date"))[:10],
     ]
     text = " · ".join(part.replace(" ", NO_BREAK) for part in parts if part)
-    lines = textwrap.wrap(text, CAPTION_COLUMNS, break_on_hyphens=False, break_long_words=False)
-    return "\n".join(line.strip(" ·").replace(NO_BREAK, " ") for line in lines)
+    wrapped = textwrap.wrap(text, CAPTION_COLUMNS, break_on_hyphens=False, break_long_words=False)
+    return "\n".join(line.strip(" ·").replace(NO_BREAK, " ") for line in wrapped)
 
 
 def plot_area(figure, left, top, width, height):
@@ -139,7 +140,7 @@ def sheet(height, text, title, subtitle):
     """A figure of the width of all, so many inches high, with its caption, headline and how to read
     it: what every chart begins with."""
     figure = pyplot.figure(figsize=(WIDTH, height))
-    put_title(figure, title, subtitle)
+    put_title(figure, lettering.fitted(title, WIDTH - 0.24, 13, "bold"), subtitle)
     put_caption(figure, text)
     return figure
 
@@ -155,6 +156,43 @@ def put_caption(figure, text):
     """The caption at the foot."""
     height = figure.get_size_inches()[1]
     figure.text(0.12 / WIDTH, 0.08 / height, text, va="bottom", size=8, color=palette.MUTED)
+
+
+NAMES_SIZE, NAMES_LINE, NAMES_GAP, NAMES_MARK = 9.5, 0.2, 0.22, 0.16  # the last three in inches
+
+
+def rows_of_names(names):
+    """[[(allocator, inches from the left)]]: names beside their marks, in as many rows as it
+    takes."""
+    rows, left = [[]], 0.2
+    for name in names:
+        width = NAMES_MARK + lettering.width_of(name, NAMES_SIZE) + NAMES_GAP
+        if rows[-1] and left + width > WIDTH:
+            rows.append([])
+            left = 0.2
+        rows[-1].append((name, left))
+        left += width
+    return rows
+
+
+def put_names(figure, rows, top):
+    """Writes rows of names, the first so many inches below the upper edge."""
+    height = figure.get_size_inches()[1]
+    for i, row in enumerate(rows):
+        y = 1 - (top + NAMES_LINE * i) / height
+        for name, left in row:
+            put_name(figure, name, left, y)
+
+
+def put_name(figure, name, left, y):
+    """Writes a name beside its mark; left is in inches."""
+    style = palette.style(name)
+    mark = lines.Line2D([left / WIDTH], [y], marker=style.marker, color=style.colour)
+    mark.set(mfc=style.face, ms=6)
+    figure.add_artist(mark)
+    shown = lettering.fitted(name, WIDTH - left - NAMES_MARK - 0.1, NAMES_SIZE)
+    look = {"size": NAMES_SIZE, "va": "center_baseline", "color": style.colour}
+    figure.text((left + NAMES_MARK - 0.05) / WIDTH, y, shown, **look)
 
 
 def note(axes, text, at, shift, coords="data", **look):
@@ -193,11 +231,3 @@ def set_ratio_axis(axes, letter, limits):
     axis.set_major_locator(ticker.FixedLocator(ratio_ticks(*limits)))
     axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g}×"))
     axis.set_minor_locator(ticker.NullLocator())
-
-
-def ratio_limits(values, room=0.06):
-    """Limits of a logarithmic axis that holds 1 and all values, with some room."""
-    logs = [0.0, *(math.log(value) for value in values)]
-    low, high = min(logs), max(logs)
-    pad = max(room * (high - low), 0.04)
-    return math.exp(low - pad), math.exp(high + pad)

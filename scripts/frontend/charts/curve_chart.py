@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy
 from matplotlib import ticker
 
-from frontend.charts import canvas, palette
+from frontend.charts import canvas, lettering, palette
 from frontend.figures import digest
 
 CURVE_POINTS = 300
@@ -19,6 +19,8 @@ ACROSS = 5  # small panels in a row
 HEAD, MAIN, BETWEEN = 0.75, 3.0, 1.0  # inches: title, large panel, from there to the small ones
 SMALL, SMALL_GAP = 0.75, 0.32
 LEFT, RIGHT = 0.65, 0.1
+NAMES_MOST, LEADER_ROOM = 1.5, 0.3  # inches
+LIVE = "live bytes"
 
 
 def curves_of(results, summary, subject):
@@ -73,8 +75,10 @@ def draw_curves(axes, summary, subject, curves, points):
 
 def set_limits(axes, curves):
     """Both axes from zero to where all curves fit in."""
-    axes.set_xlim(0, max(curve["op"][-1] for curve in curves.values()))
-    axes.set_ylim(0, 1.06 * max(max(curve["rss"]) for curve in curves.values()) / digest.MIB)
+    last = max(curve["op"][-1] for curve in curves.values())
+    top = 1.06 * max(max(curve["rss"]) for curve in curves.values()) / digest.MIB
+    axes.set_xlim(0, last or 1)  # a trace may have no operation, and need no memory
+    axes.set_ylim(0, top or 1)
 
 
 def put_slices(axes, curves):
@@ -92,7 +96,7 @@ def slice_text(curves, op):
     resident = {name: value_at(curve, "rss", op) for name, curve in curves.items()}
     lines = [f"{name} {number:.1f}" for name, number in sorted(resident.items(), key=by_number)]
     head = f"after {ticker.EngFormatter(places=0, sep='')(op)} operations, MiB"
-    return "\n".join([head, *lines, f"live bytes {value_at(live, 'live', op):.1f}"])
+    return "\n".join([head, *lines, f"{LIVE} {value_at(live, 'live', op):.1f}"])
 
 
 def by_number(item):
@@ -122,13 +126,19 @@ def label_lines(axes, curves, size):
     top = axes.get_ylim()[1]
     step = 1.25 * size * axes.figure.dpi / 72 / axes.get_window_extent().height * top
     places = spread(at, step, top)
-    for name, y, place, colour in zip([*curves, "live bytes"], at, places, colours):
+    for name, y, place, colour in zip([*curves, LIVE], at, places, colours):
         label_line(axes, name, (y, place), {"size": size, "color": colour})
+
+
+def names_room(names, size):
+    """Inches for names right of a panel, and their leaders."""
+    return min(NAMES_MOST, lettering.widest(names, size)) + LEADER_ROOM
 
 
 def label_line(axes, name, heights, look):
     """Writes a name right of the axes; heights are those of the line's end and of the name."""
     frame = axes.get_yaxis_transform()
+    name = lettering.fitted(name, NAMES_MOST, look["size"])
     x = 1 + 14 / axes.get_window_extent().width
     leader = {"arrowstyle": "-", "color": look["color"], "lw": 0.7, "relpos": (0, 0.5)}
     leader.update(shrinkA=1, shrinkB=0)
@@ -167,7 +177,8 @@ def curve_figure(summary, subject, curves):
         f"{subject}: memory over operations",
         "MiB; lines: resident (RSS) under each allocator, grey area: live bytes. Lower is leaner.",
     )
-    axes = canvas.plot_area(figure, LEFT, HEAD, canvas.WIDTH - 2.05, MAIN)
+    width = canvas.WIDTH - LEFT - names_room([*curves, LIVE], 9)
+    axes = canvas.plot_area(figure, LEFT, HEAD, width, MAIN)
     draw_curves(axes, summary, subject, curves, CURVE_POINTS)
     put_slices(axes, curves)
     axes.set_xlabel("operations")
@@ -194,7 +205,8 @@ def draw_wastes(figure, summary, subject, curves):
         told = "" if waste is None else f"{100 * waste:.0f} %"
         look = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
         colour = palette.style(name).colour
-        axes.annotate(name, (0, 1), (1, 2), size=8, weight="bold", color=colour, **look)
+        shown = lettering.fitted(name, width - 0.6, 8, "bold")
+        axes.annotate(shown, (0, 1), (1, 2), size=8, weight="bold", color=colour, **look)
         axes.annotate(told, (1, 1), (0, 2), size=7.5, ha="right", color=palette.MUTED, **look)
 
 
@@ -209,9 +221,12 @@ def draw_waste(axes, colour, curve):
 
 
 def overview_figure(summary, all_curves):
-    """All subjects, small, two in a row."""
-    rows = math.ceil(len(all_curves) / 2)
+    """All subjects, small, two in a row; one by itself is as wide as both."""
+    across = min(2, len(all_curves))
+    rows = math.ceil(len(all_curves) / across)
     text = canvas.caption(summary)
+    names = {name for curves in all_curves.values() for name in (*curves, LIVE)}
+    cell, room = canvas.WIDTH / across, names_room(names, 8)
     figure = canvas.sheet(
         0.7 + 1.95 * rows + 0.1 + canvas.caption_height(text),
         text,
@@ -220,9 +235,10 @@ def overview_figure(summary, all_curves):
         "grey area: live bytes. Lower is leaner.",
     )
     for i, (subject, curves) in enumerate(all_curves.items()):
-        left, top = 0.5 + (i % 2) * (canvas.WIDTH / 2), 0.95 + 1.95 * (i // 2)
-        axes = canvas.plot_area(figure, left, top, canvas.WIDTH / 2 - 1.6, 1.4)
+        left, top = 0.5 + (i % across) * cell, 0.95 + 1.95 * (i // across)
+        axes = canvas.plot_area(figure, left, top, cell - 0.5 - room, 1.4)
         draw_curves(axes, summary, subject, curves, OVERVIEW_POINTS)
-        axes.set_title(subject, loc="left", size=10, weight="bold", pad=4)
+        title = lettering.fitted(subject, cell - 0.5 - room, 10, "bold")
+        axes.set_title(title, loc="left", size=10, weight="bold", pad=4)
         label_lines(axes, curves, 8)
     return figure

@@ -3,13 +3,15 @@ the ratio of each allocator to the reference, whose time stands at the right edg
 """
 
 
-from frontend.charts import canvas, palette, ratio_chart, size_chart, tips
+from frontend.charts import canvas, far_out, lettering, palette, ratio_chart, size_chart, tips
 from frontend.figures import digest
 
-LEFT, RIGHT, HEAD = 2.1, 0.75, 1.25  # inches
+RIGHT, HEAD = 0.75, 0.9  # inches
 LANE, LANES = 0.07, 0.34  # distance of dots in a row, and most that all of a row may take
 ROW_PAD = 0.12
 DOT = 4.2
+EDGE_SIZE = 7
+MOST_EDGE = 0.4  # of the panel, for what stands at an edge
 NO_CALLS = ("empty",)  # calls no allocator
 
 
@@ -34,61 +36,90 @@ def dot_figure(summary):
     lane = min(LANE, LANES / max(1, len(rivals)))
     row = lane * max(2, len(rivals)) + ROW_PAD
     text = canvas.caption(summary, canvas.twin_note(summary))
-    height = HEAD + row * len(subjects) + 0.34 + canvas.caption_height(text)
+    left = ratio_chart.names_width(subjects, ())
+    rows = canvas.rows_of_names(rivals)
+    tall = row * len(subjects)
+    top = HEAD + canvas.NAMES_LINE * len(rows)
+    top += ratio_chart.TOP_AXIS if tall > ratio_chart.TALL else 0
     figure = canvas.sheet(
-        height,
+        top + tall + 0.34 + canvas.caption_height(text),
         text,
         "Time of single calls and of small patterns, by allocator",
         f"Left is faster. Ratio to {summary.reference}, logarithmic; at the right edge the "
         f"nanoseconds of {summary.reference}.",
     )
-    width = canvas.WIDTH - LEFT - RIGHT
-    axes = canvas.plot_area(figure, LEFT, HEAD, width, row * len(subjects))
+    canvas.put_names(figure, rows, 0.72)
+    axes = canvas.plot_area(figure, left, top, canvas.WIDTH - left - RIGHT, tall)
     ratio_chart.draw_bands(axes, len(subjects), 0, row)
+    ratio_chart.repeat_axis(axes)
     set_axis(axes, summary, subjects)
     for i, subject in enumerate(subjects):
         draw_row(axes, summary, subject, row * (i + 0.5), [(name, lane) for name in rivals])
-    put_names(axes, rivals)
     return figure
 
 
 def set_axis(axes, summary, subjects):
-    """The axis of ratios, wide enough for all of them."""
+    """The axis of ratios, wide enough for all that is not far out, and for what stands at its edges
+    instead."""
     ratios = [summary.cells[s, name].time_ratio for s in subjects for name in summary.rivals]
-    limits = canvas.ratio_limits([end for r in ratios if r for end in digest.ends(r)])
-    canvas.set_ratio_axis(axes, "x", limits)
+    ratios = [ratio for ratio in ratios if ratio]
+    bounds = far_out.near([ratio.median for ratio in ratios])
+    edges = [edge_share(axes, summary, subjects, bounds, which) for which in (-1, 1)]
+    canvas.set_ratio_axis(axes, "x", far_out.limits_of(ratios, edges=edges))
     axes.grid(axis="x")
     axes.axvline(1, color=palette.style(summary.reference).colour, lw=1.6)
-    ratio_chart.put_directions(axes, summary.time, limits)
+    ratio_chart.put_directions(axes, summary.time)
+
+
+def edge_share(axes, summary, subjects, bounds, which):
+    """How much of the panel the longest text at one of its edges takes."""
+    texts = [edge_text(summary, subject, bounds, which) for subject in subjects]
+    wanted = lettering.widest(texts, EDGE_SIZE, "bold") + 0.1
+    return min(MOST_EDGE, wanted / ratio_chart.width_of(axes))
+
+
+def edge_text(summary, subject, bounds, which):
+    """Who lies beyond the panel on one side, and how far; empty if nobody does."""
+    ratios = {name: summary.cells[subject, name].time_ratio for name in summary.rivals}
+    beyond = [
+        f"{name} {far_out.figure(ratio.median)}"
+        for name, ratio in ratios.items()
+        if ratio and far_out.side(ratio.median, bounds) == which
+    ]
+    return far_out.arrowed(", ".join(beyond), which) if beyond else ""
 
 
 def draw_row(axes, summary, subject, middle, lanes):
     """One benchmark: its name, its dots, what failed, and the reference's time."""
-    canvas.note(axes, subject, (0, middle), (-8, 0), canvas.EDGE, ha="right", size=9)
+    ratio_chart.put_name(axes, subject, middle, size=9)
+    limits = axes.get_xlim()
     gaps = []
     for i, (name, lane) in enumerate(lanes):
         cell = summary.cells[subject, name]
-        if cell.time_ratio:
+        if cell.time_ratio and not far_out.side(cell.time_ratio.median, limits):
             y = middle + lane * (i - (len(lanes) - 1) / 2)
             text = tips.ratio(summary, subject, name, summary.time)
             ratio_chart.draw_mark(axes, name, cell.time_ratio, y, text, DOT)
         elif cell.error and cell.error != digest.NOT_RUN:
             gaps.append(name)
-    if gaps:
-        text = f"× {', '.join(gaps)} failed"
-        canvas.note(axes, text, (0, middle), (4, 0), canvas.EDGE, size=7, weight="bold")
+    put_edges(axes, summary, subject, middle, gaps)
     reference = summary.cells[subject, summary.reference]
     time = digest.number_text(reference.time.median) if reference.time else "failed"
     colour = palette.style(summary.reference).colour
     canvas.note(axes, time, (1, middle), (6, 0), canvas.EDGE, size=8.5, color=colour)
 
 
-def put_names(axes, rivals):
-    """The names of the marks, above the rows."""
-    for name in rivals:
-        style = palette.style(name)
-        axes.plot([], [], style.marker, color=style.colour, mfc=style.face, ms=6, label=name)
-    place = {"loc": "lower left", "bbox_to_anchor": (-0.34, 1), "borderaxespad": 1.4}
-    axes.legend(
-        ncol=6, frameon=False, handletextpad=0, columnspacing=0.9, labelcolor="linecolor", **place
+def put_edges(axes, summary, subject, middle, gaps):
+    """What stands at the edges of a row: who failed, and who lies beyond."""
+    failed = f"× {', '.join(gaps)} failed" if gaps else ""
+    limits = axes.get_xlim()
+    texts = (
+        (0, 4, "left", "  ".join(filter(None, (edge_text(summary, subject, limits, -1), failed)))),
+        (1, -4, "right", edge_text(summary, subject, limits, 1)),
     )
+    for x, shift, side, text in texts:
+        room = MOST_EDGE * ratio_chart.width_of(axes)
+        shown = lettering.fitted(text, room, EDGE_SIZE, "bold")
+        look = {"ha": side, "size": EDGE_SIZE, "weight": "bold"}
+        if shown:
+            canvas.tip(canvas.note(axes, shown, (x, middle), (shift, 0), canvas.EDGE, **look), text)

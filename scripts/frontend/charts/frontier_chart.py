@@ -7,8 +7,12 @@ from itertools import pairwise
 
 from matplotlib.transforms import Bbox
 
-from frontend.charts import canvas, palette, tips
+from frontend.charts import canvas, far_out, lettering, palette, tips
 from frontend.figures import digest
+
+
+NAME_SIZE = 11
+LONGEST = 3.0  # inches of a name
 
 
 def frontier_points(summary):
@@ -22,26 +26,55 @@ def frontier_points(summary):
 
 def frontier_figure(summary):
     """Geometric means of time against memory, each subject faintly behind, and the frontier."""
-    text = canvas.caption(summary, canvas.twin_note(summary))
+    points, faint = frontier_points(summary), faint_points(summary)
+    limits = [axis_limits(summary, key) for key in ("time_ratio", "rss_ratio")]
+    text = canvas.caption(summary, remarks(summary, faint, limits))
     figure = canvas.sheet(
         6.35 + canvas.caption_height(text),
         text,
         "Time against memory",
-        f"Geometric means over {digest.subjects_text(summary)} as ratios "
-        f"to {summary.reference}, both axes logarithmic; lower left is better.",
+        f"Ratios to {summary.reference}, geometric means over {digest.subjects_text(summary)}; "
+        "lower left is better. Dashed: frontier, nobody is better in both.",
     )
     axes = canvas.plot_area(figure, 0.85, 0.75, canvas.WIDTH - 1.1, 5.0)
-    points, faint = frontier_points(summary), faint_points(summary)
-    set_frontier_axes(axes, summary, [*points.values(), *faint.values()])
+    set_frontier_axes(axes, summary, limits)
     for key, point in faint.items():
-        draw_faint_mark(axes, summary, key, point)
+        draw_faint_mark(axes, summary, key, held(point, limits))
     covered = draw_frontier(axes, points)
-    for name, point in points.items():
+    places = {name: held(point, limits) for name, point in points.items()}
+    for name, point in places.items():
         draw_crossed_mark(axes, summary, name, point)
-    covered += [box_around(axes, point, 5) for point in faint.values()]
+    covered += [box_around(axes, held(point, limits), 5) for point in faint.values()]
     covered += [box for name in points for box in cross_boxes(axes, summary.overall[name])]
-    label_points(axes, points, {n: name_text(summary, n) for n in points}, covered)
+    names = {name: name_text(summary, name, point, limits) for name, point in points.items()}
+    label_points(axes, places, names, covered)
     return figure
+
+
+def axis_limits(summary, key):
+    """Limits of an axis: what few cells or means lie far out is shown at its edge."""
+    cells = [*summary.cells.values(), *summary.overall.values()]
+    whole = [cell for cell in cells if cell.time_ratio and cell.rss_ratio]
+    found = [getattr(cell, key) for cell in whole]
+    return far_out.limits_of(found)
+
+
+def held(point, limits):
+    """The point, or the place at the edge of the panel beyond which it lies."""
+    return tuple(min(max(value, low), high) for value, (low, high) in zip(point, limits))
+
+
+def remarks(summary, faint, limits):
+    """What the caption explains: hollow marks, and marks at the edge."""
+    beyond = [point for point in faint.values() if held(point, limits) != point]
+    farthest = [far_out.figure(max(values, key=from_one)) for values in zip(*beyond)]
+    told = f"marks at the edge lie beyond it, up to {' in time and '.join(farthest)} in memory"
+    return " · ".join(filter(None, (canvas.twin_note(summary), told if beyond else "")))
+
+
+def from_one(ratio):
+    """How far a ratio is from 1."""
+    return abs(math.log(ratio))
 
 
 def faint_points(summary):
@@ -56,15 +89,15 @@ def faint_points(summary):
 def draw_faint_mark(axes, summary, key, point):
     """A small mark for one (subject, rival)."""
     style = palette.style(key[1])
-    look = {"color": style.colour, "mfc": style.face, "ms": 4.5, "alpha": 0.45}
+    look = {"color": style.colour, "mfc": style.face, "ms": 4.5, "alpha": 0.45, "clip_on": False}
     (mark,) = axes.plot(*point, style.marker, **look)
     canvas.tip(mark, tips.pair(summary, ", ".join(key), summary.cells[key]))
 
 
-def set_frontier_axes(axes, summary, points):
+def set_frontier_axes(axes, summary, limits):
     """Logarithmic axes around (1, 1)."""
-    for letter, values in zip("xy", zip(*points)):
-        canvas.set_ratio_axis(axes, letter, canvas.ratio_limits(values))
+    for letter, ends in zip("xy", limits):
+        canvas.set_ratio_axis(axes, letter, ends)
     axes.grid(True)
     colour = palette.style(summary.reference).colour
     axes.axvline(1, color=colour, lw=1)
@@ -86,13 +119,9 @@ def draw_frontier(axes, points):
     xs += [corners[-1][0], axes.get_xlim()[1]]
     ys += [corners[-1][1], corners[-1][1]]
     axes.plot(xs, ys, color=palette.MUTED, lw=1.2, ls=(0, (5, 3)), zorder=1.5)
-    look = {"ha": "right", "va": "top", "size": 8.5, "color": palette.MUTED}
-    text = canvas.note(
-        axes, "frontier: nobody is better in both", (xs[-1], ys[-1]), (-4, -4), **look
-    )
     cross = [((1, ys[0]), (1, axes.get_ylim()[0])), ((axes.get_xlim()[0], 1), (xs[-1], 1))]
     segments = [*pairwise(zip(xs, ys)), *cross]
-    return [*(line_box(axes, *ends) for ends in segments), text.get_window_extent()]
+    return [line_box(axes, *ends) for ends in segments]
 
 
 def line_box(axes, *line_ends):
@@ -121,30 +150,47 @@ def draw_crossed_mark(axes, summary, name, point):
     time, rss = digest.ends(cell.time_ratio), digest.ends(cell.rss_ratio)
     axes.plot(time[::2], [point[1]] * 2, color=style.colour, lw=1.4)
     axes.plot([point[0]] * 2, rss[::2], color=style.colour, lw=1.4)
-    look = {"color": style.colour, "mfc": style.face, "ms": 10, "mew": 1.6}
+    look = {"color": style.colour, "mfc": style.face, "ms": 10, "mew": 1.6, "clip_on": False}
     (mark,) = axes.plot(*point, style.marker, **look)
     label = f"{name}, geometric mean{digest.counted_text(summary, name)}"
     canvas.tip(mark, tips.pair(summary, label, cell))
 
 
-def name_text(summary, name):
-    """The name, and how many subjects its mean holds if not all."""
-    return name + digest.counted_text(summary, name)
+def name_text(summary, name, point, limits):
+    """The name, how many subjects its mean holds if not all, and both ratios of a mean that lies
+    beyond the panel."""
+    shown = lettering.fitted(name, LONGEST, NAME_SIZE, "bold") + digest.counted_text(summary, name)
+    if held(point, limits) == point:
+        return shown
+    return f"{shown} ({', '.join(map(far_out.figure, point))})"
 
 
 def label_points(axes, points, names, covered):
-    """Writes each name beside its mark, where it covers no mark, no line and no other name."""
+    """Writes each name beside its mark, where it covers no mark, no line and no other name. What
+    stands farther off has a thin leader."""
     renderer = axes.figure.canvas.get_renderer()
-    taken = covered + [box_around(axes, point, 9) for point in points.values()]
+    marks, written = [box_around(axes, point, 9) for point in points.values()], []
     for name, point in sorted(points.items(), key=lambda item: item[1]):
-        look = {"size": 11, "weight": "bold", "color": palette.style(name).colour}
+        look = {"size": NAME_SIZE, "weight": "bold", "color": palette.style(name).colour}
         text = canvas.note(axes, names[name], point, (0, 0), **look)
-        taken.append(best_box(text, taken, axes.bbox, renderer))
+        place = best_place(text, (written + marks, covered), axes.bbox, renderer)
+        written.append(place_text(text, place, renderer))
+        if math.hypot(*place[:2]) > LEADER_FROM:
+            ends = {"xytext": place[:2], "xycoords": "data", "textcoords": "offset points"}
+            line = {
+                "arrowstyle": "-",
+                "color": look["color"],
+                "lw": 0.7,
+                "shrinkA": 2,
+                "shrinkB": 5,
+            }
+            axes.annotate("", point, **ends, arrowprops=line, annotation_clip=False)
 
 
+LEADER_FROM = 24  # points
 PLACES = [
     (shift_x * reach, shift_y * reach, side, level)
-    for reach in (1, 1.8, 2.8)
+    for reach in (1, 1.8, 2.8, 4, 5.5, 7.5, 10)
     for shift_x, shift_y, side, level in (
         (10, 0, "left", "center"),
         (-10, 0, "right", "center"),
@@ -156,18 +202,23 @@ PLACES = [
         (-8, -8, "right", "top"),
     )
 ]
+WORST = 1e5  # of a name outside of the panel, and the share of one that is covered by another
 
 
-def best_box(text, taken, frame, renderer):
-    """Moves the text to the place that covers least of what is taken; the box it then has."""
+def best_place(text, taken, frame, renderer):
+    """The place for the text that covers least of what is taken: names and large marks not at all
+    if that can be helped, lines and small marks as little as can be."""
+    names, others = taken
 
     def cost(place):
         box = place_text(text, place, renderer)
-        outside = 1 - overlap(box, frame) / (box.width * box.height)
+        area = box.width * box.height
+        shared = [sum(overlap(box, other) for other in boxes) for boxes in (names, others)]
+        is_outside = 1 - overlap(box, frame) / area > 0.01
         distance = math.hypot(place[0], place[1])
-        return sum(overlap(box, other) for other in taken) + 4 * distance + 1e4 * (outside > 0.01)
+        return WORST * (shared[0] / area + is_outside) + shared[1] + 4 * distance
 
-    return place_text(text, min(PLACES, key=cost), renderer)
+    return min(PLACES, key=cost)
 
 
 def place_text(text, place, renderer):

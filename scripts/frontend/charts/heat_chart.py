@@ -7,13 +7,18 @@ import math
 
 from matplotlib import colors, patches
 
-from frontend.charts import canvas, palette, tips
+from frontend.charts import canvas, lettering, palette, tips
 from frontend.figures import digest
 
 RIGHT, BETWEEN = 0.12, 0.14  # inches
-LETTER = 0.06  # width of one in the names of workloads
+SUBJECT_SIZE, SUBJECT_MOST = 8.5, 2.4  # points; inches, which cut longer names
+COLUMN_MOST = 0.8  # inches
+TITLE_LEAST = 1.0  # inches of a panel without its edge
+NAME_SIZE = 8.5
+SLOPE = 60  # degrees, of names that are wider than their column
+NAME_MOST = 1.15  # inches of a sloping name
 BEST = 0.5  # of the column with the best one's figure
-ROW, HEAD, NAMES = 0.17, 0.72, 0.95
+ROW, HEAD, TITLES = 0.17, 0.72, 0.26
 DARKEST = 4.0  # from this ratio on a cell is as dark as it gets; arbitrary
 LEAST_MIB = 1.0  # what is below counts as this much: it is little more than rounding
 # Neither is in the palette: a cell looks the same on a dark page, and so does what is in it.
@@ -25,40 +30,58 @@ def heat_figure(summary):
     """Both panels."""
     text = canvas.caption(summary)
     height = ROW * len(summary.subjects)
+    start = 0.2 + min(SUBJECT_MOST, lettering.widest(summary.subjects, SUBJECT_SIZE))
+    columns = len(summary.allocators)
+    room = (canvas.WIDTH - start - RIGHT - BETWEEN) / 2
+    column = min(COLUMN_MOST, (room - BEST) / columns)
+    names = names_height(summary.allocators, column)
     figure = canvas.sheet(
-        HEAD + NAMES + height + 0.12 + canvas.caption_height(text),
+        HEAD + TITLES + names + height + 0.12 + canvas.caption_height(text),
         text,
         "Synthetic workloads: time and peak RSS, by allocator",
         "In each cell: how many times the best figure of its row. Lighter is better; 1 is best.",
     )
-    start = 0.2 + LETTER * max(map(len, summary.subjects))
-    width = (canvas.WIDTH - start - RIGHT - BETWEEN) / 2
+    width = max(column * columns, TITLE_LEAST) + BEST
     for i, measure in enumerate((summary.time, digest.RSS)):
         left = start + i * (width + BETWEEN)
-        axes = canvas.plot_area(figure, left, HEAD + NAMES, width, height)
-        draw_panel(axes, summary, measure, width)
+        axes = canvas.plot_area(figure, left, HEAD + TITLES + names, width, height)
+        draw_panel(axes, summary, measure, (column, width, names))
         if i == 0:
             put_subjects(axes, summary)
     return figure
 
 
-def draw_panel(axes, summary, measure, width):
-    """One figure of all workloads under all allocators; x counts columns, y rows."""
-    columns = len(summary.allocators)
-    edge = columns * BEST / (width - BEST)  # width of the edge column in columns
-    axes.set(xlim=(0, columns + edge), ylim=(len(summary.subjects), 0), xticks=[], yticks=[])
+def names_height(names, column):
+    """Inches that the names take above their columns, of some width: they slope where they must."""
+    widest = min(NAME_MOST, lettering.widest(names, NAME_SIZE, "bold"))
+    is_level = widest + 0.08 < column
+    return 0.2 if is_level else 0.14 + widest * math.sin(math.radians(SLOPE))
+
+
+def draw_panel(axes, summary, measure, sizes):
+    """One figure of all workloads under all allocators; x counts columns, y rows. Sizes in inches:
+    a column, the panel, the height of the names."""
+    column, width, names = sizes
+    right = width / column  # in columns, as x is
+    axes.set(xlim=(0, right), ylim=(len(summary.subjects), 0), xticks=[], yticks=[])
     for side in axes.spines.values():
         side.set_visible(False)
     for x, name in enumerate(summary.allocators):
-        look = {"rotation": 60, "ha": "left", "va": "bottom", "size": 8.5, "weight": "bold"}
-        colour = palette.style(name).colour
-        canvas.note(axes, name, (x + 0.3, 0), (0, 3), color=colour, **look)
-    title = f"{measure.title}, {measure.unit}"
+        put_name(axes, name, x, names > 0.2)
     look = {"size": 8, "ha": "right", "va": "bottom", "color": palette.MUTED}
-    canvas.note(axes, f"best,\n{measure.unit}", (columns + edge, 0), (0, 3), **look)
-    canvas.note(axes, title, (0, 0), (0, 62), size=9.5, weight="bold", va="bottom")
+    canvas.note(axes, f"best,\n{measure.unit}", (right, 0), (0, 3), **look)
+    title = f"{measure.title}, {measure.unit}"
+    canvas.note(axes, title, (0, 0), (0, 72 * names + 2), size=9.5, weight="bold", va="bottom")
     for y, subject in enumerate(summary.subjects):
-        draw_row(axes, summary, measure, (y, subject), columns + edge)
+        draw_row(axes, summary, measure, (y, subject), right)
+
+
+def put_name(axes, name, x, is_sloping):
+    """The name of an allocator above its column."""
+    look = {"rotation": SLOPE, "ha": "left"} if is_sloping else {"ha": "center"}
+    look.update(size=NAME_SIZE, weight="bold", va="bottom", color=palette.style(name).colour)
+    shown = lettering.fitted(name, NAME_MOST, NAME_SIZE, "bold")
+    canvas.note(axes, shown, (x + (0.3 if is_sloping else 0.5), 0), (0, 3), **look)
 
 
 def draw_row(axes, summary, measure, place, right):
@@ -119,4 +142,5 @@ def ratio_text(ratio):
 def put_subjects(axes, summary):
     """The names of the workloads, left of their rows."""
     for y, subject in enumerate(summary.subjects):
-        canvas.note(axes, subject, (0, y + 0.5), (-6, 0), ha="right", size=8.5)
+        shown = lettering.fitted(subject, SUBJECT_MOST, SUBJECT_SIZE)
+        canvas.note(axes, shown, (0, y + 0.5), (-6, 0), ha="right", size=SUBJECT_SIZE)

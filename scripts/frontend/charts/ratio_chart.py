@@ -8,19 +8,26 @@ import math
 
 from matplotlib import ticker
 
-from frontend.charts import canvas, palette, tips
+from frontend.charts import canvas, far_out, lettering, palette, tips
 from frontend.figures import digest
 
 TOP_LANE = 0.21  # inches
 LANE = 0.1
 ROW_PAD = 0.1
-LEFT = 1.25
-RATIO_WIDTH = 4.75
+NAMES = (1.25, 2.6)  # for the names: at least, and at most, which cuts them
+NAME_PAD = 0.11  # between a name and the panel
+BETWEEN = 0.3  # the panels
 ABSOLUTE_LEFT = 6.2
 ABSOLUTE_WIDTH = 1.85
 HEAD = 0.92
+TOP_AXIS = 0.17  # of the head, where the axis is repeated there
+TALL = 3.0  # from here on, arbitrary; the eye does not find the way down to the axis
 LEAST_IDEAL = 0.5  # farther left, peak live bytes would squeeze the rest
 FARTHEST = 2.0  # times the reference's greatest figure; what lies beyond would squeeze the rest
+EDGE = 0.13  # of the panel, free for figures beyond it
+EDGE_SIZE = 6.5
+MEAN_SIZE = 8.5
+MEAN_PAD = 0.2  # inches beside a mean's text
 LIVE_TICK = (palette.INK, 0.9, (0, (2, 1)))  # also the floor's
 
 
@@ -28,24 +35,59 @@ def ratio_figure(summary, measure):
     """Ratio to the reference of every subject and rival, the geometric means on top, and beside it
     the absolute figures from zero."""
     rivals = by_overall(summary, measure)
-    top = TOP_LANE * max(1, len(rivals)) + 0.1
+    top = TOP_LANE * max(2, len(rivals)) + 0.1
     row = LANE * max(2, len(rivals)) + ROW_PAD
     height = top + row * len(summary.subjects)
+    head = HEAD + (TOP_AXIS if height > TALL else 0)
     text = canvas.caption(summary, canvas.twin_note(summary))
     figure = canvas.sheet(
-        HEAD + height + 0.34 + canvas.caption_height(text),
+        head + height + 0.34 + canvas.caption_height(text),
         text,
         *ratio_titles(summary, measure),
     )
-    ratios = canvas.plot_area(figure, LEFT, HEAD, RATIO_WIDTH, height)
-    absolutes = canvas.plot_area(figure, ABSOLUTE_LEFT, HEAD, ABSOLUTE_WIDTH, height)
+    left = names_width(summary.subjects, rivals)
+    ratios = canvas.plot_area(figure, left, head, ABSOLUTE_LEFT - BETWEEN - left, height)
+    absolutes = canvas.plot_area(figure, ABSOLUTE_LEFT, head, ABSOLUTE_WIDTH, height)
     for axes in (ratios, absolutes):
         draw_bands(axes, len(summary.subjects), top, row)
+        repeat_axis(axes)
     middles = [top + row * (i + 0.5) for i in range(len(summary.subjects))]
     draw_ratios(ratios, summary, measure, rivals, middles)
     draw_means(ratios, summary, measure, rivals)
     draw_absolutes(absolutes, summary, measure, rivals, middles)
     return figure
+
+
+def names_width(subjects, rivals):
+    """Inches for the names left of the panel."""
+    wanted = max(lettering.widest(subjects, 10), lettering.widest(rivals, 9.5, "bold"))
+    return min(max(NAMES[0], wanted + 2 * NAME_PAD), NAMES[1])
+
+
+def put_name(axes, name, y, **look):
+    """A name left of the panel, cut to the room there."""
+    look = {"size": 10, "weight": "normal", **look}
+    room = axes.get_position().x0 * canvas.WIDTH - 2 * NAME_PAD
+    shown = lettering.fitted(name, room, look["size"], look["weight"])
+    text = canvas.note(axes, shown, (0, y), (-8, 0), canvas.EDGE, ha="right", **look)
+    if shown != name:
+        canvas.tip(text, name)
+
+
+def repeat_axis(axes):
+    """Writes the numbers of a tall panel's axis at its top as well."""
+    if height_of(axes) > TALL:
+        axes.tick_params(axis="x", labeltop=True, pad=2)
+
+
+def height_of(axes):
+    """The panel's height in inches."""
+    return axes.get_position().height * axes.figure.get_size_inches()[1]
+
+
+def width_of(axes):
+    """The panel's width in inches."""
+    return axes.get_position().width * canvas.WIDTH
 
 
 def ratio_titles(summary, measure):
@@ -93,23 +135,68 @@ def draw_mark(axes, name, estimate, y, text, size=4.6):
     canvas.tip(mark, text)
 
 
+def draw_ratio(axes, name, estimate, y, text, size=4.6):
+    """The mark of a ratio, or its figure at the edge beyond which it lies."""
+    which = far_out.side(estimate.median, axes.get_xlim())
+    if not which:
+        draw_mark(axes, name, estimate, y, text, size)
+        return
+    shown = far_out.arrowed(far_out.figure(estimate.median), which)
+    draw_beyond(axes, name, (shown, which), y, text)
+
+
+def draw_beyond(axes, name, shown, y, tip, size=EDGE_SIZE):
+    """What is shown (text, side) of a figure beyond the panel, at its edge."""
+    text, which = shown
+    look = {"ha": "right" if which > 0 else "left", "size": size, "weight": "bold"}
+    colour, x = palette.style(name).colour, 1 if which > 0 else 0
+    canvas.tip(canvas.note(axes, text, (x, y), (-which, 0), canvas.EDGE, color=colour, **look), tip)
+
+
 def draw_ratios(axes, summary, measure, rivals, middles):
     """The panel of ratios."""
-    estimates = [digest.part(cell, measure, "_ratio") for cell in summary.cells.values()]
-    values = [end for estimate in estimates if estimate for end in digest.ends(estimate)]
     ideals = ideal_ratios(summary) if measure is digest.RSS else {}
-    limits = canvas.ratio_limits(
-        [*values, *(ideal for ideal in ideals.values() if ideal > LEAST_IDEAL)]
-    )
+    limits = ratio_limits(axes, summary, measure, ideals)
     canvas.set_ratio_axis(axes, "x", limits)
     axes.grid(axis="x")
     axes.axvline(1, color=palette.style(summary.reference).colour, lw=1.6)
     for subject, middle in zip(summary.subjects, middles):
-        canvas.note(axes, subject, (0, middle), (-8, 0), canvas.EDGE, ha="right", size=10)
+        put_name(axes, subject, middle)
         draw_row(axes, summary, measure, (subject, middle), rivals)
         if ideals.get(subject, 0) > LEAST_IDEAL:
             draw_tick(axes, ideals[subject], (middle, half_row(middles)), *LIVE_TICK)
-    put_directions(axes, measure, limits)
+    put_directions(axes, measure)
+
+
+def ratio_limits(axes, summary, measure, ideals):
+    """Limits of the axis of ratios, with room for the figures of the means."""
+    means = [digest.part(cell, measure, "_ratio") for cell in summary.overall.values()]
+    cells = [digest.part(cell, measure, "_ratio") for cell in summary.cells.values()]
+    others = [ideal for ideal in ideals.values() if ideal > LEAST_IDEAL]
+    shown = [estimate for estimate in (*cells, *means) if estimate]
+    limits = far_out.limits_of(shown, others, edges=(EDGE, EDGE))
+    texts = [
+        (estimate, mean_text(summary, name, estimate))
+        for name, estimate in zip(summary.overall, means)
+        if estimate and name != summary.reference
+    ]
+    return with_room(limits, texts, width_of(axes))
+
+
+def with_room(limits, texts, width):
+    """The limits, the right one moved until each mean of [(estimate, text)] has room for its text
+    in a panel of that width. What moves for one may take the room on the left from another."""
+    for estimate, text in texts * len(texts):
+        need = share_of(text, width)
+        if not mean_side(limits, estimate, need):
+            low, high = map(math.log, (limits[0], min(limits[1], digest.ends(estimate)[2])))
+            limits = (limits[0], math.exp(low + (high - low) / (1 - need) + 1e-6))
+    return limits
+
+
+def share_of(text, width):
+    """How much of a panel of some width a mean's text takes."""
+    return min(0.8, (lettering.width_of(text, MEAN_SIZE) + MEAN_PAD) / width)
 
 
 def ideal_ratios(summary):
@@ -119,7 +206,7 @@ def ideal_ratios(summary):
     return {
         subject: summary.live[subject] / digest.MIB / cell.rss.median
         for subject, cell in cells.items()
-        if cell.rss
+        if cell.rss and cell.rss.median > 0
     }
 
 
@@ -135,55 +222,81 @@ def draw_row(axes, summary, measure, place, rivals):
         cell, y = summary.cells[subject, name], lane(middle, i, len(rivals))
         estimate = digest.part(cell, measure, "_ratio")
         if estimate:
-            draw_mark(axes, name, estimate, y, tips.ratio(summary, subject, name, measure))
+            draw_ratio(axes, name, estimate, y, tips.ratio(summary, subject, name, measure))
         elif cell.error:
             draw_gap(axes, f"{name} {cell.gap}", name, y)
     if summary.cells[subject, summary.reference].error:
-        draw_gap(axes, f"{summary.reference} failed: no ratios", summary.reference, middle)
+        # On the right: who else failed stands on the left, and marks there are none.
+        draw_gap(axes, f"{summary.reference} failed: no ratios", summary.reference, middle, 1)
 
 
-def draw_gap(axes, text, name, y):
-    """Says at the left edge why an allocator has no mark."""
+def draw_gap(axes, text, name, y, x=0):
+    """Says at the left edge (x = 0) or the right one (1) why an allocator has no mark."""
+    look = {"ha": "right" if x else "left", "size": 7, "weight": "bold"}
+    shift = (-4 if x else 4, 0)
     colour = palette.style(name).colour
-    canvas.note(axes, f"× {text}", (0, y), (4, 0), canvas.EDGE, size=7, weight="bold", color=colour)
+    canvas.note(axes, f"× {text}", (x, y), shift, canvas.EDGE, color=colour, **look)
 
 
-def put_directions(axes, measure, limits):
+def put_directions(axes, measure):
     """Which way is better, above the panel on both sides of 1, where there is room."""
-    fraction = math.log(1 / limits[0]) / math.log(limits[1] / limits[0])
-    place = {"at": (1, 1), "coords": ("data", "axes fraction"), "size": 8.5, "va": "bottom"}
-    if fraction > 0.15:
-        canvas.note(
-            axes, f"← {measure.better}", shift=(-6, 4), ha="right", color=palette.MUTED, **place
-        )
-    if fraction < 0.85:
-        canvas.note(
-            axes, f"{measure.worse} →", shift=(6, 4), ha="left", color=palette.MUTED, **place
-        )
+    low, high = map(math.log, axes.get_xlim())
+    up = 4 + (TOP_AXIS * 72 if height_of(axes) > TALL else 0)
+    look = {"coords": ("data", "axes fraction"), "size": 8.5, "va": "bottom"}
+    texts = ((f"← {measure.better}", -low, -6, "right"), (f"{measure.worse} →", high, 6, "left"))
+    for text, room, shift, side in texts:
+        if lettering.width_of(text, 8.5) + 0.1 < room / (high - low) * width_of(axes):
+            canvas.note(axes, text, (1, 1), (shift, up), ha=side, color=palette.MUTED, **look)
 
 
 def draw_means(axes, summary, measure, rivals):
     """The geometric means in the rows on top, which also name the marks."""
+    first = 0.05 + TOP_LANE * max(0, 2 - len(rivals)) / 2
     for i, name in enumerate(rivals):
-        y, estimate = 0.05 + TOP_LANE * (i + 0.5), digest.part(
+        y, estimate = first + TOP_LANE * (i + 0.5), digest.part(
             summary.overall[name], measure, "_ratio"
         )
-        look = {"weight": "bold", "color": palette.style(name).colour}
-        canvas.note(axes, name, (0, y), (-8, 0), canvas.EDGE, ha="right", **look)
+        put_name(axes, name, y, size=9.5, weight="bold", color=palette.style(name).colour)
         if estimate:
-            draw_mark(axes, name, estimate, y, tips.mean(summary, name, measure), 6.5)
-            put_mean_text(axes, estimate, y, digest.counted_text(summary, name))
+            draw_mean(axes, summary, measure, (name, estimate), y)
 
 
-def put_mean_text(axes, estimate, y, remark):
+def draw_mean(axes, summary, measure, mean, y):
+    """One of them, (allocator, estimate), with its figure, which stands alone beyond the panel."""
+    name, estimate = mean
+    text, tip = mean_text(summary, name, estimate), tips.mean(summary, name, measure)
+    which = far_out.side(estimate.median, axes.get_xlim())
+    if which:
+        draw_beyond(axes, name, (far_out.arrowed(text, which), which), y, tip, MEAN_SIZE)
+        return
+    draw_mark(axes, name, estimate, y, tip, 6.5)
+    put_mean_text(axes, estimate, y, text)
+
+
+def mean_text(summary, name, estimate):
+    """The figure of a mean, and of how many subjects it is."""
+    return digest.figure_text(estimate) + digest.counted_text(summary, name)
+
+
+def mean_side(limits, estimate, need):
+    """The side of its mark on which there is room for a mean's text, which needs so much of the
+    panel: the right one rather than the left one; None if on neither. A mean that lies beyond needs
+    none."""
+    left, right = map(math.log, limits)
+    ends = digest.ends(estimate)
+    low, high = (math.log(min(max(end, limits[0]), limits[1])) for end in ends[::2])
+    if far_out.side(estimate.median, limits) or (right - high) / (right - left) >= need:
+        return "right"
+    return "left" if (low - left) / (right - left) >= need else None
+
+
+def put_mean_text(axes, estimate, y, text):
     """The figure beside its mark, on the side where there is room."""
+    need = share_of(text, width_of(axes))
     low, _, high = digest.ends(estimate)
-    left, right = axes.get_xlim()
-    is_right = math.log(right / high) > 0.42 * math.log(right / left)
-    spot, shift, side = (high, 8, "left") if is_right else (low, -8, "right")
-    text = canvas.note(
-        axes, digest.figure_text(estimate) + remark, (spot, y), (shift, 0), ha=side, size=8.5
-    )
+    is_left = mean_side(axes.get_xlim(), estimate, need) == "left"
+    spot, shift, side = (low, -8, "right") if is_left else (high, 8, "left")
+    text = canvas.note(axes, text, (spot, y), (shift, 0), ha=side, size=MEAN_SIZE)
     text.set_bbox({"fc": palette.PAPER, "ec": "none", "pad": 0.6})
 
 
@@ -216,18 +329,17 @@ def absolute_limit(summary, measure):
     greatest = [end for (_, name), end in ends.items() if name == summary.reference]
     if not greatest:
         return None
-    return min(1.06 * max(ends.values()), FARTHEST * max(greatest))
+    return min(1.06 * max(ends.values()), FARTHEST * max(greatest)) or None
 
 
 def draw_absolute(axes, name, estimate, place, limit):
     """The mark of one allocator at (y, tip), or its number at the edge that it lies beyond."""
-    y, text = place
+    y, tip = place
     if limit is None or estimate.median <= limit:
-        draw_mark(axes, name, estimate, y, text, 3.4)
+        draw_mark(axes, name, estimate, y, tip, 3.4)
         return
-    look = {"ha": "right", "size": 6.5, "weight": "bold", "color": palette.style(name).colour}
-    shown = f"{digest.number_text(estimate.median)} →"
-    canvas.tip(canvas.note(axes, shown, (1, y), (-1, 0), canvas.EDGE, **look), text)
+    shown = far_out.arrowed(digest.number_text(estimate.median), 1)
+    draw_beyond(axes, name, (shown, 1), y, tip)
 
 
 def draw_tick(axes, x, place, colour, width, dashes="solid"):

@@ -13,9 +13,10 @@ from frontend.figures import digest
 
 SIZES_LEAST = 5
 WITH_SIZE = re.compile(r"(\w+)/(\d+)")
-LEFT, RIGHT, HEAD, PANEL, GAP = 0.65, 1.4, 0.95, 3.0, 0.75  # inches
+LEFT, HEAD, PANEL, GAP = 0.65, 0.95, 3.0, 0.75  # inches
 TIMES_ROOM = 1.3  # above and below the lines, as a factor
 NAME_SIZE = 9
+DECADES = 1e3  # of times, below which each has three numbers at the axis
 UNITS = ((1 << 20, "M"), (1 << 10, "K"))
 
 
@@ -42,7 +43,8 @@ def size_figure(summary):
     )
     for i, (name, sizes) in enumerate(panels.items()):
         top = HEAD + i * (PANEL + GAP)
-        axes = canvas.plot_area(figure, LEFT, top, canvas.WIDTH - LEFT - RIGHT, PANEL)
+        width = canvas.WIDTH - LEFT - curve_chart.names_room(summary.allocators, NAME_SIZE)
+        axes = canvas.plot_area(figure, LEFT, top, width, PANEL)
         draw_panel(axes, summary, name, sizes)
     return figure
 
@@ -74,6 +76,8 @@ def set_axes(axes, sizes, times):
     axes.xaxis.set_major_locator(ticker.LogLocator(2, numticks=12))
     axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda size, _: size_text(size)))
+    if max(ends) < DECADES * min(ends):
+        axes.yaxis.set_major_locator(ticker.LogLocator(10, subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda ns, _: f"{ns:,g}"))
     axes.yaxis.set_minor_formatter(ticker.NullFormatter())
     axes.grid(axis="y")

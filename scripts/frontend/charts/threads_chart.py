@@ -7,11 +7,12 @@ import re
 
 from matplotlib import ticker
 
-from frontend.charts import canvas, curve_chart, palette
+from frontend.charts import canvas, curve_chart, lettering, palette
 
 NAME = re.compile(r"(.*)/threads:(\d+)")
 ACROSS = 2  # panels in a row
-HEAD, PANEL, GAP = 0.95, 1.75, 0.55  # inches
+HEAD, PANEL, GAP = 0.95, 1.75, 0.75  # inches
+SIZE = 8
 
 
 def scaled_workloads(summary):
@@ -28,7 +29,8 @@ def threads_figure(summary):
     """All panels."""
     scaled = scaled_workloads(summary)
     text = canvas.caption(summary)
-    rows = math.ceil(len(scaled) / ACROSS)
+    across = min(ACROSS, len(scaled))
+    rows = math.ceil(len(scaled) / across)
     height = HEAD + rows * (PANEL + GAP) + canvas.caption_height(text)
     figure = canvas.sheet(
         height,
@@ -36,12 +38,17 @@ def threads_figure(summary):
         "Throughput by threads",
         "Million calls a second of all threads together, from zero. Higher is better.",
     )
+    cell = canvas.WIDTH / across
+    width = cell - 0.5 - curve_chart.names_room(summary.allocators, SIZE)
     for i, (name, counts) in enumerate(scaled.items()):
-        left = 0.5 + i % ACROSS * (canvas.WIDTH / ACROSS)
-        top = HEAD + i // ACROSS * (PANEL + GAP)
-        axes = canvas.plot_area(figure, left, top, canvas.WIDTH / ACROSS - 1.6, PANEL)
+        left, top = 0.5 + i % across * cell, HEAD + i // across * (PANEL + GAP)
+        axes = canvas.plot_area(figure, left, top, width, PANEL)
         draw_panel(axes, summary, counts)
-        axes.set_title(name, loc="left", size=10, weight="bold", pad=4)
+        title = lettering.fitted(name, width, 10, "bold")
+        room = width - lettering.width_of(title, 10, "bold") - 0.2
+        put_failures(axes, failing(summary, counts), room)
+        axes.set_title(title, loc="left", size=10, weight="bold", pad=4)
+        axes.set_xlabel("threads")
     return figure
 
 
@@ -63,9 +70,12 @@ def draw_panel(axes, summary, counts):
     axes.grid(axis="y")
     last = max(counts)
     put_names(axes, {name: line for name, line in lines.items() if line[-1][0] == last})
-    put_failures(
-        axes, [name for name in summary.allocators if len(lines.get(name, ())) < len(counts)]
-    )
+
+
+def failing(summary, counts):
+    """The allocators that failed with some number of threads."""
+    whole = {name: len(line_of(summary, counts, name)) for name in summary.allocators}
+    return [name for name, length in whole.items() if length < len(counts)]
 
 
 def line_of(summary, counts, name):
@@ -74,19 +84,20 @@ def line_of(summary, counts, name):
     return [(count, 1e3 / cell.time.median) for count, cell in cells if cell.time]
 
 
-def put_failures(axes, names):
-    """Names the allocators that failed with some number of threads, below on the left."""
-    for i, name in enumerate(names):
-        look = {"size": 7.5, "weight": "bold", "color": palette.style(name).colour}
-        canvas.note(axes, f"× {name} failed", (0, 0), (5, 6 + 10 * i), "axes fraction", **look)
+def put_failures(axes, names, room):
+    """Names the allocators that failed with some number of threads, above the panel on the right,
+    where there are so many inches."""
+    if names:
+        text = lettering.fitted(f"× {', '.join(names)} failed", room, 7.5, "bold")
+        look = {"ha": "right", "va": "bottom", "size": 7.5, "weight": "bold"}
+        canvas.note(axes, text, (1, 1), (0, 5), "axes fraction", color=palette.MUTED, **look)
 
 
 def put_names(axes, lines):
     """Names the lines at their right ends, moved apart."""
     at = [line[-1][1] for line in lines.values()]
     top = axes.get_ylim()[1]
-    size = 8
-    step = 1.25 * size * axes.figure.dpi / 72 / axes.get_window_extent().height * top
+    step = 1.25 * SIZE * axes.figure.dpi / 72 / axes.get_window_extent().height * top
     for name, y, place in zip(lines, at, curve_chart.spread(at, step, top)):
-        look = {"size": size, "color": palette.style(name).colour}
+        look = {"size": SIZE, "color": palette.style(name).colour}
         curve_chart.label_line(axes, name, (y, place), look)

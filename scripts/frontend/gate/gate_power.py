@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy
-from matplotlib import pyplot, ticker
 from scipy import stats as scipy_stats
 
 from frontend.charts import canvas, palette
+from frontend.charts.canvas import pyplot, ticker
 from frontend.failure import Failure, io_failure
 from frontend.figures import digest, paired_samples, results
 from frontend.figures.table import counted

@@ -102,7 +102,7 @@ def run(options, argv):
         calls = micro.measure_quick(allocators, links, TIMEOUT_S, rounds, argv)
         whole = micro.combined(micro.combined(measured, synthetic), calls)
         keep(whole, output, curves, "curves")
-    status = max(show(measured), show(synthetic), micro.show(calls))
+    status = max(show(measured, (registry.FLOOR,)), show(synthetic), micro.show(calls))
     return status or draw(whole, options.output)
 
 

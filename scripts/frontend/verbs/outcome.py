@@ -13,12 +13,26 @@ def keep(measured, output, curves, curves_name):
     results.write(output, measured)
 
 
-def show(measured):
-    """Prints the table and the failures; the exit status."""
+def show(measured, unasked=()):
+    """Prints the table and the failures; the exit status. Where those allocators fail that nobody
+    asked for, that is told, and the work has not failed."""
     table.show(measured)
     failures = results.unique(
-        (row.name, entry["error_message"]) for row in measured.rows for entry in row.failures
+        (row.name, entry["error_message"])
+        for row in measured.rows
+        if row.allocator not in unasked
+        for entry in row.failures
     )
     for name, message in failures:
         say(f"{name}: {message}")
+    for name in unasked:
+        say_unasked(name, [row for row in measured.rows if row.allocator == name])
     return WORK_FAILED if failures else 0
+
+
+def say_unasked(name, rows):
+    """One line about the rows in which the floor failed, if it did."""
+    failed = [row for row in rows if row.failures]
+    if failed:
+        missing = f"no net time of {len(failed)} of {len(rows)}"
+        say(f"the floor ({name}) failed, {missing}: {failed[0].subject}: {failed[0].error}")

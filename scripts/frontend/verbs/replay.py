@@ -29,9 +29,8 @@ def run(options, argv):
     """Replays and shows; exit status 1 if a row failed."""
     if options.threads == "original":
         raise Failure("--threads original: not there yet; use --threads serial")
-    allocators = registry.resolve(options.allocators)
-    if not options.no_null:
-        allocators = registry.with_floor(allocators)
+    asked = registry.resolve(options.allocators)
+    allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
     if options.output:
         results.check_writable(options.output)
@@ -45,4 +44,4 @@ def run(options, argv):
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
-    return show(measured)
+    return show(measured, unasked=[a.name for a in allocators if a not in asked])
