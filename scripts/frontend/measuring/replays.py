@@ -16,7 +16,10 @@ CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
 )
-MEMORY_FIGURES = ("peak_rss", "peak_live", "waste", "rss_after_drain", "baseline_rss")
+MEMORY_FIGURES = (
+    *("peak_rss", "peak_live", "waste", "rss_after_drain", "baseline_rss", "initial_rss"),
+    *("initial_mapped", "harness_bytes"),
+)
 WORK = ("ops", "checksum")
 
 

@@ -16,6 +16,7 @@ from frontend.progress import progress
 FIGURES = (
     *("ops", "threads", "checksum", "refused", "minor_faults", "major_faults", "peak_rss"),
     *("peak_mapped", "peak_live", "rss_after_drain", "baseline_rss", "bound"),
+    *("initial_rss", "initial_mapped"),
 )
 WORK = ("ops", "checksum")
 # The part of `bench`: (workload, numbers of threads, arguments), each some 0.03 seconds.

@@ -81,7 +81,7 @@ def measure_and_show(commands, allocators, options, argv):
     measured, unsteady = measure(commands, allocators, options, argv)
     if options.output:
         results.write(options.output, measured)
-    status = show(measured)
+    status = show(measured, options.output)
     for name in unsteady:
         say(f"{name}: prints something else each time; --ignore-output compares no output")
     return status or (CANNOT_TELL if unsteady else 0)

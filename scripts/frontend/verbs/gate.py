@@ -8,6 +8,7 @@ from pathlib import Path
 from frontend.allocators.preload import Links
 from frontend.failure import BAD_INPUT, CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import results
+from frontend.figures.metrics import LIMITED, STEADY
 from frontend.gate import baseline, gate_page, gate_sides, gate_subjects, gate_time, gate_verdict
 from frontend.gate.gate_time import BASE, HEAD, SIDES
 from frontend.gate.gate_verdict import DETECT, DETECT_QUICK, PAIRS_FIRST, PAIRS_MOST, TIME, UNKNOWN
@@ -67,7 +68,7 @@ def add_arguments(parser):
         default=[],
         metavar="METRIC=PERCENT",
         help="by how much a figure that hardly varies may grow (default: "
-        + ", ".join(f"{m.key}={100 * m.limit:g}" for m in deterministic.METRICS)
+        + ", ".join(f"{m.key}={100 * m.limit:g}" for m in LIMITED)
         + ")",
     )
     parser.add_argument(
@@ -333,9 +334,7 @@ def findings_on_figures(measured, limits):
     """The Findings on what hardly varies, row by row."""
     figures = measured.figures
     return [
-        gate_verdict.judge_figure(
-            build, row, deterministic.metric(key, limits.get(key)), base[key], head
-        )
+        gate_verdict.judge_figure(build, row, STEADY[key].limited(limits.get(key)), base[key], head)
         for (build, row, side), base in figures.items()
         if side == BASE
         for key, head in figures.get((build, row, HEAD), {}).items()

@@ -11,7 +11,7 @@ from frontend.failure import Failure, io_failure
 from frontend.figures import results
 from frontend.figures.table import add_number_columns, console, new_table
 from frontend.measuring import driver, workloads
-from frontend.paths import PROFILE, shown
+from frontend.paths import PROFILE, check_regular, shown
 from frontend.verbs.options import add_measuring, positive
 from frontend.verbs.outcome import show
 
@@ -83,7 +83,7 @@ def run(options, argv):
         )
     if options.output:
         results.write(options.output, measured)
-    return show(measured)
+    return show(measured, options.output)
 
 
 def show_list(known):
@@ -92,7 +92,7 @@ def show_list(known):
         for name, facts in known.items():
             print(f"{name}  {facts['summary']}")
         return 0
-    table = new_table("workload", "what it does", "size is")
+    table = new_table("workload", "what it does", "size is", spare=("size", "size is", "calls"))
     add_number_columns(table, ("size", "calls", "threads"))
     for name, facts in known.items():
         size = f"{facts['size']:,}" if facts["size_is"] else ""
@@ -131,6 +131,7 @@ def arguments_of(options):
     if options.ops and options.seconds:
         raise Failure("--seconds and --ops: only one of them can be given")
     if options.profile:
+        check_regular(options.profile)
         try:
             options.profile.open().close()
         except OSError as error:
