@@ -106,7 +106,7 @@ def test_page_opens_with_two_computed_sentences_then_the_frontier(plain_page, tm
     assert verdict.count("<p>") == 2 and verdict.count("</p>") == 2
     summary = digest.digest(results.read(made_up_results.write(tmp_path, **FEW)), "replay")
     assert verdict == report_verdict.verdict(summary)
-    assert "fastest over 2 traces" in verdict and "leanest over 2 traces" in verdict
+    assert "fastest over 2 traces" in verdict and "equally lean over 2 traces" in verdict
     first = re.search(r'<figure data-chart="([^"]*)"', plain_page).group(1)
     assert first == "frontier" and plain_page.index("<figure") < plain_page.index("<table")
 

@@ -5,6 +5,7 @@ import struct
 from dataclasses import dataclass
 
 from frontend.failure import Failure, io_failure
+from frontend.paths import check_regular
 
 TYPE_SHARED = 3
 SECTION_NOTE = 7
@@ -24,6 +25,7 @@ class SharedObject:
 
 def read(path):
     """The SharedObject of a file; a Failure if it is none."""
+    check_regular(path)
     try:
         image = path.read_bytes()
     except OSError as error:

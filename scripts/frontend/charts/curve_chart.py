@@ -22,10 +22,11 @@ LEFT, RIGHT = 0.65, 0.1
 
 
 def curves_of(results, summary, subject):
-    """{allocator: columns} of the curves of a subject that did not fail."""
+    """{allocator: columns} of the curves of a subject that did not fail. A trace without a call has
+    none: there is nothing to draw."""
     whole = [name for name in summary.allocators if not summary.cells[subject, name].error]
     curves = {name: results.curve(subject, name) for name in whole}
-    return {name: curve for name, curve in curves.items() if curve and curve["op"]}
+    return {name: curve for name, curve in curves.items() if curve and any(curve["op"])}
 
 
 def thin(op, values, points):
@@ -74,7 +75,8 @@ def draw_curves(axes, summary, subject, curves, points):
 def set_limits(axes, curves):
     """Both axes from zero to where all curves fit in."""
     axes.set_xlim(0, max(curve["op"][-1] for curve in curves.values()))
-    axes.set_ylim(0, 1.06 * max(max(curve["rss"]) for curve in curves.values()) / digest.MIB)
+    highest = max(max(curve["rss"]) for curve in curves.values())
+    axes.set_ylim(0, 1.06 * (highest or 1) / digest.MIB)
 
 
 def put_slices(axes, curves):

@@ -100,6 +100,7 @@ class Comparer:
     def __init__(self, pairs, manner, references=None):
         self.pairs, self.manner, self.references = pairs, manner, references
         self.sound = [pair for pair in pairs if not has_failed(pair)]
+        self.known = {}  # (name, key): what `figures` gave
 
     def rows(self, metrics):
         """The judged Comparisons of single rows, worst first."""
@@ -124,17 +125,17 @@ class Comparer:
 
     def row_question(self, pair, metric):
         """The Question on one pair, or None if it has no such figure."""
-        name, a, b = pair
+        _, a, b = pair
         measure = measure_of(metric, a.kind)
         if measure is None:
             return None
-        question = decision.of_rows(a, b, measure, self.manner.is_paired)
-        if question.medians is None or self.references is None:
-            return question if question.medians else None
-        ours, theirs = self.figures(pair, measure.key)
+        ours, theirs = sides = self.figures(pair, measure.key)
         if not ours or not theirs:
             return None
-        return Question(ours, theirs, measure, self.manner.is_paired, question.medians)
+        if self.references is not None:
+            sides = [decision.usable(row, measure.key) for row in (a, b)]
+        medians = decision.medians_of(sides)
+        return Question(ours, theirs, measure, self.manner.is_paired, medians)
 
     def new_failures(self):
         """What fails in B alone is worse than any figure; what failed in A is no news."""
@@ -143,6 +144,13 @@ class Comparer:
 
     def figures(self, pair, key):
         """Of A and of B {round: figure}, relative ones where that is asked for."""
+        known = (pair[0], key)
+        if known not in self.known:
+            self.known[known] = self.read_figures(pair, key)
+        return self.known[known]
+
+    def read_figures(self, pair, key):
+        """The same, from the rows."""
         name, *rows = pair
         if self.references is None:
             return tuple(decision.usable(row, key) for row in rows)

@@ -6,16 +6,23 @@ import copy
 import re
 
 from rich import box
-from rich.console import Group
+from rich.console import Console, Group
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 # Where a text may be broken: behind white space, and in names behind a slash, a comma or a dash.
 # What is between these is never cut, so no number is.
-PIECE = re.compile(r"(?:[^\s/,-]|[,-](?=\d)|\s(?=%))*(?:\s+|/+|[,-](?!\d)|$)")
+PIECE = re.compile(r"(?:[^\s/,-]|[,-](?=\d)|\s(?=%))*(?:\s+|/+|[,-](?!\d)\s*|$)")
 PADDING = 1  # left of each cell
 GAP, EDGES = 2, 2  # what each column is wider than its texts, and the table than its columns
+
+
+class UncutConsole(Console):
+    """A rich Console that lets a line be longer than it is wide rather than cut it."""
+
+    def print(self, *objects, crop=False, **options):
+        super().print(*objects, crop=crop, **options)
 
 
 class FittedTable(Table):
@@ -30,6 +37,9 @@ class FittedTable(Table):
 
     def __rich_console__(self, console, options):
         """What rich asks for: the table as it fits, and which columns it is without."""
+        if sum(natural(c) + GAP for c in self.columns) + EDGES <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
         fitted, missing = self.fitted(options.max_width)
         wide = options.update(max_width=max(options.max_width, fitted.whole_width()))
         yield from Table.__rich_console__(fitted, console, wide)

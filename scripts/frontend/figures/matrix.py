@@ -3,7 +3,14 @@
 from rich.text import Text
 
 from frontend.figures.digest import NOT_RUN, digest, number_text, verdict
-from frontend.figures.table import COLOURS, add_number_columns, console, coverage_text, new_table
+from frontend.figures.table import (
+    COLOURS,
+    add_number_columns,
+    console,
+    coverage_text,
+    new_table,
+    print_prose,
+)
 
 RIVALS_A_TABLE = 3  # fit 100 columns
 
@@ -17,7 +24,7 @@ def show(measured):
     rivals = summed.rivals
     for i in range(0, len(rivals) or 1, RIVALS_A_TABLE):
         out.print(matrix(summed, rivals[i : i + RIVALS_A_TABLE]))
-    out.print(Text(legend(summed), style="dim"))
+    print_prose(out, Text(legend(summed), style="dim"))
 
 
 def matrix(summed, rivals):

@@ -71,10 +71,17 @@ class Results:
     context: dict
     benchmarks: list
     path: Path = None  # where it was read from or written to
+    _made: tuple = field(default=(), repr=False, compare=False)  # entries, and the rows of them
 
     @property
     def rows(self):
-        """Rows in the order of their first entry."""
+        """Rows in the order of their first entry; made once, entries are not changed."""
+        if not self._made or len(self._made[0]) != len(self.benchmarks):
+            self._made = (list(self.benchmarks), self._make_rows())
+        return self._made[1]
+
+    def _make_rows(self):
+        """The rows anew."""
         rows = {}
         for entry in self.benchmarks:
             if entry.get("run_type", "iteration") != "iteration":

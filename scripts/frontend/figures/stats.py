@@ -7,6 +7,7 @@ sample: for the median of any continuous distribution their coverage is exact, a
 cannot reach 95 % (five give 93.75 %, four 87.5 %), which is said rather than hidden.
 """
 
+import statistics
 from dataclasses import dataclass
 
 import numpy
@@ -91,7 +92,7 @@ def exponential(logs):
 def median(values):
     """The median of some values, or None without any."""
     values = list(values)
-    return float(numpy.median(values)) if values else None
+    return float(statistics.median(values)) if values else None  # quicker than numpy on few
 
 
 def holm(p_values):

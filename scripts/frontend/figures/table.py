@@ -2,16 +2,16 @@
 
 import sys
 
-from rich.console import Console
 from rich.text import Text
 
 from frontend.allocators.registry import FLOOR
 from frontend.figures import decision, stats
 from frontend.figures.digest import coverage_remark, digest, verdict
-from frontend.figures.fitting import FittedTable
+from frontend.figures.fitting import FittedTable, UncutConsole
 from frontend.figures.metrics import MIB
 
 PIPE_WIDTH = 1 << 16  # columns where stdout is no terminal: nothing is broken there
+PROSE_WIDTH = 100  # of sentences; arbitrary
 COLOURS = {"better": "green", "worse": "red"}
 WAITING_MOST = 1.1  # a replay waits for nothing; arbitrary, above what a quiet machine shows
 SUBJECTS = {"replay": "trace", "run": "workload", "exec": "command"}
@@ -32,7 +32,12 @@ LAST_COLUMN = {
 
 def console():
     """Standard output; as wide as need be where it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return UncutConsole(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def print_prose(out, text):
+    """Prints sentences, in lines that can be read."""
+    out.print(text, width=min(out.width, PROSE_WIDTH))
 
 
 def show(measured):
@@ -43,7 +48,7 @@ def show(measured):
         out.print(rows_table(summed, rows))
         if len(summed.subjects) > 1:
             out.print(summary_table(summed))
-        out.print(legend(summed, rows))
+        print_prose(out, legend(summed, rows))
 
 
 def new_table(*heads, spare=()):

@@ -153,10 +153,24 @@ def run(options, argv):
         measure_figures(measured, subjects, copies, links, options.metrics, stored, sides)
         if has_time(options):
             measure_time(measured, subjects, copies, links, looks)
+        names = gate_sides.labels(base, head, copies, links)
+    measured.failures = [(n, gate_sides.relabelled(why, names)) for n, why in measured.failures]
+    for name, side, build in sides_by_name(base, head):
+        facts["allocators"][name]["path"] = gate_sides.label(side, build)
     facts.update(gate_subjects.describe(subjects), touch="page", threads_mode="serial")
     facts.update(baseline.key())
     facts["gate"] = {"base": options.base if stored else base.name, "head": head.name}
     return conclude(options, measured, looks, facts)
+
+
+def sides_by_name(base, head):
+    """(name in the results, Side, build) of every library."""
+    return [
+        (gate_time.allocator_name(build, name), side, build)
+        for name, side in ((BASE, base), (HEAD, head))
+        if side
+        for build in side.libraries
+    ]
 
 
 def subjects_of(options):
@@ -235,8 +249,10 @@ def save(options, subjects):
         copies = gate_sides.copies(None, head, folder)
         measured = Measured()
         measure_figures(measured, subjects, copies, links, options.metrics, None, (HEAD,))
+        names = gate_sides.labels(None, head, copies, links)
     if measured.failures:
-        raise Failure("{}: {}".format(*measured.failures[0]), WORK_FAILED)
+        name, why = measured.failures[0]
+        raise Failure(f"{name}: {gate_sides.relabelled(why, names)}", WORK_FAILED)
     figures = {(measured.kinds[s], s, b): values for (b, s, _), values in measured.figures.items()}
     results.write(options.save, baseline.make(figures))
     print(f"{options.save}: {len(figures)} rows")

@@ -91,7 +91,13 @@ def show_list(known):
     if not sys.stdout.isatty():
         for name, facts in known.items():
             print(f"{name}  {facts['summary']}")
-        return 0
+    else:
+        show_table(known)
+    return 0
+
+
+def show_table(known):
+    """The list for people."""
     table = new_table("workload", "what it does", "size is", spare=("size", "size is", "calls"))
     add_number_columns(table, ("size", "calls", "threads"))
     for name, facts in known.items():
@@ -101,7 +107,6 @@ def show_list(known):
     out = console()
     out.print(table)
     out.print(Text("Sizes, calls (of each thread) and threads are defaults.", style="dim"))
-    return 0
 
 
 def choose(known, options):
