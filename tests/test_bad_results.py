@@ -7,11 +7,13 @@ import signal
 import subprocess
 import threading
 import time
+import warnings
 
 import made_up_results
 import pytest
 from places import REPO
 
+from frontend.charts import charts
 from frontend.figures import results
 
 SPANBENCH = REPO / "scripts" / "spanbench"
@@ -142,3 +144,14 @@ def test_two_signals_end_what_draws_charts(tmp_path, pause_s):
     while any(os.path.exists(f"/proc/{pid}") for pid in drawing):
         assert time.monotonic() < limit
         time.sleep(0.02)
+
+
+def test_a_trace_without_a_call_is_drawn_without_a_warning(tmp_path):
+    path = made_up_results.write(tmp_path / "made", **FEW)
+    for curve in (tmp_path / "made" / "curves").glob("git.*"):
+        curve.write_text("op,rss,live\n0,0,0\n0,0,0\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = charts.draw_all(results.read(path), tmp_path / "out", formats=("svg",))
+    names = {chart.stem for chart in drawn}
+    assert "curve-lua" in names and "time" in names and "curve-git" not in names
