@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from frontend.comparing import comparability, comparing
-from frontend.comparing.comparing import BETTER, FAILED, SAME, UNKNOWN, WORSE
+from frontend.comparing.comparing import BETTER, FAILED, WORSE
 from frontend.figures import results
 
 MIB = 1 << 20
@@ -128,7 +128,8 @@ def test_alarms_of_equal_builds_are_rare(make_file):
         a, b = (results.read(make_file(f"{x}.json", noise=0.05, seed=seed)) for x in "ab")
         pairs = [(row.name, row, b.row(row.kind, row.subject, row.allocator)) for row in a.rows]
         comparer = comparing.Comparer(pairs, comparing.Manner(is_paired=False, margin=0.001))
-        return any(row.verdict in (WORSE, BETTER) for row in comparer.rows(["time"]))
+        found = [row for row in comparer.rows(["time"]) if row.verdict in (WORSE, BETTER)]
+        return any(row.is_sure for row in found)
 
     assert sum(map(alarms, range(60))) <= 8  # 3 are expected; 9 have a chance of 0.4 %
 
@@ -303,13 +304,30 @@ def test_odd_contexts_and_figures_are_no_crash(make_file, change, spanbench):
     assert spanbench("compare", make_file("a.json"), b, "--anyway")[0] in (0, 1, 77)
 
 
-def test_verdicts():
-    def of(low, median, high, coverage=0.95, is_sure=True):
-        return comparing.verdict(
-            comparing.stats.Estimate(median, low, high, coverage, 9), is_sure, 0.02
-        )
+def test_a_row_that_is_worse_by_itself_among_many_is_marked_and_no_alarm(make_file, spanbench):
+    """Four runs of a side tell one row apart, not one of eight."""
+    a, b = make_file("a.json", n=4, noise=0.002), make_file("b.json", n=4, noise=0.002)
+    document = json.loads(b.read_text())
+    for entry in document["benchmarks"]:
+        if entry["name"] == "replay/cc1/span":
+            entry["ns_per_op"] *= 1.04
+    b.write_text(json.dumps(document))
+    status, out, _ = spanbench("compare", a, b, "--metric", "time")
+    assert line_of(out, "replay/cc1/span").split()[-2:] == [WORSE, "*"]
+    assert status == 0 and "*: by itself" in out
 
-    assert of(1.03, 1.05, 1.07) == WORSE and of(0.9, 0.95, 0.97) == BETTER
-    assert of(0.99, 1.0, 1.01) == SAME and of(1.001, 1.002, 1.003) == SAME
-    assert of(0.9, 1.0, 1.1) == UNKNOWN and of(1.03, 1.05, 1.07, is_sure=False) == UNKNOWN
-    assert of(0.99, 1.0, 1.01, coverage=0.5) == UNKNOWN
+
+def test_a_mean_that_is_worse_by_itself_cannot_tell(make_file, change, spanbench):
+    def more_kinds(document):
+        for kind in ("run", "micro"):
+            document["benchmarks"] += [
+                {**entry, "name": entry["name"].replace("replay", kind)}
+                for entry in document["benchmarks"]
+                if entry["name"].startswith("replay")
+            ]
+
+    a = change(make_file("a.json", n=4), more_kinds)
+    b = change(make_file("b.json", n=4, time={"span": 1.1, "glibc": 1.1}), more_kinds)
+    status, out, err = spanbench("compare", a, b, "--metric", "time", "--anyway")
+    assert line_of(out, "replay: all").split()[-2:] == [WORSE, "*"]
+    assert status == 77 and "time: cannot tell; 4 runs of each, about 5 would tell: +" in err

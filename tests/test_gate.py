@@ -103,6 +103,16 @@ def test_noise_cannot_tell_and_says_how_many_pairs_would(gate, made_up_trace, fo
     assert gate(*words, "--detect", "900")[0] == 0
 
 
+def test_no_pass_stands_beside_a_figure_that_has_doubled(gate, made_up_trace, folder):
+    trace = made_up_trace(rss={"head0": 40 * MIB, "base0": 20 * MIB, "head1": 40 * MIB})
+    status, out, _ = gate("--metrics", "peak_rss", "--workloads", trace)
+    doubled = [line for line in out.splitlines() if "2.0000" in line]
+    assert status == 1 and len(doubled) == 2  # the row and the mean
+    assert all(line.split()[-1] == "worse" for line in doubled)
+    told = [line for line in (folder / "gate.md").read_text().splitlines() if "2.0000" in line]
+    assert len(told) == 2 and all(line.endswith("| **worse** |") for line in told)
+
+
 def test_a_fatter_head_fails(gate, made_up_trace, folder):
     fat = made_up_trace(rss={"base0": 100 * MIB, "head0": 110 * MIB})
     status, out, _ = gate("--metrics", MEMORY, "--workloads", fat)
@@ -145,6 +155,32 @@ def test_a_head_that_fails_is_one_line(gate, made_up_trace, folder, metrics, fau
     rows = results.read(folder / "gate.json").rows
     assert [message in row.error for row in rows if row.failures] == [True]
     assert "- **replay/bad" in (folder / "gate.md").read_text()
+
+
+@pytest.mark.parametrize("fault", ["imposter", "refuse"])
+def test_a_failure_names_the_file_that_was_asked_for(gate, made_up_trace, library, folder, fault):
+    trace = made_up_trace(faults={name: fault for name in ("head0", "head1")})
+    status, out, err = gate(*MADE_UP, "--workloads", trace)
+    told = out + err + (folder / "gate.md").read_text() + (folder / "gate.json").read_text()
+    assert status == 1 and f"not from {library}" in told.replace("not /", "not from /")
+    assert "head0" not in told and "base0" not in told
+
+
+def test_a_revisions_library_is_named_without_its_temporary_folder(tmp_path):
+    side = gate_sides.Side("main (0123456789)", {"span": tmp_path / "libspan.so"})
+    assert gate_sides.label(side, "span") == "libspan.so of main (0123456789)"
+    copies = gate_sides.Allocator("span-head", "", tmp_path / "head0span.so")
+    copies = {"span": {(gate_sides.HEAD, 0): copies}}
+
+    class Links:
+        """Links that name what they are given."""
+
+        def link(self, path):
+            return f"/tmp/link-{path.name}"
+
+    names = gate_sides.labels(None, side, copies, Links())
+    told = f"{tmp_path}/head0span.so, /tmp/link-head0span.so"
+    assert gate_sides.relabelled(told, names) == ", ".join(["libspan.so of main (0123456789)"] * 2)
 
 
 def test_a_row_that_fails_spares_the_others(gate, made_up_trace, folder):

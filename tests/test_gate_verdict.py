@@ -5,11 +5,11 @@ import math
 import numpy
 import pytest
 
+from frontend.figures import metrics
 from frontend.figures.stats import Estimate
 from frontend.gate import gate_verdict
-from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, UNKNOWN, WORSE, Finding, Looks
-from frontend.gate.gate_verdict import Pairs, judge_figure, overall
-from frontend.measuring import deterministic
+from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, UNJUDGED, UNKNOWN, WORSE
+from frontend.gate.gate_verdict import Finding, Looks, Pairs, judge_figure, overall
 
 ROWS = tuple(f"row{i}" for i in range(14))
 DETECT = 0.03
@@ -215,7 +215,7 @@ def test_a_row_whose_copies_differ_as_much_does_not_fail():
 def test_fewer_than_a_dozen_pairs_fail_no_row_and_a_dozen_are_seen_first(first):
     machine = Machine(noise=0.001, by_row={"row3": 0.3})
     by_row = {n: gate_verdict.judge_rows({"": machine.pairs({"row3": n})}, first) for n in (11, 12)}
-    assert [findings[0].verdict for findings in by_row.values()] == [PASS, SUSPECT]
+    assert [findings[0].verdict for findings in by_row.values()] == [UNJUDGED, SUSPECT]
 
 
 def test_rows_are_corrected_for_their_number_over_all_builds():
@@ -231,7 +231,7 @@ def test_rows_are_corrected_for_their_number_over_all_builds():
         return {f.verdict for f in gate_verdict.judge_rows(rows, 12)}
 
     assert verdicts(15) == {SUSPECT, PASS}
-    assert verdicts(40) == {PASS}
+    assert verdicts(40) == {UNJUDGED, PASS}
 
 
 def test_forty_rows_of_noise_never_fail():
@@ -268,7 +268,7 @@ def test_without_rows_nothing_is_found():
 # What hardly varies
 
 
-METRIC = deterministic.Metric("peak_rss", "peak RSS", 0.02, 1000)
+METRIC = metrics.Metric("peak RSS", "peak_rss", limit=0.02, slack=1000)
 
 
 @pytest.mark.parametrize(
@@ -295,12 +295,50 @@ def test_a_figure_may_grow_by_its_limit_or_its_slack(base, head, verdict):
         assert found.ratio.median == head / base
 
 
+@pytest.mark.parametrize(
+    "ratios, verdict",
+    [
+        ([1.9665], WORSE),  # as its only row
+        ([1.0, 1.01, 0.99], PASS),
+        ([1.3, 1.0, 1.0], WORSE),
+        ([0.5, 0.5], BETTER),
+        ([1.03, 0.97], PASS),  # rows beyond their limits, whose mean is not
+        ([1.0009, 1.0009], PASS),
+    ],
+)
+def test_a_mean_of_what_hardly_varies_says_what_its_rows_say(ratios, verdict):
+    rows = [judge_figure("span", "made", METRIC, 1e6, 1e6 * ratio) for ratio in ratios]
+    mean = gate_verdict.judge_figures_mean("span", METRIC.key, rows)
+    assert mean.verdict == verdict and mean.row == MEAN
+    assert mean.ratio.median == pytest.approx(math.prod(ratios) ** (1 / len(ratios)))
+
+
+def test_a_mean_of_rows_within_their_slack_is_no_pass_beside_much():
+    rows = [judge_figure("span", "made", METRIC, 1000, 1900) for _ in range(3)]
+    assert {row.verdict for row in rows} == {PASS}
+    mean = gate_verdict.judge_figures_mean("span", METRIC.key, rows)
+    assert (mean.verdict, mean.remark) == (UNJUDGED, "each row within its slack")
+
+
+def test_no_pass_stands_beside_a_figure_that_a_pass_does_not_allow():
+    """Whatever the pairs are, of a mean, of a row, of a figure."""
+    random = numpy.random.default_rng(11)
+    for _ in range(200):
+        effect, noise, n = random.normal(0, 0.2), random.choice([0.001, 0.02, 0.3]), 6 + 3
+        logs = list(random.normal(effect, noise, int(random.integers(1, 40))))
+        pairs = Pairs(logs, list(random.normal(0, noise, n)))
+        row = gate_verdict.judge_rows({"": {"row": pairs}}, 12)[0]
+        mean = gate_verdict.judge_mean("", {"row": pairs}, DETECT)
+        assert row.verdict != PASS or row.ratio.median <= 1.03 + 1e-9
+        assert mean.verdict != PASS or mean.ratio.high < 1.03 + 1e-9
+
+
 def test_another_limit_replaces_the_usual_one_and_keeps_the_slack():
-    strict = deterministic.metric("instructions", 0.001)
-    usual = deterministic.metric("instructions")
+    strict = metrics.STEADY["instructions"].limited(0.001)
+    usual = metrics.STEADY["instructions"].limited(None)
     verdicts = [judge_figure("", "", m, 10_000, 10_020).verdict for m in (strict, usual)]
     assert verdicts == [WORSE, PASS]
-    assert deterministic.metric("peak_rss", 0.5).slack == deterministic.metric("peak_rss").slack
+    assert metrics.RSS.limited(0.5).slack == metrics.RSS.slack
 
 
 # All together

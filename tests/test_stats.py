@@ -38,29 +38,16 @@ def test_estimate_of_nothing_and_of_one():
     assert not one.excludes(1.0)
 
 
-def test_ratio_is_paired_by_round():
-    drifting = {0: 1.0, 1: 10.0, 2: 100.0}
-    twice = {r: 2 * v for r, v in drifting.items()}
-    estimate = stats.ratio(twice, drifting)
-    assert (estimate.median, estimate.low, estimate.high) == pytest.approx((2.0, 2.0, 2.0))
-    assert estimate.coverage == 0.75
+def test_geometric_means_treat_half_and_double_alike():
+    assert stats.geometric_means([{0: 0.5, 1: 8.0}, {0: 2.0, 1: 2.0}]) == pytest.approx(
+        {0: 1.0, 1: 4.0}
+    )
+    assert stats.geometric_means([]) == {}
 
 
-def test_rounds_without_a_partner_and_zero_times_do_not_count():
-    estimate = stats.ratio({0: 2.0, 1: 50.0, 2: 0.0}, {0: 1.0, 2: 1.0})
-    assert (estimate.n, estimate.median) == (1, 2.0)
-    assert stats.ratio({1: 2.0}, {0: 1.0}) is None
-
-
-def test_geometric_mean_treats_half_and_double_alike():
-    by_subject = [{0: 0.5, 1: 0.5}, {0: 2.0, 1: 2.0}]
-    assert stats.geometric_mean(by_subject).median == pytest.approx(1.0)
-    assert stats.geometric_mean([]) is None
-
-
-def test_geometric_mean_uses_rounds_that_all_subjects_have():
-    estimate = stats.geometric_mean([{0: 4.0, 1: 4.0}, {1: 1.0}])
-    assert (estimate.n, estimate.median) == (1, pytest.approx(2.0))
+def test_geometric_means_are_of_the_rounds_that_all_subjects_have():
+    assert stats.geometric_means([{0: 4.0, 1: 4.0}, {1: 1.0}]) == pytest.approx({1: 2.0})
+    assert stats.geometric_means([{0: 4.0}, {1: 1.0}]) == {}
 
 
 def test_an_interval_on_one_side_excludes():

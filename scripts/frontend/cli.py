@@ -6,7 +6,9 @@ import importlib
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from frontend.failure import WORK_FAILED, Failure
 
@@ -44,7 +46,7 @@ STATUSES = "Exit status: 0 ok; 1 the work failed; 2 usage, or bad input or outpu
 def main(argv=None):
     """Runs the command and returns its exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # an exit that cleans up
+    catch_signals()
     open_closed_streams()
     try:
         status = dispatch(argv)
@@ -65,6 +67,33 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("spanbench: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def catch_signals():
+    """The first SIGTERM or SIGINT is an exit that cleans up; the next one ends us at once, whatever
+    the cleaning up waits for. A SIGINT that our caller ignores stays ignored."""
+    ending = []
+
+    def end(number, _frame):
+        ending.append(number)
+        if len(ending) > 1:
+            end_children()
+            os._exit(128 + number)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end)
+
+
+def end_children():
+    """Sends a SIGTERM to all children; what is measured has a parent of ours that passes it on."""
+    for listed in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            for child in listed.read_text().split():
+                os.kill(int(child), signal.SIGTERM)
 
 
 def open_closed_streams():

@@ -1,9 +1,10 @@
 """Where things lie: the tree that this file is part of, its programs, its corpus, its results."""
 
 import os
+import stat
 from pathlib import Path
 
-from frontend.failure import Failure
+from frontend.failure import Failure, io_failure
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "workloads" / "traces"
@@ -22,6 +23,19 @@ def built(name):
     if not path.exists():
         raise Failure(f"{shown(path)}: not built; run make")
     return path
+
+
+def check_regular(path):
+    """Fails unless the path is a regular file: what several programs read can be no pipe, and one
+    that nobody writes to would be waited for."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise io_failure(error, path) from error
+    if stat.S_ISDIR(mode):
+        raise Failure(f"{path}: Is a directory")
+    if not stat.S_ISREG(mode):
+        raise Failure(f"{path}: no regular file")
 
 
 def shown(path):

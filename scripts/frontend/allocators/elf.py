@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 
 from frontend.failure import Failure, io_failure
+from frontend.paths import check_regular
 
 TYPE_SHARED = 3
 SECTION_SYMTAB = 2
@@ -27,6 +28,7 @@ class SharedObject:
 
 def read(path):
     """The SharedObject of a file; a Failure if it is none."""
+    check_regular(path)
     try:
         image = path.read_bytes()
     except OSError as error:

@@ -5,8 +5,6 @@ there are is decided here; each kind has a module of its own. No result file is 
 import multiprocessing
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from frontend.charts import frontier_chart, heat_chart, ratio_chart, size_chart,
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest
 
-INTERRUPT_IGNORED = (signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
 _jobs = []  # functions that draw a chart and save it, inherited by the processes that call them
 
 
@@ -40,18 +37,58 @@ def draw_one(draw, stem, formats):
 
 
 def call_all(count):
-    """What the jobs return. They cannot be sent to processes, but are there when these begin."""
+    """What the jobs return. They cannot be sent to processes, but are there when these begin.
+
+    The processes are plain children without a thread or a queue between them and us: an executor's
+    manager thread waits for its workers wherever a signal has thrown us out of it, for ever where
+    the second one comes while it ends them.
+    """
     workers = min(count, len(os.sched_getaffinity(0)))
     if workers < 2:
         return [call(i) for i in range(count)]
     forking = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, forking, signal.signal, INTERRUPT_IGNORED) as pool:
-        try:
-            return list(pool.map(call, range(count)))
-        except BrokenProcessPool as error:
-            raise Failure("a process that drew charts was killed", WORK_FAILED) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    children = []
+    try:
+        for first in range(workers):
+            receiver, sender = forking.Pipe(duplex=False)
+            share = range(first, count, workers)
+            child = forking.Process(target=call_share, args=(share, sender), daemon=True)
+            children.append((child, receiver))
+            child.start()
+            sender.close()
+        done = {i: paths for _, receiver in children for i, paths in receive(receiver)}
+    finally:
+        for child, _ in children:
+            end(child)
+    return [done[i] for i in range(count)]
+
+
+def call_share(share, sender):
+    """Does some of the jobs and sends [(job, what it returned)], or the exception."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        sender.send([(i, call(i)) for i in share])
+    except Exception as error:
+        sender.send(error)
+
+
+def receive(receiver):
+    """What a child sends; its exception is raised here."""
+    try:
+        sent = receiver.recv()
+    except EOFError as error:
+        raise Failure("a process that drew charts was killed", WORK_FAILED) from error
+    if isinstance(sent, Exception):
+        raise sent
+    return sent
+
+
+def end(child):
+    """Ends a child that may have been started, and waits for it."""
+    if child.pid is not None:
+        child.kill()  # once it has sent its answer, there is nothing left for it to do
+        child.join()
 
 
 def call(i):

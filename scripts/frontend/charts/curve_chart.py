@@ -24,10 +24,11 @@ LIVE = "live bytes"
 
 
 def curves_of(results, summary, subject):
-    """{allocator: columns} of the curves of a subject that did not fail."""
+    """{allocator: columns} of the curves of a subject that did not fail. A trace without a call has
+    none: there is nothing to draw."""
     whole = [name for name in summary.allocators if not summary.cells[subject, name].error]
     curves = {name: results.curve(subject, name) for name in whole}
-    return {name: curve for name, curve in curves.items() if curve and curve["op"]}
+    return {name: curve for name, curve in curves.items() if curve and any(curve["op"])}
 
 
 def thin(op, values, points):

@@ -30,7 +30,8 @@ def figure(summary, subject, name, measure):
 def absolute_text(estimate, measure):
     """ "27.1 ns (26.0–28.2)"."""
     low, median, high = map(digest.number_text, digest.ends(estimate))
-    interval = "" if estimate.low is None else f" ({low}–{high})"
+    remark = digest.coverage_remark(estimate)
+    interval = "" if estimate.low is None else f" ({low}–{high}){remark}"
     return f"{median} {measure.unit}{interval}"
 
 

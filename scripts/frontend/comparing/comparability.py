@@ -135,5 +135,5 @@ def work_differences(a, b):
 
 def steady_fact(row, key):
     """What all runs of a row, two at least, agree on; None if there is no such thing."""
-    values = [str(value) for value in row.values(key)]
+    values = [str(entry[key]) for entry in row.samples if key in entry]
     return values[0] if len(values) > 1 and len(set(values)) == 1 else None

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
-from frontend.figures.digest import commit_text, number_text
+from frontend.figures.digest import commit_text, coverage_remark, number_text
 from frontend.figures.table import add_number_columns, console, coverage_text, new_table
 from frontend.paths import shown
 
-PLAIN_WIDTH = 140  # columns where stdout is no terminal; names of rows are not cut
 COLOURS = {FAILED: "bold red", WORSE: "red", BETTER: "green"}
+DOUBT = " *"  # behind a verdict: by itself
 MEAN_HEADS = ("geometric mean", "metric"), ("rows", "B / A")
 ROW_HEADS = ("row", "metric"), ("A", "B", "B / A")
 
@@ -45,7 +45,14 @@ def ratio_text(estimate):
         return ""
     if estimate.low is None:
         return f"{estimate.median:.3f}"
-    return f"{estimate.median:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    remark = coverage_remark(estimate)
+    return f"{estimate.median:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]{remark}"
+
+
+def word_of(comparison):
+    """The verdict, marked where it does not hold for the number of tests."""
+    is_doubtful = comparison.verdict in (WORSE, BETTER) and not comparison.is_sure
+    return f"{comparison.verdict}{DOUBT if is_doubtful else ''}"
 
 
 def mean_cells(mean):
@@ -71,7 +78,8 @@ def counts_text(rows):
 
 def legend(page):
     """How the figures were made."""
-    tested = [c.ratio for c in page.means + page.rows if c.p_value is not None]
+    made = [c for c in page.means + page.rows if c.ratio]
+    tested = [c.ratio for c in made if c.ratio.p_value is not None]
     how = (
         "within a round (one run)"
         if page.manner.is_paired
@@ -79,17 +87,21 @@ def legend(page):
     )
     lines = [
         f"Less is better. Ratios {how}{coverage_text(tested)}.",
-        "Verdicts are corrected for the number of rows (Holm); a difference certainly below "
+        "Verdicts follow from the intervals; a difference certainly below "
         f"{100 * page.manner.margin:g} % is none.",
     ]
-    if any(c.ratio and c.p_value is None for c in page.means + page.rows):
-        lines.append("Of what barely varies and is no time, the interval is the whole range.")
+    if any(word_of(c).endswith(DOUBT) for c in page.means + page.shown_rows):
+        lines.append(
+            "*: by itself; of so many comparisons chance makes such ones too, so this is no alarm."
+        )
+    if len(tested) < len(made):
+        lines.append("Of what hardly varies and is no time, the interval is the whole range.")
     return lines
 
 
 def show(page):
     """Prints the page."""
-    out = console(PLAIN_WIDTH)
+    out = console()
     for line in page.titles:
         out.print(Text(line))
     out.print(rich_table(MEAN_HEADS, page.means, mean_cells))
@@ -104,11 +116,11 @@ def show(page):
 def rich_table(heads, comparisons, cells):
     """The table of some Comparisons."""
     texts, numbers = heads
-    table = new_table(*texts)
+    table = new_table(*texts, spare=("rows", "A", "B"))
     add_number_columns(table, numbers)
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("verdict")
     for comparison in comparisons:
-        word = Text(comparison.verdict, style=COLOURS.get(comparison.verdict, ""))
+        word = Text(word_of(comparison), style=COLOURS.get(comparison.verdict, ""))
         table.add_row(*map(Text, cells(comparison)), word)
     return table
 
@@ -132,7 +144,8 @@ def markdown_table(heads, comparisons, cells):
     lines.append(markdown_line([":--"] * len(texts) + ["--:"] * len(numbers) + [":--"]))
     for comparison in comparisons:
         is_bold = comparison.verdict in COLOURS
-        word = f"**{comparison.verdict}**" if is_bold else comparison.verdict
+        word = literal(word_of(comparison))
+        word = f"**{word}**" if is_bold else word
         lines.append(markdown_line([*map(literal, cells(comparison)), word]))
     return "\n".join(lines)
 

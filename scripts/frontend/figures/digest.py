@@ -8,42 +8,18 @@ import math
 from dataclasses import dataclass, field
 
 from frontend.allocators import registry
-from frontend.figures import stats
+from frontend.figures import decision, stats
+from frontend.figures.metrics import MIB, RSS, TIME  # noqa: F401 (charts take them from here)
 
-MIB = 1 << 20
 NOT_RUN = "not run"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A figure of the entries, as people read it."""
-
-    name: str
-    key: str
-    unit: str
-    scale: float  # what the figure is divided by to get the unit
-    better: str
-    worse: str
-
-    @property
-    def title(self):
-        """The name at the beginning of a line."""
-        return self.name[0].upper() + self.name[1:]
-
-
-TIME = {
-    "replay": Measure("time per op", "ns_per_op", "ns", 1, "faster", "slower"),
-    "run": Measure("time per op", "ns_per_op", "ns", 1, "faster", "slower"),
-    "micro": Measure("time", "ns_per_op", "ns", 1, "faster", "slower"),
-    "exec": Measure("wall time", "real_time", "ms", 1, "faster", "slower"),
-}
+SHORT_COVERAGE = 0.9  # an interval that covers less says so where it stands
 SUBJECT_WORDS = {"replay": "trace", "run": "workload", "micro": "benchmark", "exec": "program"}
-RSS = Measure("peak RSS", "peak_rss", "MiB", MIB, "leaner", "fatter")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One subject under one allocator. What could not be had is None, and `error` says why."""
+    """One subject under one allocator: Estimates of its figures, and Decisions on them against the
+    reference's. What could not be had is None, and `error` says why."""
 
     time: object = None
     rss: object = None
@@ -74,6 +50,7 @@ class Digest:
     live: dict = field(default_factory=dict)  # subject: peak live bytes
     bound: dict = field(default_factory=dict)  # subject: bytes that theory says are needed
     waste: dict = field(default_factory=dict)  # (subject, allocator): resident beyond live / live
+    rows: dict = field(default_factory=dict)  # (subject, allocator): results.Row
 
     @property
     def rivals(self):
@@ -82,7 +59,7 @@ class Digest:
 
     @property
     def time(self):
-        """The Measure of time."""
+        """The Metric of time."""
         return TIME[self.kind]
 
     def failures(self):
@@ -124,6 +101,7 @@ def digest(results, kind):
         live=constants(rows, subjects, competitors, "peak_live"),
         bound=constants(rows, subjects, competitors, "bound"),
         waste=wastes(rows, competitors),
+        rows=rows,
     )
 
 
@@ -146,8 +124,8 @@ def estimate_of(row, measure):
 
 
 def ratio_of(row, reference, measure):
-    """The Estimate of a figure's ratio to the reference's."""
-    return stats.ratio(row.by_round(measure.key), reference.by_round(measure.key))
+    """The Decision on a figure against the reference's."""
+    return decision.decide(decision.of_rows(reference, row, measure))
 
 
 def whole_rows(rows, subjects, name, reference):
@@ -162,9 +140,25 @@ def sum_up(pairs, time):
 
 
 def mean_ratio(pairs, measure):
-    """The Estimate of the geometric mean of a figure's ratios; None if a row lacks the figure."""
-    key = measure.key
-    return stats.geometric_mean([stats.ratios(a.by_round(key), b.by_round(key)) for a, b in pairs])
+    """The Decision on the geometric mean of a figure over [(row, reference row)]; None if a row
+    lacks the figure."""
+    samples = [[decision.usable(row, measure.key) for row in (b, a)] for a, b in pairs]
+    if not all(side for sides in samples for side in sides):
+        return None
+    return decision.decide(decision.of_means(samples, measure))
+
+
+def means_between(summary, name, other, measure):
+    """The Decision on the geometric mean of one allocator against another's, over the subjects in
+    which neither failed."""
+    pairs = whole_rows(summary.rows, summary.subjects, name, other)
+    return mean_ratio(pairs, measure) if pairs else None
+
+
+def rows_between(summary, subject, name, other, measure):
+    """The Decision on one allocator against another on one subject; None if a run failed."""
+    pairs = whole_rows(summary.rows, [subject], name, other)
+    return ratio_of(*pairs[0], measure) if pairs else None
 
 
 def floors(rows, subjects, time):
@@ -216,9 +210,12 @@ def commit_text(context):
 
 
 def interval_text(summary):
-    """What the marks and the lines through them are."""
+    """What the marks and the lines through them are: those of ratios, where there are any."""
+    cells = summary.cells.values()
+    rivals = [c for (_, name), c in summary.cells.items() if name != summary.reference]
+    estimates = [c.time_ratio for c in rivals] if any(c.time_ratio for c in rivals) else None
     coverages = [
-        c.time.coverage for c in summary.cells.values() if c.time and c.time.low is not None
+        e.coverage for e in estimates or [c.time for c in cells] if e and e.low is not None
     ]
     if not coverages:
         return "medians, no interval"
@@ -233,9 +230,18 @@ def ends(estimate):
 
 
 def figure_text(estimate):
-    """ "0.78 (0.76–0.80)"."""
+    """ "0.78 (0.76–0.80)", with the coverage where it is short: "0.78 (0.70–0.90) 50 %"."""
     low, median, high = ends(estimate)
-    return f"{median:.2f}" if estimate.low is None else f"{median:.2f} ({low:.2f}–{high:.2f})"
+    if estimate.low is None:
+        return f"{median:.2f}"
+    return f"{median:.2f} ({low:.2f}–{high:.2f}){coverage_remark(estimate)}"
+
+
+def coverage_remark(estimate):
+    """ " 75 %" for an interval that covers less than people take for granted, else nothing."""
+    if estimate.low is None or estimate.coverage >= SHORT_COVERAGE:
+        return ""
+    return f" {100 * estimate.coverage:.3g} %"
 
 
 def number_text(value):
@@ -262,8 +268,6 @@ def part(cell, measure, suffix=""):
 
 
 def verdict(estimate):
-    """ "better" or "worse" if the interval of a ratio lies on one side of 1, else "". What is
-    written as 1.00 is neither."""
-    if estimate is None or not estimate.excludes(1) or f"{estimate.median:.2f}" == "1.00":
-        return ""
-    return "worse" if estimate.median > 1 else "better"
+    """ "better" or "worse" as a Decision says, else ""."""
+    word = getattr(estimate, "verdict", "")
+    return word if word in (decision.BETTER, decision.WORSE) else ""

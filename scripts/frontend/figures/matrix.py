@@ -3,10 +3,16 @@
 from rich.text import Text
 
 from frontend.figures.digest import NOT_RUN, digest, number_text, verdict
-from frontend.figures.table import add_number_columns, console, coverage_text, new_table
+from frontend.figures.table import (
+    COLOURS,
+    add_number_columns,
+    console,
+    coverage_text,
+    new_table,
+    print_prose,
+)
 
 RIVALS_A_TABLE = 3  # fit 100 columns
-COLOURS = {"better": "green", "worse": "red", "": ""}
 
 
 def show(measured):
@@ -18,7 +24,7 @@ def show(measured):
     rivals = summed.rivals
     for i in range(0, len(rivals) or 1, RIVALS_A_TABLE):
         out.print(matrix(summed, rivals[i : i + RIVALS_A_TABLE]))
-    out.print(Text(legend(summed), style="dim"))
+    print_prose(out, Text(legend(summed), style="dim"))
 
 
 def matrix(summed, rivals):
@@ -41,11 +47,11 @@ def time_text(cell):
 
 
 def rival_text(cell):
-    """Time and ratio: "27.6 (2.30)", coloured where the interval excludes 1."""
+    """Time and ratio: "27.6 (2.30)", coloured as its verdict is."""
     text = time_text(cell)
     if cell.time_ratio:
         ratio = f" ({ratio_text(cell.time_ratio.median)})"
-        text.append(f"{ratio:>7}", COLOURS[verdict(cell.time_ratio)])
+        text.append(f"{ratio:>7}", COLOURS.get(verdict(cell.time_ratio), ""))
     return text
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy
 from scipy import stats as scipy_stats
 
-from frontend.figures.stats import Estimate
+from frontend.figures.stats import Effects, Estimate
 
 LEVEL = 0.995  # of the intervals that decide: a gate looks several times, see gate_verdict
 EXACT_MOST = 50  # pairs for which the distribution is enumerated; beyond, scipy approximates it
@@ -41,18 +41,31 @@ def with_rank_sum(n, total):
 
 
 @lru_cache(maxsize=None)
+def tails(n):
+    """Two-sided p-values of n pairs, by how many means of two pairs lie on the side that has fewer:
+    0, 1, ... up to the middle."""
+    sums = range(n * (n + 1) // 4 + 1)
+    if n <= EXACT_MOST:
+        return numpy.array([p_value(with_rank_sum(n, total)) for total in sums])
+    middle, spread = n * (n + 1) / 4, numpy.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+    return numpy.minimum(1.0, 2 * scipy_stats.norm.cdf((numpy.array(sums) - middle) / spread))
+
+
+@lru_cache(maxsize=None)
 def walsh_rank(n, level=LEVEL):
     """(k, coverage): from the k-th smallest to the k-th largest mean of two pairs is an interval.
 
     The narrowest one that covers `level`; the widest there is if none does.
     """
-    rank, coverage = 1, 1 - p_value(with_rank_sum(n, 0))
-    for k in range(2, n * (n + 1) // 4 + 1):
-        covered = 1 - p_value(with_rank_sum(n, k - 1))
-        if covered < level:
-            break
-        rank, coverage = k, covered
-    return rank, coverage
+    coverages = 1 - tails(n)
+    k = max(1, int(numpy.sum(coverages >= level)))
+    return k, float(coverages[k - 1])
+
+
+@lru_cache(maxsize=None)
+def least_runs(level):
+    """How many pairs a test must have to be able to reject at a level at all."""
+    return next(n for n in range(2, EXACT_MOST) if tails(n)[0] <= level)
 
 
 @lru_cache(maxsize=None)
@@ -61,19 +74,33 @@ def couples(n):
     return numpy.triu_indices(n)
 
 
+def effects(logs, level=LEVEL):
+    """The Effects in the rows of a matrix of logarithms, each of as many pairs, one at least. Their
+    p-values are those of the intervals: a mean that is nothing counts for whichever side makes it
+    larger."""
+    n = logs.shape[1]
+    first, second = couples(n)
+    means = numpy.sort((logs[:, first] + logs[:, second]) / 2, axis=1)
+    chances = tails(n)
+    fewer = numpy.minimum(numpy.sum(means <= 0, axis=1), numpy.sum(means >= 0, axis=1))
+    p_values = numpy.append(chances, 1.0)[numpy.minimum(fewer, len(chances))]
+    medians = numpy.median(means, axis=1)
+    if n == 1:
+        return Effects(medians, None, None, 0.0, p_values)
+    k, coverage = walsh_rank(n, level)
+    return Effects(medians, means[:, k - 1], means[:, -k], coverage, p_values)
+
+
 def effect(logs, level=LEVEL):
     """The Estimate of the effect in logarithms; None without pairs."""
     logs = numpy.asarray(logs, dtype=float)
-    n = len(logs)
-    if n == 0:
+    if not len(logs):
         return None
-    first, second = couples(n)
-    means = numpy.sort((logs[first] + logs[second]) / 2)
-    median = float(numpy.median(means))
-    if n == 1:
-        return Estimate(median, None, None, 0.0, 1)
-    k, coverage = walsh_rank(n, level)
-    return Estimate(median, float(means[k - 1]), float(means[len(means) - k]), coverage, n)
+    found = effects(logs[None, :], level)
+    if found.lows is None:
+        return Estimate(float(found.medians[0]), None, None, 0.0, 1)
+    ends = float(found.lows[0]), float(found.highs[0])
+    return Estimate(float(found.medians[0]), *ends, found.coverage, len(logs))
 
 
 def far_end(estimate):

@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,10 @@ from pathlib import Path
 from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
 
 TIMES = ("real_time", "cpu_time")
+MOST_FIGURE = 1e100  # arbitrary; products of two of them are still numbers
+WORDS = ("name", "run_type", "error_message")  # of an entry, where there is one
+# Parts of the context in which subjects and allocators are looked up.
+DESCRIBED = ("traces", "workloads", "programs", "allocators")
 REQUIRED = ("name", "iterations", "time_unit") + TIMES
 
 
@@ -43,12 +48,14 @@ class Row:
 
     def values(self, key):
         """The figure `key` of every sample that has it, in order of repetition."""
-        return [entry[key] for entry in self.samples if key in entry]
+        return [entry[key] for entry in self.samples if is_figure(entry.get(key))]
 
     def by_round(self, key):
         """{repetition_index: figure} of the samples that have `key`."""
         return {
-            entry.get("repetition_index", 0): entry[key] for entry in self.samples if key in entry
+            entry.get("repetition_index", 0): entry[key]
+            for entry in self.samples
+            if is_figure(entry.get(key))
         }
 
     @property
@@ -64,10 +71,17 @@ class Results:
     context: dict
     benchmarks: list
     path: Path = None  # where it was read from or written to
+    _made: tuple = field(default=(), repr=False, compare=False)  # entries, and the rows of them
 
     @property
     def rows(self):
-        """Rows in the order of their first entry."""
+        """Rows in the order of their first entry; made once, entries are not changed."""
+        if not self._made or len(self._made[0]) != len(self.benchmarks):
+            self._made = (list(self.benchmarks), self._make_rows())
+        return self._made[1]
+
+    def _make_rows(self):
+        """The rows anew."""
         rows = {}
         for entry in self.benchmarks:
             if entry.get("run_type", "iteration") != "iteration":
@@ -166,15 +180,29 @@ def number_families(benchmarks):
 def read(path):
     """The Results of a file, which must be there and be valid."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(read_text(path), parse_constant=refuse_constant)
     except OSError as error:
         raise io_failure(error, path) from error
     except ValueError as error:
         raise Failure(f"{path}: no JSON: {error}") from error
+    except RecursionError as error:
+        raise Failure(f"{path}: no result file: it is nested too deep") from error
     fault = first_fault(document)
     if fault:
         raise Failure(f"{path}: {fault}")
     return Results(document["context"], document["benchmarks"], Path(path))
+
+
+def read_text(path):
+    """What a file holds. A pipe is read to its end; one that nobody writes to is empty."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as file:
+        os.set_blocking(file.fileno(), True)
+        return file.read()
+
+
+def refuse_constant(name):
+    """NaN and Infinity are no JSON, though Python reads them."""
+    raise ValueError(f"{name} is no number")
 
 
 def first_fault(document):
@@ -183,10 +211,25 @@ def first_fault(document):
         return "no result file: an object is expected"
     if not isinstance(document.get("context"), dict):
         return "no result file: context is missing"
+    fault = context_fault(document["context"])
+    if fault:
+        return fault
     if not isinstance(document.get("benchmarks"), list):
         return "no result file: benchmarks is missing"
     faults = (entry_fault(entry) for entry in document["benchmarks"])
     return next((f"benchmarks[{i}]: {fault}" for i, fault in enumerate(faults) if fault), None)
+
+
+def context_fault(context):
+    """What is wrong with a context, or None. Its facts are shown as they are; what is looked up in
+    must be objects, and all must be text that can be written."""
+    for key in DESCRIBED:
+        part = context.get(key, {})
+        if isinstance(part, dict) and not all(isinstance(v, (dict, str)) for v in part.values()):
+            return f"context: {key}: objects are expected"
+    if not is_writable(json.dumps(context, ensure_ascii=False)):
+        return "context: a text is no Unicode"
+    return None
 
 
 def entry_fault(entry):
@@ -196,14 +239,32 @@ def entry_fault(entry):
     missing = [key for key in REQUIRED if key not in entry]
     if missing:
         return f"{missing[0]} is missing"
+    bad = [key for key in WORDS if not is_writable(entry.get(key, ""))]
+    if bad:
+        return f"{bad[0]} is no text"
     bad = [key for key in TIMES if not is_time(entry[key])]
-    return f"{bad[0]} is no time" if bad else None
+    if bad:
+        return f"{bad[0]} is no time"
+    has_index = type(entry.get("repetition_index", 0)) is int
+    return None if has_index else "repetition_index is no number"
+
+
+def is_writable(text):
+    """Whether a JSON value is a text that can be written; half a pair of surrogates cannot."""
+    try:
+        return isinstance(text, str) and text.isascii() or text.encode() is not None
+    except (AttributeError, UnicodeError):
+        return False
+
+
+def is_figure(value):
+    """Whether a JSON value is a number that can be reckoned with."""
+    return type(value) in (int, float) and -MOST_FIGURE < value < MOST_FIGURE
 
 
 def is_time(value):
     """Whether a JSON value is a number that a time can be."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and 0 <= value < float("inf")
+    return is_figure(value) and value >= 0
 
 
 def to_text(results):
@@ -213,9 +274,18 @@ def to_text(results):
     return json.dumps(document, indent=1, allow_nan=False)
 
 
+def is_stdout(path):
+    """Whether an -o means standard output."""
+    return str(path) == "-"
+
+
 def write(path, results):
-    """Writes results to path, whole or not at all, and remembers the path in them."""
+    """Writes results to path, whole or not at all, and remembers the path in them; `-` is standard
+    output."""
     text = to_text(results) + "\n"
+    if is_stdout(path):
+        sys.stdout.write(text)
+        return
     try:
         write_text(Path(path), text)
     except OSError as error:
@@ -246,8 +316,15 @@ def current_umask():
     return mask
 
 
+def check_folder(path):
+    """Fails if an -o that names a folder means standard output."""
+    if is_stdout(path):
+        raise Failure("-o -: several files are written, so a folder is needed")
+
+
 def make_folder(path):
     """Makes the folder for the results."""
+    check_folder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -257,12 +334,16 @@ def make_folder(path):
 def check_writable(path):
     """Fails unless a file can be written to `path`; leaves nothing behind."""
     path = Path(path)
+    if is_stdout(path):
+        return
     if path.is_dir():
         raise Failure(f"{path}: is a directory", BAD_INPUT)
     try:
         if path.exists():
-            with open(path, "ab"):
-                return
+            # A pipe that nobody reads yet is no fault, and not to be waited for.
+            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+            os.close(handle)
+            return
         with tempfile.TemporaryFile(prefix=".spanbench.", dir=path.parent):
             return
     except OSError as error:

@@ -7,6 +7,7 @@ sample: for the median of any continuous distribution their coverage is exact, a
 cannot reach 95 % (five give 93.75 %, four 87.5 %), which is said rather than hidden.
 """
 
+import statistics
 from dataclasses import dataclass
 
 import numpy
@@ -28,6 +29,18 @@ class Estimate:
     def excludes(self, value):
         """Whether the interval lies wholly on one side of value."""
         return self.low is not None and not self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Many effects in logarithms, of samples of one size: arrays of medians and of the ends of
+    their intervals (None of samples that have none), what these cover, an array of p-values."""
+
+    medians: object
+    lows: object
+    highs: object
+    coverage: float
+    p_values: object
 
 
 def order_interval(n, wanted=WANTED_COVERAGE):
@@ -59,30 +72,13 @@ def ratios(values, reference):
     return {r: v / reference[r] for r, v in values.items() if v > 0 and reference.get(r, 0) > 0}
 
 
-def ratio(values, reference):
-    """The Estimate of values / reference, paired by round; None without a pair."""
-    return exponential(estimate(numpy.log(list(ratios(values, reference).values()))))
-
-
-def geometric_mean(ratios_by_subject):
-    """The Estimate of the geometric mean over subjects: of each round first, then over the rounds.
-
-    Takes a list of {round: ratio}; only rounds in which every subject has a ratio count.
-    """
-    if not ratios_by_subject:
-        return None
-    rounds = set.intersection(*(set(by_round) for by_round in ratios_by_subject))
-    logs = [numpy.mean([numpy.log(by[r]) for by in ratios_by_subject]) for r in sorted(rounds)]
-    return exponential(estimate(logs))
-
-
 def geometric_means(by_subject):
     """{round: geometric mean} of a list of {round: value}, of the rounds that all of them have."""
-    rounds = set.intersection(*(set(by_round) for by_round in by_subject)) if by_subject else ()
-    return {
-        r: float(numpy.exp(numpy.mean([numpy.log(by[r]) for by in by_subject])))
-        for r in sorted(rounds)
-    }
+    rounds = sorted(set.intersection(*map(set, by_subject))) if by_subject else []
+    if not rounds:
+        return {}
+    logs = numpy.log([[values[r] for r in rounds] for values in by_subject])
+    return dict(zip(rounds, numpy.exp(numpy.mean(logs, axis=0)).tolist()))
 
 
 def exponential(logs):
@@ -96,12 +92,13 @@ def exponential(logs):
 def median(values):
     """The median of some values, or None without any."""
     values = list(values)
-    return float(numpy.median(values)) if values else None
+    return float(statistics.median(values)) if values else None  # quicker than numpy on few
 
 
 def holm(p_values):
     """The p-values of some tests, each as it counts among all of them (Holm, 1979): of tests where
-    there is nothing to find, the chance that any falls to a level is no more than this level."""
+    there is nothing to find, the chance that any falls to a level is no more than this level.
+    """
     adjusted, worst = [1.0] * len(p_values), 0.0
     for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
         worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[i]))

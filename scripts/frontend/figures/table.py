@@ -2,16 +2,17 @@
 
 import sys
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from frontend.allocators.registry import FLOOR
-from frontend.figures import stats
-from frontend.figures.digest import MIB, digest
+from frontend.figures import decision, stats
+from frontend.figures.digest import coverage_remark, digest, verdict
+from frontend.figures.fitting import FittedTable, UncutConsole
+from frontend.figures.metrics import MIB
 
-PLAIN_WIDTH = 100  # columns where stdout is no terminal
+PIPE_WIDTH = 1 << 16  # columns where stdout is no terminal: nothing is broken there
+PROSE_WIDTH = 100  # of sentences; arbitrary
+COLOURS = {"better": "green", "worse": "red"}
 WAITING_MOST = 1.1  # a replay waits for nothing; arbitrary, above what a quiet machine shows
 SUBJECTS = {"replay": "trace", "run": "workload", "exec": "command"}
 # head, figure, what it is divided by, digits
@@ -34,9 +35,14 @@ LAST_COLUMN = {
 }
 
 
-def console(plain_width=PLAIN_WIDTH):
-    """Standard output; of a fixed width where it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else plain_width)
+def console():
+    """Standard output; as wide as need be where it is no terminal."""
+    return UncutConsole(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def print_prose(out, text):
+    """Prints sentences, in lines that can be read."""
+    out.print(text, width=min(out.width, PROSE_WIDTH))
 
 
 def show(measured):
@@ -47,31 +53,31 @@ def show(measured):
         out.print(rows_table(summed, rows))
         if len(summed.subjects) > 1:
             out.print(summary_table(summed))
-        out.print(legend(summed, rows))
+        print_prose(out, legend(summed, rows))
 
 
-def new_table(*heads):
-    """A table whose first columns are texts."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
-    for head in heads:
-        table.add_column(head, no_wrap=True)
-    return table
+def new_table(*heads, spare=()):
+    """A table whose first columns are texts; `spare` are heads that a narrow terminal goes without,
+    the first one first."""
+    return FittedTable(*heads, spare=spare)
 
 
 def add_number_columns(table, heads):
     """Columns of numbers, to the right."""
     for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
+        table.add_column(head, justify="right")
 
 
 def rows_table(summed, rows):
     """The table of all rows; subjects are told apart by a line."""
-    table = new_table(SUBJECTS[summed.kind], "allocator")
     times = [column[0] for column in TIME_COLUMNS[summed.kind]]
     ratio = f"/ {summed.reference}"
     last = LAST_COLUMN[summed.kind][0]
-    peaks = (PEAK_COLUMNS[summed.kind][0], ratio, *(head for head, *_ in tree_columns(rows)))
-    add_number_columns(table, (*times, f"time {ratio}", *peaks, last))
+    tree = [head for head, *_ in tree_columns(rows)]
+    peak = PEAK_COLUMNS[summed.kind][0]
+    spare = (last, times[1], *tree, ratio, peak)
+    table = new_table(SUBJECTS[summed.kind], "allocator", spare=spare)
+    add_number_columns(table, (*times, f"time {ratio}", peak, ratio, *tree, last))
     subject = None
     for row in rows:
         if subject not in (None, row.subject):
@@ -95,9 +101,9 @@ def row_cells(summed, row, tree):
     is_rival = cell and row.allocator != summed.reference
     return [
         *(figure(row, column) for column in TIME_COLUMNS[summed.kind]),
-        time_cell(cell.time_ratio) if is_rival else "",
+        ratio_cell(cell.time_ratio) if is_rival else "",
         figure(row, PEAK_COLUMNS[summed.kind]),
-        ratio_text(cell.rss_ratio) if is_rival else "",
+        ratio_cell(cell.rss_ratio, ratio_text) if is_rival else "",
         *(figure(row, column) for column in tree),
         figure(row, LAST_COLUMN[summed.kind]),
     ]
@@ -123,35 +129,37 @@ def ratio_text(estimate):
 
 
 def interval_text(estimate):
-    """The ratio with its interval: "1.25 [1.20, 1.31]"."""
+    """The ratio with its interval: "1.25 [1.20, 1.31]", and what that covers where it is little."""
     if estimate is None or estimate.low is None:
         return ratio_text(estimate)
-    return f"{estimate.median:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    remark = coverage_remark(estimate)
+    return f"{estimate.median:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]{remark}"
 
 
-def time_cell(estimate):
-    """The ratio of time with its interval, coloured where the interval excludes 1."""
-    if estimate is None or not estimate.excludes(1.0):
-        return interval_text(estimate)
-    return Text(interval_text(estimate), style="red" if estimate.median > 1 else "green")
+def ratio_cell(estimate, text_of=interval_text):
+    """A ratio, coloured as its verdict is."""
+    return Text(text_of(estimate), style=COLOURS.get(verdict(estimate), ""))
 
 
 def summary_table(summed):
     """Geometric means over the subjects, and the subject where each allocator does worst."""
     plural = SUBJECTS[summed.kind] + "s"
-    table = new_table("geometric mean")
-    add_number_columns(table, (plural, f"time / {summed.reference}"))
-    table.add_column("worst", no_wrap=True)
-    add_number_columns(table, (f"{PEAK_WORDS[summed.kind]} / {summed.reference}",))
-    table.add_column("worst", no_wrap=True)
+    time = f"time / {summed.reference}"
+    peak = f"{PEAK_WORDS[summed.kind]} / {summed.reference}"
+    worst = "slowest on", "fattest on"
+    table = new_table("geometric mean", spare=(plural, *reversed(worst), peak))
+    add_number_columns(table, (plural, time))
+    table.add_column(worst[0])
+    add_number_columns(table, (peak,))
+    table.add_column(worst[1])
     for name in summed.rivals:
         whole = summed.overall[name]
         table.add_row(
             name,
             f"{summed.counted[name]} of {len(summed.subjects)}",
-            interval_text(whole.time_ratio),
+            ratio_cell(whole.time_ratio),
             worst_text(summed, name, "time_ratio"),
-            ratio_text(whole.rss_ratio),
+            ratio_cell(whole.rss_ratio, ratio_text),
             worst_text(summed, name, "rss_ratio"),
         )
     return table
@@ -188,9 +196,30 @@ def legend(summed, rows):
             f"Take care: real time was {waiting(rows):.2f} times CPU time, so other work ran"
             " on the machine."
         )
+    lines += open_lines(summed)
     if summed.failures():
         lines.append("A row with a failed run is not compared; the lines below say why it failed.")
     return Text("\n".join(lines), style="dim")
+
+
+def open_lines(summed):
+    """A line on the time that cannot be told apart, and on how many rounds would tell: of the
+    geometric means where they say something, else of single rows."""
+    is_mean = len(summed.subjects) > 1 and summed.kind != "run"
+    cells = [summed.overall[name] for name in summed.rivals]
+    if not is_mean:
+        cells = [summed.cells[s, name] for s in summed.subjects for name in summed.rivals]
+    ratios = [cell.time_ratio for cell in cells if cell.time_ratio]
+    doubtful = [ratio for ratio in ratios if ratio.verdict == decision.UNKNOWN]
+    if not doubtful:
+        return []
+    needed = sorted(decision.runs_needed(ratio) for ratio in doubtful)
+    most = f" to {needed[-1]:,}" if needed[-1] > needed[0] else ""
+    what = "geometric mean" if is_mean else "ratio"
+    return [
+        f"Cannot tell {counted(len(doubtful), what)} of time from 1; by what was seen, about"
+        f" {needed[0]:,}{most} rounds (-n) would tell."
+    ]
 
 
 def coverage_text(estimates):

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy
 from scipy import stats as scipy_stats
 
-from frontend.figures.stats import WANTED_COVERAGE, Estimate, exponential
+from frontend.figures.stats import WANTED_COVERAGE, Effects
 
 EXACT_MOST = 50  # runs of a side for which the distribution is enumerated; beyond, approximated
 
@@ -31,36 +31,25 @@ def tails(m, n):
     return numpy.minimum(0.5, test.pvalue)
 
 
-def differences(before, after):
-    """All differences of logarithms between a run of `after` and one of `before`, sorted."""
-    before, after = (numpy.log(numpy.asarray(list(v), dtype=float)) for v in (before, after))
-    return numpy.sort((after[:, None] - before[None, :]).ravel())
-
-
-def p_value(before, after):
-    """The two-sided p-value that the samples differ in nothing. Pairs that are equal count for
-    whichever side makes it larger, so it is never too small."""
-    logs = differences(before, after)
-    fewest = min(numpy.sum(logs <= 0), numpy.sum(logs >= 0))
-    chances = tails(len(before), len(after))
-    return float(2 * chances[fewest]) if fewest < len(chances) else 1.0
-
-
-def ratio(before, after, wanted=WANTED_COVERAGE):
-    """The Estimate of after / before: the narrowest interval that covers `wanted`, else the whole
-    range, with what it does cover. None if a sample is empty."""
-    if not len(before) or not len(after):
-        return None
-    logs, fewest = differences(before, after), min(len(before), len(after))
-    median = float(numpy.median(logs))
-    if fewest == 1:
-        return exponential(Estimate(median, None, None, 0.0, 1))
-    coverages = 1 - 2 * tails(len(before), len(after))
+def effects(before, after, wanted=WANTED_COVERAGE):
+    """The Effects after - before in the rows of two matrices of logarithms: the narrowest intervals
+    that cover `wanted`, else the whole range, with what it does cover. In the p-values, pairs that
+    are equal count for whichever side makes it larger, so that they are never too small.
+    """
+    m, n = before.shape[1], after.shape[1]
+    logs = numpy.sort((after[:, :, None] - before[:, None, :]).reshape(len(before), m * n), axis=1)
+    chances = tails(m, n)
+    fewer = numpy.minimum(numpy.sum(logs <= 0, axis=1), numpy.sum(logs >= 0, axis=1))
+    p_values = numpy.append(2 * chances, 1.0)[numpy.minimum(fewer, len(chances))]
+    medians = numpy.median(logs, axis=1)
+    if min(m, n) == 1:
+        return Effects(medians, None, None, 0.0, p_values)
+    coverages = 1 - 2 * chances
     k = max(1, int(numpy.sum(coverages >= wanted)))
-    ends = float(logs[k - 1]), float(logs[-k])
-    return exponential(Estimate(median, *ends, float(coverages[k - 1]), fewest))
+    return Effects(medians, logs[:, k - 1], logs[:, -k], float(coverages[k - 1]), p_values)
 
 
-def least_runs(level=1 - WANTED_COVERAGE):
+@lru_cache(maxsize=None)
+def least_runs(level):
     """How many runs a side must have for a test to be able to reject at a level at all."""
     return next(n for n in range(2, EXACT_MOST) if 2 * tails(n, n)[0] <= level)

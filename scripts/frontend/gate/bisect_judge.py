@@ -12,7 +12,7 @@ from pathlib import Path
 
 from frontend.comparing.compare_table import ratio_text
 from frontend.failure import BAD_INPUT, CANNOT_TELL, WORK_FAILED, Failure
-from frontend.figures import paired_samples, stats
+from frontend.figures import metrics, paired_samples, stats
 from frontend.gate import gate_sides, gate_time
 from frontend.gate.gate_sides import Side
 from frontend.gate.gate_time import HEAD
@@ -52,14 +52,14 @@ class Steady:
     """Judges by a figure that hardly varies."""
 
     def __init__(self, bench, key):
-        self.bench, self.metric = bench, deterministic.metric(key)
+        self.bench, self.metric = bench, metrics.STEADY[key]
         self.middle = None
 
     def begin(self, good, bad):
         """What the two ends have, as texts; fails if they do not differ as they should."""
         before, after = self.end(good), self.end(bad)
         texts = self.text(before), self.text(after)
-        what = f"{self.metric.title}: {texts[0]} in GOOD, {texts[1]} in BAD"
+        what = f"{self.metric.name}: {texts[0]} in GOOD, {texts[1]} in BAD"
         if abs(after - before) <= max(self.metric.slack, LEAST_SHARE * self.metric.limit * before):
             raise Failure(f"cannot tell: {what}: no difference to be found", CANNOT_TELL)
         if after < before:

@@ -1,19 +1,17 @@
 """What a gate says: the table on standard output, worst first, the Markdown summary for a pull
 request, and the findings as they stand in the result file."""
 
-import math
 from dataclasses import dataclass
 
 from rich.text import Text
 
-from frontend.figures import digest
-from frontend.figures.stats import Estimate
+from frontend.figures import digest, metrics
 from frontend.figures.table import add_number_columns, console, new_table
-from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNKNOWN, WORSE, Finding
-from frontend.measuring import deterministic
+from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNJUDGED, UNKNOWN, WORSE
+from frontend.gate.gate_verdict import judge_figures_mean
 
 HEADS = ("figure", "row", "base", "head", "head / base", "verdict")
-COLOURS = {WORSE: "bold red", SUSPECT: "yellow", UNKNOWN: "yellow", BETTER: "green", PASS: ""}
+COLOURS = {WORSE: "bold red", SUSPECT: "yellow", UNKNOWN: "yellow", BETTER: "green"}
 SAID = {
     WORSE: "regression: head is slower or fatter than base",
     UNKNOWN: "cannot tell: the runs vary too much for the pairs that were measured",
@@ -35,35 +33,27 @@ class Page:
     def shown(self):
         """The Findings to be read, worst first; those of which nothing is to be said come in means
         only."""
-        told = [f for f in self.findings if f.row == MEAN or f.verdict != PASS]
+        told = [f for f in self.findings if f.row == MEAN or f.verdict not in (PASS, UNJUDGED)]
         return sorted([*told, *means(self.findings)], key=lambda f: f.worth)
 
-    @property
-    def hidden(self):
-        """How many Findings are not shown."""
-        return len(self.findings) - sum(f.row == MEAN or f.verdict != PASS for f in self.findings)
+    def hidden(self, verdict):
+        """How many Findings of a verdict are not shown."""
+        return sum(f.row != MEAN and f.verdict == verdict for f in self.findings)
 
 
 def means(findings):
     """Findings on the geometric means of the figures that hardly vary, over the rows of a build.
     They are for reading: the limits hold row by row."""
-    ratios = {}
+    rows = {}
     for f in findings:
         if f.metric != TIME and f.ratio.median > 0:
-            ratios.setdefault((f.build, f.metric), []).append(math.log(f.ratio.median))
-    return [
-        Finding(build, MEAN, key, PASS, mean_ratio(logs)) for (build, key), logs in ratios.items()
-    ]
-
-
-def mean_ratio(logs):
-    """The Estimate of a geometric mean of what does not vary."""
-    return Estimate(math.exp(sum(logs) / len(logs)), None, None, 1.0, 1)
+            rows.setdefault((f.build, f.metric), []).append(f)
+    return [judge_figures_mean(*key, found) for key, found in rows.items()]
 
 
 def title_of(key):
     """A figure as people read it."""
-    return TIME if key == TIME else deterministic.metric(key).title
+    return TIME if key == TIME else metrics.STEADY[key].name
 
 
 def number(finding, side):
@@ -71,7 +61,7 @@ def number(finding, side):
     value = getattr(finding, side)
     if value is None:
         return ""
-    metric = deterministic.metric(finding.metric)
+    metric = metrics.STEADY[finding.metric]
     return f"{digest.number_text(value / metric.scale) if value else 0} {metric.unit}".rstrip()
 
 
@@ -103,25 +93,29 @@ def cells(finding):
 def show(page):
     """Prints the table and the verdict."""
     out = console()
-    table = new_table(*HEADS[:2])
+    table = new_table(*HEADS[:2], spare=HEADS[2:4])
     add_number_columns(table, HEADS[2:5])
-    table.add_column(HEADS[5], no_wrap=True)
+    table.add_column(HEADS[5])
     for finding in page.shown:
         *texts, verdict = cells(finding)
-        table.add_row(*texts, Text(verdict, style=COLOURS[finding.verdict]))
+        table.add_row(*texts, Text(verdict, style=COLOURS.get(finding.verdict, "")))
     if page.findings:
         out.print(table)
     for row, reason in page.failures:
         out.print(Text(f"{row}: {reason}", style="bold red"), soft_wrap=True)
     out.print(Text(hidden_text(page), style="dim"), soft_wrap=True)
-    out.print(Text(sentence(page), style=COLOURS[page.verdict]), soft_wrap=True)
+    out.print(Text(sentence(page), style=COLOURS.get(page.verdict, "")), soft_wrap=True)
 
 
 def hidden_text(page):
     """What the table leaves out, and what its intervals are."""
     parts = []
-    if page.hidden:
-        parts.append(f"Further figures within their limits: {page.hidden}.")
+    if page.hidden(PASS):
+        parts.append(f"Further figures within their limits: {page.hidden(PASS)}.")
+    if page.hidden(UNJUDGED):
+        parts.append(
+            f"Times of single rows that noise alone may move so far: {page.hidden(UNJUDGED)}."
+        )
     covered = [f.ratio for f in page.findings if f.metric == TIME and f.ratio.low is not None]
     if covered:
         least = min(covered, key=lambda e: e.coverage)

@@ -70,6 +70,29 @@ def copies(base, head, folder):
     return made
 
 
+def label(side, build):
+    """What a library of a Side is called when the copies of it are gone."""
+    return f"{side.libraries[build].name} of {side.name}" if build else side.name
+
+
+def labels(base, head, copies, links):
+    """{path: label} of all copies, and of the names by which they are preloaded."""
+    found = {}
+    for build, by_copy in copies.items():
+        for (side, _), allocator in by_copy.items():
+            name = label((base or head) if side == BASE else head, build)
+            found[links.link(allocator.path)] = found[str(allocator.path)] = name
+            found[str(allocator.path.resolve())] = name
+    return found
+
+
+def relabelled(text, names):
+    """A message with what `labels` has for paths that are gone when it is read."""
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text
+
+
 def described(base, head):
     """The files that the copies are of as Allocators, for the context of a result file."""
     return [

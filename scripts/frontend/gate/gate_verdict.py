@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy
 
-from frontend.figures import paired_samples, stats
+from frontend.figures import decision, paired_samples, stats
+from frontend.figures.decision import BETTER, UNKNOWN, WORSE, Rule
 
-PASS, BETTER, WORSE, UNKNOWN, SUSPECT = "pass", "better", "worse", "cannot tell", "suspect"
-ORDER = (WORSE, SUSPECT, UNKNOWN, PASS, BETTER)
+# What is not judged differs by more than a pass allows, but is no figure that decides.
+PASS, SUSPECT, UNJUDGED = "pass", "suspect", "not judged"
+ORDER = (WORSE, SUSPECT, UNKNOWN, UNJUDGED, PASS, BETTER)
 TIME = "time"
 MEAN = "mean"
 PAIRS_FIRST, PAIRS_MOST = 12, 48  # of a gate, where nothing else is asked for
@@ -39,6 +41,7 @@ class Finding:
     base: float = None
     head: float = None
     remark: str = ""
+    limit: float = None  # of a figure that hardly varies: the share by which it may grow
 
     @property
     def worth(self):
@@ -55,12 +58,26 @@ class Pairs:
 
 
 def judge_figure(build, row, metric, base, head):
-    """The Finding on a figure that hardly varies; metric is a deterministic.Metric."""
+    """The Finding on a figure that hardly varies; metric is a metrics.Metric."""
     change = head - base
     is_much = abs(change) > max(metric.slack, metric.limit * base)
     verdict = (WORSE if change > 0 else BETTER) if is_much else PASS
     ratio = stats.Estimate(head / base if base else 1.0 + bool(change), None, None, 1.0, 1)
-    return Finding(build, row, metric.key, verdict, ratio, base, head)
+    return Finding(build, row, metric.key, verdict, ratio, base, head, limit=metric.limit)
+
+
+def judge_figures_mean(build, metric, findings):
+    """The Finding on the geometric mean of a figure over its rows, which are Findings. The limits
+    hold row by row, so it says no more than a row of it; beyond the limit it is no pass.
+    """
+    mean = math.exp(sum(math.log(f.ratio.median) for f in findings) / len(findings))
+    word = WORSE if mean > 1 else BETTER
+    verdict, remark = PASS, ""
+    if abs(mean - 1) > findings[0].limit:
+        is_told = any(f.verdict == word for f in findings)
+        verdict, remark = (word, "") if is_told else (UNJUDGED, "each row within its slack")
+    ratio = stats.Estimate(mean, None, None, 1.0, 1)
+    return Finding(build, MEAN, metric, verdict, ratio, remark=remark, limit=findings[0].limit)
 
 
 def mean_of(rows, series):
@@ -82,13 +99,11 @@ def judge_mean(build, rows, detect):
 
 def mean_verdict(effect, noise, detect):
     """The verdict on an effect; all in logarithms. Too few pairs for the level tell nothing."""
-    least = max(math.log1p(LEAST_EFFECT), noise)
-    if effect.coverage < paired_samples.LEVEL:
-        return UNKNOWN
-    if effect.low > 0 and effect.median > least:
-        return WORSE
-    if effect.high < 0 and effect.median < -least:
-        return BETTER
+    least = max(LEAST_EFFECT, math.expm1(noise))
+    rule = Rule(paired_samples.LEVEL, LEAST_EFFECT, least)
+    word = decision.verdict(stats.exponential(effect), rule)
+    if word in (WORSE, BETTER) or effect.coverage < rule.level:
+        return word
     return PASS if effect.high < detect else UNKNOWN
 
 
@@ -114,7 +129,8 @@ def pairs_needed(effect, noise, detect):
 
 def judge_rows(rows_by_build, first):
     """The Findings on the time of every row; rows_by_build is {build: {row: Pairs}}. A row with
-    twice as many pairs as at `first`, where it could be judged then, has been measured again."""
+    twice as many pairs as at `first`, where it could be judged then, has been measured again.
+    """
     second = 2 * max(first, ROW_LEAST_PAIRS)
     rows = [
         (build, row, pairs, paired_samples.effect(pairs.logs))
@@ -140,17 +156,20 @@ def row_p_value(pairs, effect):
 
 def judge_row(build, row, effect, p, is_second):
     """The Finding on one row, p being corrected."""
-    verdict = row_verdict(effect.median, p, is_second) if p < ROW_SUSPECT_LEVEL else PASS
+    verdict = row_verdict(effect.median, p, is_second)
     return Finding(build, row, TIME, verdict, stats.exponential(effect))
 
 
 def row_verdict(median, p, is_second):
-    """What becomes of a row that differs."""
-    if median < 0:
-        return BETTER if p < ROW_LEVEL else PASS
-    if is_second:
-        return WORSE if p < ROW_LEVEL else PASS
-    return SUSPECT
+    """What becomes of a row; one that differs by too much for a pass, though nothing is sure, is
+    not judged."""
+    if abs(median) <= math.log1p(ROW_LEAST_EFFECT):
+        return PASS
+    if p < ROW_SUSPECT_LEVEL and median > 0 and not is_second:
+        return SUSPECT
+    if p < ROW_LEVEL:
+        return WORSE if median > 0 else BETTER
+    return UNJUDGED
 
 
 class Looks:

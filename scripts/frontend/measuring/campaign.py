@@ -38,39 +38,50 @@ class Campaign:
     rounds: int
 
 
-def measure(kind, subjects, allocators, attempt, choose_rounds, progress):
+def measure(kind, subjects, allocators, attempt, choose_rounds, progress, choose_subjects=None):
     """Runs everything and returns the Campaign.
 
     Subjects and allocators have a `name`. attempt(subject, allocator, is_warm_up) returns Figures
     or raises RunFailed. choose_rounds(rounds done, the warm-up included; seconds they took) is the
     number of rounds that shall count, None if not known before the warm-up; it is asked again after
     each round. What fails in the warm-up is a failed row and is not run again.
+    choose_subjects({subject: seconds that its warm-ups took}) names those that are measured, if not
+    all are.
     """
     names = [f"{kind}/{subject.name}/{a.name}" for subject in subjects for a in allocators]
-    broken = set()
+    broken, spent_s = set(), {}
 
     def one_round(number, rounds):
         progress.begin_round(number, rounds, len(names))
         repetition = (max(number, 0), rounds or 1)
         entries = []
         for subject, ordered in schedule.one_round(subjects, allocators, number):
-            runs = {}
+            runs, begun = {}, time.monotonic()
             for allocator in ordered:
                 name = f"{kind}/{subject.name}/{allocator.name}"
                 progress.begin_step(subject.name, allocator.name)
                 if name not in broken:
                     runs[name] = timed(attempt, subject, allocator, number < 0)
             entries += finished(runs, repetition)
+            spent_s[subject.name] = time.monotonic() - begun
         return in_order(entries, names)
 
     start = time.monotonic()
     warm_ups = one_round(schedule.WARM_UP, choose_rounds(0, 0.0))
     broken.update(e["name"] for e in warm_ups if "error_occurred" in e)
+    if choose_subjects:
+        kept = choose_subjects(spent_s)
+        subjects = [subject for subject in subjects if subject.name in kept]
     entries, done = [], 0
     while done < (rounds := choose_rounds(done + 1, time.monotonic() - start)):
         entries += one_round(done, rounds)
         done += 1
-    entries += [again(e) for e in warm_ups if e["name"] in broken]
+    measured = {subject.name for subject in subjects}
+    entries += [
+        again(e)
+        for e in warm_ups
+        if e["name"] in broken and results.split_name(e["name"])[1] in measured
+    ]
     for e in entries:
         e["repetitions"] = done
     return Campaign(warm_ups, in_order(entries, names), done)

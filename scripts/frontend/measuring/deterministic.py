@@ -8,48 +8,19 @@ from run to run, and with them what is counted.
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-from frontend.figures.digest import MIB
+from frontend.figures.metrics import LIMITED
 from frontend.measuring import callgrind, driver
 from frontend.measuring.campaign import RunFailed
 from frontend.paths import built
 
-KIB = 1 << 10
 STEADY = ("--fixed-addresses", "--small-pages")  # options of launch
 TIMEOUT_S = 600.0
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One figure, its limit, and what it varies by though nothing has changed."""
-
-    key: str
-    title: str
-    limit: float  # the share by which it may grow
-    slack: float  # and by how much it may grow at any rate
-    unit: str = ""
-    scale: float = 1
-    is_counted: bool = False  # by callgrind
-
-
-# Slacks: more than what differed between runs of one build on a busy machine (docs/measuring.md).
-METRICS = (
-    Metric("instructions", "instructions", 0.01, 0, "M", 1e6, is_counted=True),
-    Metric("system_calls", "system calls", 0.01, 16, is_counted=True),
-    Metric("minor_faults", "page faults", 0.02, 64),
-    Metric("peak_rss", "peak RSS", 0.02, 256 * KIB, "MiB", MIB),
-    Metric("peak_mapped", "peak mapped", 0.02, 256 * KIB, "MiB", MIB),
-)
-KEYS = tuple(metric.key for metric in METRICS)
-COUNTED = tuple(metric.key for metric in METRICS if metric.is_counted)
-
-
-def metric(key, limit=None):
-    """The Metric of a key, with another limit if one is given."""
-    found = next(found for found in METRICS if found.key == key)
-    return replace(found, limit=found.limit if limit is None else limit)
+KEYS = tuple(metric.key for metric in LIMITED)
+COUNTED = tuple(metric.key for metric in LIMITED if metric.is_counted)
 
 
 def measure(subject, allocator, links, keys=KEYS):

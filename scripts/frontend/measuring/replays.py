@@ -16,7 +16,10 @@ CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
 )
-MEMORY_FIGURES = ("peak_rss", "peak_live", "waste", "rss_after_drain", "baseline_rss")
+MEMORY_FIGURES = (
+    *("peak_rss", "peak_live", "waste", "rss_after_drain", "baseline_rss", "initial_rss"),
+    *("initial_mapped", "harness_bytes"),
+)
 WORK = ("ops", "checksum")
 
 
@@ -35,7 +38,7 @@ def check_programs(allocators):
     driver.check_programs("replay", allocators)
 
 
-def measure(loaded, allocators, manner, choose_rounds, argv):
+def measure(loaded, allocators, manner, choose_rounds, argv, choose_subjects=None):
     """The Results of replaying all traces against all allocators."""
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
@@ -45,7 +48,9 @@ def measure(loaded, allocators, manner, choose_rounds, argv):
         return replay_once(trace, allocator, manner, has_memory=not is_warm_up)
 
     with progress() as shown:
-        done = campaign.measure("replay", loaded, allocators, attempt, choose_rounds, shown)
+        done = campaign.measure(
+            "replay", loaded, allocators, attempt, choose_rounds, shown, choose_subjects
+        )
     entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)
     add_net(entries, [a.name for a in allocators if a.is_floor])

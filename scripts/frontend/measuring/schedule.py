@@ -21,6 +21,19 @@ def one_round(subjects, allocators, number):
     return [(subject, balanced(allocators, number + i)) for i, subject in enumerate(subjects)]
 
 
+def subjects_within(budget_s, spent_s, rounds, least, dearer=1.0):
+    """Which subjects of {subject: seconds that its warm-ups took} are measured for so many rounds
+    in what the warm-ups left of the budget: the quickest ones, and `least` at any rate. `dearer` is
+    what a round takes, as a multiple of the warm-ups."""
+    left_s, kept = budget_s - sum(spent_s.values()), []
+    for name, taken_s in sorted(spent_s.items(), key=lambda item: item[1]):
+        left_s -= rounds * dearer * taken_s
+        if left_s < 0 and len(kept) >= least:
+            break
+        kept.append(name)
+    return kept
+
+
 def rounds_within(budget_s, done, spent_s, least, most):
     """How many rounds that count fit a budget, when `done` rounds, of which the first was the
     warm-up, have taken spent_s."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from frontend.failure import Failure, io_failure
 from frontend.figures.results import unique
-from frontend.paths import CORPUS, built, shown
+from frontend.paths import CORPUS, built, check_regular, shown
 
 SUMMARY = (
     *("ops", "by_kind", "threads", "handoffs", "peak_live", "bytes_requested", "duration_ns"),
@@ -36,6 +36,7 @@ class Trace:
 
 def read_info(path):
     """What `trace info` says of a file; a Failure with its line if the file is no good."""
+    check_regular(path)
     try:
         with open(path, "rb"):
             pass

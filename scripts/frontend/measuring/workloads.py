@@ -16,6 +16,7 @@ from frontend.progress import progress
 FIGURES = (
     *("ops", "threads", "checksum", "refused", "minor_faults", "major_faults", "peak_rss"),
     *("peak_mapped", "peak_live", "rss_after_drain", "baseline_rss", "bound"),
+    *("initial_rss", "initial_mapped"),
 )
 WORK = ("ops", "checksum")
 # The part of `bench`: (workload, numbers of threads, arguments), each some 0.03 seconds.
@@ -76,7 +77,7 @@ def with_threads(facts, counts, arguments=()):
     return [Workload(f"{name}/threads:{count}", facts, count, arguments) for count in possible]
 
 
-def measure_quick(allocators, links, timeout, choose_rounds, argv):
+def measure_quick(allocators, links, timeout, choose_rounds, argv, choose_subjects=None):
     """The Results of the quick selection, without the floor."""
     known = read_list()
     chosen = [
@@ -85,10 +86,11 @@ def measure_quick(allocators, links, timeout, choose_rounds, argv):
         for workload in with_threads(known[name], counts, tuple(arguments.split()))
     ]
     real = [a for a in allocators if not a.is_floor]
-    return measure(chosen, real, Manner((), timeout, links), choose_rounds, argv)
+    manner = Manner((), timeout, links)
+    return measure(chosen, real, manner, choose_rounds, argv, WORK, choose_subjects)
 
 
-def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK):
+def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK, choose_subjects=None):
     """The Results of running all Workloads on all allocators; `works` must agree in a row."""
     facts = context.gather(allocators, argv)
     facts["workloads"] = {w.name: describe(w) for w in chosen}
@@ -97,7 +99,9 @@ def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK):
         return run_once(workload, allocator, manner)
 
     with progress() as shown:
-        done = campaign.measure("run", chosen, allocators, attempt, choose_rounds, shown)
+        done = campaign.measure(
+            "run", chosen, allocators, attempt, choose_rounds, shown, choose_subjects
+        )
     varying = {w.name for w in chosen if w.facts["varies"]}
     entries = reject_disagreements(done.entries, varying, registry.reference(allocators), works)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)

@@ -120,8 +120,10 @@ factor of two of two hundred.</p>
 RATIOS = """
 <p>Each row is a {word}, each column an allocator. The first number is the median ratio to the
 reference over the rounds, paired by round; below it stands its interval, whose coverage the line
-under the heading tells. Bold is worse, and the interval excludes 1; green is better, likewise;
-what is plain is not told apart. A click on a head sorts.</p>
+under the heading tells; one that covers less than 90 % says so itself. Bold is worse: the interval
+covers 95 %, excludes 1, and is not all within 2 % of it. Green is better, likewise; what is plain
+makes no such difference, or there are too few rounds to tell. Memory that hardly varies has the
+whole range of its ratios for an interval. A click on a head sorts.</p>
 <p>Do not conclude from many rows that all of them hold: of twenty intervals of 95 % one is wrong by
 chance, and more are if their coverage is less.</p>
 """

@@ -4,7 +4,7 @@ text does not sort by itself carries what it sorts by.
 
 from html import escape
 
-from frontend.figures import digest
+from frontend.figures import decision, digest
 from frontend.page import report_reading
 
 
@@ -58,7 +58,8 @@ def figure_cell(cell, measure):
     if cell.gap or estimate is None:
         return gap_cell(cell.gap) if cell.gap else number_cell(None)
     low, median, high = map(digest.number_text, digest.ends(estimate))
-    interval = "" if estimate.low is None else f"<small>({low}–{high})</small>"
+    remark = digest.coverage_remark(estimate)
+    interval = "" if estimate.low is None else f"<small>({low}–{high}){remark}</small>"
     return number_cell(estimate.median, median + interval)
 
 
@@ -74,8 +75,9 @@ def ratio_table(summary, measure, has_means=True, subjects=None):
     foot = means_row(summary, measure) if has_means else ""
     return (
         f"<h3>{measure.title}, ratio to {escape(summary.reference)}</h3>"
-        f'<p class="small">Below 1 is {measure.better}. In bold: {measure.worse}, and the interval '
-        f"excludes 1. {counted_losses(summary, measure, subjects)}</p>{table(heads, rows, foot)}"
+        f'<p class="small">Below 1 is {measure.better}. In bold: {measure.worse}, the interval '
+        f"(of 95 %) excluding 1 and reaching beyond {100 * decision.MARGIN:g} %. "
+        f"{counted_losses(summary, measure, subjects)}</p>{table(heads, rows, foot)}"
         f"{report_reading.folded(report_reading.RATIOS.format(word=word))}"
     )
 

@@ -6,13 +6,15 @@ from collections import Counter
 from html import escape
 
 from frontend.charts import palette
-from frontend.figures import digest
+from frontend.figures import decision, digest
+from frontend.figures.decision import BETTER, SAME
 
-SURE_COVERAGE = 0.9  # arbitrary: four rounds' intervals, 87.5 %, do not carry a verdict
 LEADING = ("replay", "exec", "run", "micro")  # the first of these that there is opens the page
 MEANS = ("replay", "exec")  # the kinds whose geometric means say something
 LEAST_MIB = 1.0  # what needs less is not compared: it is little more than rounding
+SETTLED = (BETTER, SAME)
 BEST = {"time": "fastest", "rss": "leanest"}
+EQUAL = {"time": "fast", "rss": "lean"}
 
 
 def lead(summaries):
@@ -32,9 +34,9 @@ def remarks(summary):
     return "".join(f"<p>{sentence}</p>" for sentence in sentences if sentence)
 
 
-def best_of(measure):
+def best_of(measure, words=BEST):
     """ "fastest" or "leanest"."""
-    return BEST["rss" if measure is digest.RSS else "time"]
+    return words["rss" if measure is digest.RSS else "time"]
 
 
 def candidates(summary, measure):
@@ -54,32 +56,70 @@ def best_sentence(summary, measure):
     best, over = best_of(measure), f"over {digest.subjects_text(summary)}"
     if len(ranked) < 2:
         return f"Who is {best} cannot be told: fewer than two allocators were measured {over}."
-    (_, name, first), (_, next_name, second) = ranked[:2]
-    intervals = f"intervals ({100 * second.coverage:.3g} %)"
-    ahead = ahead_text(summary, measure, name, next_name)
-    if min(first.coverage, second.coverage) < SURE_COVERAGE:
-        rounds = f"{first.n} round{'s' if first.n != 1 else ''}"
-        return (
-            f"{leader(summary, measure, name, first)} looks {best} {over}, next is "
-            f"{named(next_name, second)}{ahead}, but {rounds} cannot settle it."
-        )
-    close = [named(rival, e) for _, rival, e in ranked[1:] if overlaps(first, e)]
-    if close:
-        *some, last = [named(name, first), *close]
-        ahead = "" if len(some) > 1 else ahead
-        return (
-            f"Who is {best} {over} is not settled: the {intervals} of {', '.join(some)} and {last} "
-            f"overlap{ahead}."
-        )
+    name = ranked[0][1]
+    duels = {r: digest.means_between(summary, name, r, measure) for _, r, _ in ranked[1:]}
+    still_open = [r for r, duel in duels.items() if duel is None or duel.verdict not in SETTLED]
+    equal = [r for r, duel in duels.items() if duel is not None and duel.verdict == SAME]
+    if still_open:
+        return open_sentence(summary, measure, ranked, [*equal, *still_open], duels)
+    if equal:
+        return equal_sentence(summary, measure, ranked, equal)
+    (_, _, first), (_, rival, second) = ranked[:2]
     return (
-        f"{leader(summary, measure, name, first)} is {best} {over}, and the {intervals} are apart: "
-        f"next is {named(next_name, second)}{ahead}."
+        f"{leader(summary, measure, name, first)} is {best} {over}: next is "
+        f"{named(rival, second)}{duel_text(summary, name, rival, duels[rival])}"
+        f"{ahead_text(summary, measure, name, rival)}."
     )
 
 
-def overlaps(first, rival):
-    """Whether the interval of a rival begins before the first one's ends."""
-    return rival.low is not None and rival.low <= first.high
+def open_sentence(summary, measure, ranked, close, duels):
+    """That several may be best, who they are, and what would tell."""
+    best, over = best_of(measure), f"over {digest.subjects_text(summary)}"
+    (_, name, first), (_, rival, second) = ranked[:2]
+    needed = rounds_text([duels[other] for other in close if duels[other]])
+    ahead = ahead_text(summary, measure, name, rival)
+    if first.n < decision.least_runs(is_paired=True):
+        rounds = f"{first.n} round{'s' if first.n != 1 else ''}"
+        return (
+            f"{leader(summary, measure, name, first)} looks {best} {over}, next is "
+            f"{named(rival, second)}{ahead}, but {rounds} cannot settle it{needed}."
+        )
+    names = [named(n, e) for _, n, e in ranked if n == name or n in close]
+    ahead = ahead if close == [rival] else ""
+    return (
+        f"Who is {best} {over} is not settled: {joined(names)} cannot be told apart{ahead}{needed}."
+    )
+
+
+def rounds_text(duels):
+    """ "; about 12 rounds would tell": as many as the closest of some duels takes."""
+    needed = max((decision.runs_needed(duel) for duel in duels), default=0)
+    return f"; about {needed:,} rounds would tell" if needed else ""
+
+
+def equal_sentence(summary, measure, ranked, equal):
+    """That several are equally good, and who comes next."""
+    name = ranked[0][1]
+    names = [named(n, e) for _, n, e in ranked if n == name or n in equal]
+    rest = next((named(n, e) for _, n, e in ranked if n != name and n not in equal), None)
+    return (
+        f"{joined(names)} are equally {best_of(measure, EQUAL)} over "
+        f"{digest.subjects_text(summary)}, within {100 * decision.MARGIN:g} %"
+        f"{f': next is {rest}' if rest else ''}."
+    )
+
+
+def joined(names):
+    """ "a, b and c"."""
+    *some, last = names
+    return f"{', '.join(some)} and {last}" if some else last
+
+
+def duel_text(summary, name, rival, duel):
+    """How far the first is ahead of the second, where the ratios do not say it already."""
+    if rival == summary.reference:
+        return ""
+    return f", and {escape(name)} is at {digest.figure_text(duel)} of that"
 
 
 def leader(summary, measure, name, estimate):
@@ -119,32 +159,35 @@ def most_rows_sentence(summary, measure):
     best = best_of(measure)
     if not rows:
         return f"Who is {best} is not told here: {measure.name} was not compared."
-    counts = Counter(row[0][0] for row in rows)
+    of = f"{len(rows)} {digest.SUBJECT_WORDS[summary.kind]}s"
+    counts = Counter(names[0] for names, word in rows if word != SAME)
+    equal = len(rows) - counts.total()
+    if not counts:
+        return f"Nobody is {best}: on all of {of} the best two are equal, within a margin."
     most = max(counts.values())
     names = [f"<b>{escape(name)}</b>" for name in counts if counts[name] == most]
     next_ = max((counts[name] for name in counts if counts[name] < most), default=0)
-    apart = sum(is_apart(*row[:2]) for row in rows)
-    of = f"{len(rows)} {digest.SUBJECT_WORDS[summary.kind]}s"
+    apart = sum(word == BETTER for _, word in rows)
     return (
         f"{' and '.join(names)} {'is' if len(names) == 1 else 'are each'} {best} most often, on "
-        f"{most} of {of}, and the next one on {next_}; on {apart} of them the intervals of the "
-        f"best two are apart ({digest.interval_text(summary)})."
+        f"{most} of {of}, and the next one on {next_}; on {apart} of them the best is shown to be "
+        f"ahead of the next{f', on {equal} both are equal' if equal else ''} "
+        f"({digest.interval_text(summary)})."
     )
 
 
 def ranked_row(summary, measure, subject):
-    """[(allocator, Estimate)] of a subject, best first; None if there are not two to compare."""
+    """(allocators, best first; verdict on the best against the next) of a subject; None if there
+    are not two to compare."""
     cells = {name: summary.cells[subject, name] for name in summary.allocators}
     found = {name: digest.part(cell, measure) for name, cell in cells.items()}
     least = LEAST_MIB if measure is digest.RSS else 0
     found = {n: e for n, e in found.items() if e and not palette.style(n).is_twin}
-    ranked = sorted(found.items(), key=lambda item: item[1].median)
-    return ranked if len(ranked) > 1 and ranked[0][1].median >= least else None
-
-
-def is_apart(first, second):
-    """Whether the interval of the best ends below the next one's."""
-    return first[1].low is not None and first[1].high < second[1].low
+    ranked = sorted(found, key=lambda name: found[name].median)
+    if len(ranked) < 2 or found[ranked[0]].median < least:
+        return None
+    duel = digest.rows_between(summary, subject, *ranked[:2], measure)
+    return ranked, duel.verdict if duel else decision.UNKNOWN
 
 
 def left_out_sentence(summary):

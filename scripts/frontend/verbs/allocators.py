@@ -4,7 +4,6 @@ from frontend.allocators import registry
 from frontend.figures.table import console, new_table
 from frontend.paths import shown
 
-PATHS_WIDTH = 1000  # where nobody looks, paths are not folded: another program may search for them
 SUMMARY = "list the allocators found on this machine"
 
 
@@ -15,7 +14,7 @@ def add_arguments(_parser):
 def run(_options, _argv):
     """Prints the table and what was looked for in vain."""
     found = registry.found()
-    out = console(PATHS_WIDTH)
+    out = console()
     out.print(allocator_table(found))
     names = {allocator.name for allocator in found}
     absent = [name for name in registry.NAMES if name not in names]
@@ -25,10 +24,8 @@ def run(_options, _argv):
 
 
 def allocator_table(found):
-    """One row an allocator; a long path is folded rather than cut."""
-    table = new_table("name", "version")
-    table.add_column("file", overflow="fold")
-    table.add_column("what", overflow="fold")
+    """One row an allocator; a long path is broken rather than cut."""
+    table = new_table("name", "version", "file", "what", spare=("what", "version"))
     for allocator in found:
         settings = [f"{key}={value}" for key, value in allocator.settings.items()]
         note = "; ".join(filter(None, [registry.NOTES.get(allocator.name, ""), *settings]))

@@ -13,6 +13,7 @@ from frontend.allocators.preload import Links
 from frontend.figures import results
 from frontend.measuring import driver, replays, schedule, traces, workloads
 from frontend.paths import LATEST, shown
+from frontend.progress import say
 from frontend.verbs import micro
 from frontend.verbs.options import seconds
 from frontend.verbs.outcome import keep, show
@@ -20,10 +21,15 @@ from frontend.verbs.outcome import keep, show
 SUMMARY = "run the standard comparison and draw its charts"
 EXPECTED = ("span", "span-fast", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
 TIMEOUT_S = 60.0  # a run that takes this long would use up a third of the budget
-BUDGET_S = 120.0  # of the replays; compiling, all parts and the charts take under four minutes
+BUDGET_S = 110.0  # of the replays; compiling, all parts and the charts take under four minutes
 WORKLOAD_BUDGET_S = 45.0  # of the synthetic workloads, beside that
 MICRO_BUDGET_S = 15.0  # of the micro-benchmarks, beside that
-LEAST_ROUNDS, MOST_ROUNDS = 3, 10
+# Fewer than six rounds tell nothing of a time; rather are there fewer traces.
+LEAST_ROUNDS, MOST_ROUNDS = 6, 10
+LEAST_SUBJECTS = 4  # of a part, whatever the budget; arbitrary
+MEMORY_DEARER = (
+    1.5  # a round of replays with its memory passes, to one without; they share processors
+)
 QUICK_TRACES, QUICK_ROUNDS = 4, 2
 FULL_ROUNDS = 15
 
@@ -40,6 +46,26 @@ class Extent:
         if self.rounds or done == 0:
             return self.rounds
         return schedule.rounds_within(self.budget_s, done, spent_s, LEAST_ROUNDS, MOST_ROUNDS)
+
+    def chooser(self, what, dearer=1.0):
+        """The function that tells which subjects of a part are measured, or None for all: as many
+        as the least rounds fit the budget. It says which it leaves out."""
+        if self.rounds:
+            return None
+
+        def choose(spent_s):
+            kept = schedule.subjects_within(
+                self.budget_s, spent_s, LEAST_ROUNDS, LEAST_SUBJECTS, dearer
+            )
+            missing = [name for name in spent_s if name not in kept]
+            if missing:
+                say(
+                    f"{LEAST_ROUNDS} rounds of all {what} do not fit {self.budget_s:.0f} s"
+                    f" (--budget, --full): without {', '.join(missing)}"
+                )
+            return kept
+
+        return choose
 
 
 class Parts:
@@ -69,7 +95,8 @@ def add_arguments(parser):
         type=seconds,
         default=BUDGET_S,
         metavar="SECONDS",
-        help=f"of the replays; decides the rounds, {LEAST_ROUNDS} to {MOST_ROUNDS}"
+        help=f"of the replays; decides the rounds, {LEAST_ROUNDS} to {MOST_ROUNDS},"
+        " and which traces have room"
         " (default: %(default)g)",
     )
     parser.add_argument("-o", "--output", type=Path, default=LATEST, metavar="DIR")
@@ -93,11 +120,14 @@ def run(options, argv):
         curves = Path(folder) / "curves"
         curves.mkdir()
         manner = replays.Manner(timeout=TIMEOUT_S, curves=curves, links=links)
-        rounds = parts.next(extent.budget_s).choose
-        measured = replays.measure(loaded, allocators, manner, rounds, argv)
+        part = parts.next(extent.budget_s)
+        chooser = part.chooser("traces", MEMORY_DEARER)
+        measured = replays.measure(loaded, allocators, manner, part.choose, argv, chooser)
         measured.context["budget_s"] = extent.budget_s
-        rounds = parts.next(WORKLOAD_BUDGET_S).choose
-        synthetic = workloads.measure_quick(allocators, links, TIMEOUT_S, rounds, argv)
+        part = parts.next(WORKLOAD_BUDGET_S)
+        synthetic = workloads.measure_quick(
+            allocators, links, TIMEOUT_S, part.choose, argv, part.chooser("workloads")
+        )
         rounds = parts.next(MICRO_BUDGET_S).choose
         calls = micro.measure_quick(allocators, links, TIMEOUT_S, rounds, argv)
         whole = micro.combined(micro.combined(measured, synthetic), calls)

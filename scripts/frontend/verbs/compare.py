@@ -3,28 +3,25 @@
 import argparse
 from pathlib import Path
 
-import numpy
-
 from frontend.allocators.registry import FLOOR
 from frontend.comparing import comparability, compare_table, comparing
-from frontend.comparing.comparing import FAILED, UNKNOWN, WORSE, Comparer, Manner
+from frontend.comparing.comparing import BETTER, UNKNOWN, WHOLE, WORSE, Comparer, Manner
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
-from frontend.figures import paired_samples, results, stats, two_samples
+from frontend.figures import decision, results
 from frontend.progress import say
 
 SUMMARY = "compare two result files, row by row: ratio, interval, verdict"
 NAMED_MOST = 8  # rows that only one file has, before they are counted
-LEAST_PAIRS = 6  # from which the signed-rank test can reject at all
 
 
 def add_arguments(parser):
     """The options of the verb."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
-        "A row is worse or better if its test says so after correction for the number of rows,\n"
-        "unless the difference is certainly below the margin.\n"
-        "Exit status: 0 nothing got worse; 1 a mean or a row did; 2 the files cannot be read or\n"
-        "compared; 77 nothing can be told of a metric."
+        "A row is worse or better if the interval of its ratio excludes 1 and is not all within\n"
+        "the margin; marked * if that does not hold for the number of rows.\n"
+        "Exit status: 0 nothing got worse; 1 a mean or a row did, also for the number of them;\n"
+        "2 the files cannot be read or compared; 77 nothing can be told of a metric."
     )
     parser.add_argument("before", type=Path, metavar="A.json")
     parser.add_argument(
@@ -174,12 +171,12 @@ def drift(a, b, manner):
     }
     pairs = [(n, row, theirs[n]) for n, row in ours.items() if n in theirs and same[row.allocator]]
     means = Comparer(pairs, manner).means(["time"])
-    return [drift_line(m, pairs) for m in means if m.name.endswith(": all") and is_found(m)]
+    return [drift_line(m, pairs) for m in means if m.name.endswith(WHOLE) and is_found(m)]
 
 
 def is_found(comparison):
-    """Whether a difference was found."""
-    return comparison.verdict in (WORSE, comparing.BETTER)
+    """Whether a difference was found that is sure."""
+    return comparison.verdict in (WORSE, BETTER) and comparison.is_sure
 
 
 def drift_line(mean, pairs):
@@ -211,28 +208,28 @@ def show(page, markdown):
 
 def status(metrics, means, rows, manner):
     """The exit status; a metric of which nothing can be told is named."""
-    if any(c.verdict in (WORSE, FAILED) for c in means + rows):
+    if any(c.is_alarm for c in means + rows):
         return WORK_FAILED
     unknown = False
     for metric in metrics:
         ours = [c for c in means + rows if c.metric == metric]
-        if ours and all(c.verdict == UNKNOWN for c in ours):
-            say(f"{metric}: cannot tell{runs_needed(ours, manner)}")
+        is_open = ours and all(c.verdict == UNKNOWN for c in ours)
+        doubtful = [c for c in means if c.metric == metric and c.verdict == WORSE]
+        if is_open or doubtful:
+            say(f"{metric}: cannot tell{runs_text((doubtful or ours)[0], manner)}")
             unknown = True
     return CANNOT_TELL if unknown else 0
 
 
-def runs_needed(comparisons, manner):
-    """How many runs would tell a difference of the margin, going by the first mean."""
-    ratio = comparisons[0].ratio
-    least = LEAST_PAIRS if manner.is_paired else two_samples.least_runs()
+def runs_text(comparison, manner):
+    """How many runs would tell, going by what was seen; one is a mean if there is any."""
+    ratio, rule = comparison.ratio, manner.rule
     if ratio is None or ratio.low is None:
+        least = decision.least_runs(manner.is_paired, rule.level)
         return f"; at least {least} runs of each are needed"
-    logs = stats.Estimate(
-        *numpy.log([ratio.median, ratio.low, ratio.high]), ratio.coverage, ratio.n
-    )
-    needed = paired_samples.pairs_needed(logs, float(numpy.log1p(manner.margin)))
+    needed = decision.runs_needed(ratio, rule)
+    percent = 100 * (ratio.median - 1)
     return (
-        f"; {ratio.n} runs of each, about {max(least, needed)} would tell a difference of "
-        f"{100 * manner.margin:g} %"
+        f"; {ratio.n} runs of each, about {needed:,} would tell: {percent:+.1f} % was seen, and "
+        f"{100 * rule.margin:g} % is the margin"
     )

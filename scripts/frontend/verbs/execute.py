@@ -91,7 +91,7 @@ def measure_and_show(commands, allocators, options, argv):
     measured, unsteady = measure(commands, allocators, options, argv)
     if options.output:
         results.write(options.output, measured)
-    status = show(measured)
+    status = show(measured, options.output)
     for line in remarks(measured, options):
         say(line)
     for name in unsteady:

@@ -8,6 +8,7 @@ from pathlib import Path
 from frontend.allocators.preload import Links
 from frontend.failure import BAD_INPUT, CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import results
+from frontend.figures.metrics import LIMITED, STEADY
 from frontend.gate import baseline, gate_page, gate_sides, gate_subjects, gate_time, gate_verdict
 from frontend.gate.gate_time import BASE, HEAD, SIDES
 from frontend.gate.gate_verdict import DETECT, DETECT_QUICK, PAIRS_FIRST, PAIRS_MOST, TIME, UNKNOWN
@@ -67,7 +68,7 @@ def add_arguments(parser):
         default=[],
         metavar="METRIC=PERCENT",
         help="by how much a figure that hardly varies may grow (default: "
-        + ", ".join(f"{m.key}={100 * m.limit:g}" for m in deterministic.METRICS)
+        + ", ".join(f"{m.key}={100 * m.limit:g}" for m in LIMITED)
         + ")",
     )
     parser.add_argument(
@@ -152,10 +153,24 @@ def run(options, argv):
         measure_figures(measured, subjects, copies, links, options.metrics, stored, sides)
         if has_time(options):
             measure_time(measured, subjects, copies, links, looks)
+        names = gate_sides.labels(base, head, copies, links)
+    measured.failures = [(n, gate_sides.relabelled(why, names)) for n, why in measured.failures]
+    for name, side, build in sides_by_name(base, head):
+        facts["allocators"][name]["path"] = gate_sides.label(side, build)
     facts.update(gate_subjects.describe(subjects), touch="page", threads_mode="serial")
     facts.update(baseline.key())
     facts["gate"] = {"base": options.base if stored else base.name, "head": head.name}
     return conclude(options, measured, looks, facts)
+
+
+def sides_by_name(base, head):
+    """(name in the results, Side, build) of every library."""
+    return [
+        (gate_time.allocator_name(build, name), side, build)
+        for name, side in ((BASE, base), (HEAD, head))
+        if side
+        for build in side.libraries
+    ]
 
 
 def subjects_of(options):
@@ -234,8 +249,10 @@ def save(options, subjects):
         copies = gate_sides.copies(None, head, folder)
         measured = Measured()
         measure_figures(measured, subjects, copies, links, options.metrics, None, (HEAD,))
+        names = gate_sides.labels(None, head, copies, links)
     if measured.failures:
-        raise Failure("{}: {}".format(*measured.failures[0]), WORK_FAILED)
+        name, why = measured.failures[0]
+        raise Failure(f"{name}: {gate_sides.relabelled(why, names)}", WORK_FAILED)
     figures = {(measured.kinds[s], s, b): values for (b, s, _), values in measured.figures.items()}
     results.write(options.save, baseline.make(figures))
     print(f"{options.save}: {len(figures)} rows")
@@ -333,9 +350,7 @@ def findings_on_figures(measured, limits):
     """The Findings on what hardly varies, row by row."""
     figures = measured.figures
     return [
-        gate_verdict.judge_figure(
-            build, row, deterministic.metric(key, limits.get(key)), base[key], head
-        )
+        gate_verdict.judge_figure(build, row, STEADY[key].limited(limits.get(key)), base[key], head)
         for (build, row, side), base in figures.items()
         if side == BASE
         for key, head in figures.get((build, row, HEAD), {}).items()

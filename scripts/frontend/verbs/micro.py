@@ -92,6 +92,8 @@ def run(options, argv):
     if JSON in flags:
         print(results.to_text(measured))
         return say_failures(measured)
+    if results.is_stdout(options.output):
+        return say_failures(measured)
     return show(measured)
 
 

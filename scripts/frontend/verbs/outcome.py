@@ -6,17 +6,19 @@ from frontend.progress import say
 
 
 def keep(measured, output, curves, curves_name):
-    """Writes the results and puts the curves beside them."""
-    if any(curves.iterdir()):
+    """Writes the results and puts the curves beside them; standard output has no place for them."""
+    if any(curves.iterdir()) and not results.is_stdout(output):
         measured.context["curves"] = curves_name
         results.replace_folder(curves, output.parent / curves_name)
     results.write(output, measured)
 
 
-def show(measured, unasked=()):
-    """Prints the table and the failures; the exit status. Where those allocators fail that nobody
-    asked for, that is told, and the work has not failed."""
-    table.show(measured)
+def show(measured, output=None, unasked=()):
+    """Prints the table, unless the results themselves went to standard output, and the failures;
+    the exit status. Where those allocators fail that nobody asked for, that is told, and the work
+    has not failed."""
+    if not results.is_stdout(output):
+        table.show(measured)
     failures = results.unique(
         (row.name, entry["error_message"])
         for row in measured.rows

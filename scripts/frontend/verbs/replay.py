@@ -25,6 +25,11 @@ def add_arguments(parser):
     parser.add_argument("--no-null", action="store_true", help="without the floor of the harness")
 
 
+def is_kept(output):
+    """Whether there is a place for curves beside the results."""
+    return output is not None and not results.is_stdout(output)
+
+
 def run(options, argv):
     """Replays and shows; exit status 1 if a row failed."""
     if options.threads == "original":
@@ -39,9 +44,10 @@ def run(options, argv):
         curves = Path(folder) / "curves"
         curves.mkdir()
         manner = replays.Manner(
-            options.touch, options.timeout, curves if options.output else None, links
+            options.touch, options.timeout, curves if is_kept(options.output) else None, links
         )
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
-    return show(measured, unasked=[a.name for a in allocators if a not in asked])
+    unasked = [a.name for a in allocators if a not in asked]
+    return show(measured, options.output, unasked)

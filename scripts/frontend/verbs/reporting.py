@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 from frontend.failure import Failure
+from frontend.figures import results
 from frontend.paths import LATEST, shown
 
 SUMMARY = "draw charts and write one self-contained HTML page"
@@ -25,4 +26,5 @@ def run(options, _argv):
     if missing:
         raise Failure(f"{missing[0]}: no such file; `spanbench bench` makes the default one")
     out_dir = options.output or paths[0].parent
+    results.check_folder(out_dir)
     return importlib.import_module("frontend.page.report").main_report(paths, out_dir) or 0

@@ -11,7 +11,7 @@ from frontend.failure import Failure, io_failure
 from frontend.figures import results
 from frontend.figures.table import add_number_columns, console, new_table
 from frontend.measuring import driver, workloads
-from frontend.paths import PROFILE, shown
+from frontend.paths import PROFILE, check_regular, shown
 from frontend.verbs.options import add_measuring, positive
 from frontend.verbs.outcome import show
 
@@ -83,7 +83,7 @@ def run(options, argv):
         )
     if options.output:
         results.write(options.output, measured)
-    return show(measured)
+    return show(measured, options.output)
 
 
 def show_list(known):
@@ -91,8 +91,14 @@ def show_list(known):
     if not sys.stdout.isatty():
         for name, facts in known.items():
             print(f"{name}  {facts['summary']}")
-        return 0
-    table = new_table("workload", "what it does", "size is")
+    else:
+        show_table(known)
+    return 0
+
+
+def show_table(known):
+    """The list for people."""
+    table = new_table("workload", "what it does", "size is", spare=("size", "size is", "calls"))
     add_number_columns(table, ("size", "calls", "threads"))
     for name, facts in known.items():
         size = f"{facts['size']:,}" if facts["size_is"] else ""
@@ -101,7 +107,6 @@ def show_list(known):
     out = console()
     out.print(table)
     out.print(Text("Sizes, calls (of each thread) and threads are defaults.", style="dim"))
-    return 0
 
 
 def choose(known, options):
@@ -131,6 +136,7 @@ def arguments_of(options):
     if options.ops and options.seconds:
         raise Failure("--seconds and --ops: only one of them can be given")
     if options.profile:
+        check_regular(options.profile)
         try:
             options.profile.open().close()
         except OSError as error:
