@@ -12,7 +12,10 @@ endif
 PREFIX ?= /usr/local
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' scripts/frontend/version.py)
+ifeq ($(VERSION),)
+$(error scripts/frontend/version.py: holds no line VERSION = "...")
+endif
 PYTHON := /usr/bin/python3
 
 B := build/$(MODE)
