@@ -27,8 +27,8 @@ SOURCES = {".c", ".h", ".cc"}
 # The front end from the ground up: each of these imports only what stands before it.
 FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
-    *("failure", "paths", "progress", "allocators", "figures", "measuring", "charts", "page"),
-    *("comparing", "gate", "sweep", "verbs", "cli"),
+    *("version", "failure", "guess", "paths", "progress", "allocators", "figures", "measuring"),
+    *("charts", "page", "comparing", "gate", "sweep", "verbs", "command_line", "cli"),
 )
 # Names that may occur in several folders.
 COMMON_NAMES = {"README.md", "__init__.py"}

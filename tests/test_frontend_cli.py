@@ -38,7 +38,9 @@ def test_every_verb_has_help(spanbench, verb):
 )
 def test_wrong_usage_is_status_2(spanbench, words):
     status, out, err = spanbench(*words)
-    assert (status, out) == (2, "") and "usage:" in err
+    verb = f" {words[0]}" if words[0] in VERBS else ""
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"spanbench{verb}: ") and err.endswith(f" (see spanbench{verb} -h)\n")
 
 
 def test_it_runs_from_a_folder_with_a_space_by_a_link(tmp_path):
@@ -139,7 +141,7 @@ def test_info_is_json_for_programs(made_up_build, made_up_trace, spanbench):
 @pytest.mark.parametrize("number", ["0", "-1", "nan", "inf", "soon"])
 def test_times_must_be_times(spanbench, words, number):
     status, _, err = spanbench(*words[:-1], number)
-    assert status == 2 and "invalid seconds value" in err
+    assert status == 2 and f"{words[-2]}: {number}: not a number of seconds above zero" in err
 
 
 def test_closed_standard_output_is_no_crash():

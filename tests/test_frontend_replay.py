@@ -143,7 +143,7 @@ def test_a_bad_trace_is_refused_before_any_work(replay, made_up_trace, tmp_path,
     "words, complaint",
     [
         (("--threads", "original"), "--threads original: not there yet"),
-        (("-n", "0"), "invalid positive value"),
+        (("-n", "0"), "--repeats: 0: not a whole number above zero"),
         (("-a", "nix"), "nix: no such allocator"),
         (("-o", "/nowhere/x.json"), "/nowhere/x.json: No such file"),
     ],

@@ -24,6 +24,7 @@ from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
 
 TIMES = ("real_time", "cpu_time")
 REQUIRED = ("name", "iterations", "time_unit") + TIMES
+STDOUT = Path("-")  # in the place of a file to write to
 
 
 @dataclass
@@ -216,6 +217,10 @@ def to_text(results):
 def write(path, results):
     """Writes results to path, whole or not at all, and remembers the path in them."""
     text = to_text(results) + "\n"
+    if path == STDOUT:
+        print(text, end="")
+        results.path = STDOUT
+        return
     try:
         write_text(Path(path), text)
     except OSError as error:
@@ -257,6 +262,8 @@ def make_folder(path):
 def check_writable(path):
     """Fails unless a file can be written to `path`; leaves nothing behind."""
     path = Path(path)
+    if path == STDOUT:
+        return
     if path.is_dir():
         raise Failure(f"{path}: is a directory", BAD_INPUT)
     try:

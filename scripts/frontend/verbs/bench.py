@@ -17,7 +17,7 @@ from frontend.verbs import micro
 from frontend.verbs.options import seconds
 from frontend.verbs.outcome import keep, show
 
-SUMMARY = "run the standard comparison and draw its charts"
+EXAMPLES = ("spanbench bench", "spanbench bench --quick -o /tmp/quick")
 EXPECTED = ("span", "span-fast", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
 TIMEOUT_S = 60.0  # a run that takes this long would use up a third of the budget
 BUDGET_S = 120.0  # of the replays; compiling, all parts and the charts take under four minutes
@@ -72,7 +72,14 @@ def add_arguments(parser):
         help=f"of the replays; decides the rounds, {LEAST_ROUNDS} to {MOST_ROUNDS}"
         " (default: %(default)g)",
     )
-    parser.add_argument("-o", "--output", type=Path, default=LATEST, metavar="DIR")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=LATEST,
+        metavar="DIR",
+        help=f"the folder for results, charts and page (default: {shown(LATEST)})",
+    )
 
 
 def run(options, argv):

@@ -21,7 +21,7 @@ from frontend.progress import progress, say
 from frontend.verbs.options import add_measuring, rest_of_line
 from frontend.verbs.outcome import show
 
-SUMMARY = "run a program under each allocator: time, CPU, memory, faults"
+EXAMPLES = ("spanbench exec -a span-fast,glibc,jemalloc -n 10 -- sqlite3 my.db 'select 1'",)
 # Tells its process id, then becomes the command, preloaded with what $1 names.
 PROBED = 'echo $$ >"$0"; LD_PRELOAD=$1; export LD_PRELOAD; shift; exec "$@"'
 
@@ -53,7 +53,7 @@ def add_running(parser):
     parser.add_argument(
         "--ignore-output",
         action="store_true",
-        help="compare the exit status only, for programs that print times and the like",
+        help="do not compare what the runs print, for programs that print times and the like",
     )
 
 
