@@ -18,7 +18,7 @@ from frontend.guess import closest
 from frontend.verbs import whole_programs
 
 PROGRAM = REPO / "scripts" / "spanbench"
-REPEATING = ("replay", "exec", "whole-programs", "run", "micro", "gate", "bisect")
+REPEATING = ("replay", "exec", "whole-programs", "run", "micro", "bench", "gate", "bisect")
 HEAVY = ("numpy", "scipy", "matplotlib", "rich")
 GARBAGE = (
     "",

@@ -35,7 +35,7 @@ def check_programs(allocators):
     driver.check_programs("replay", allocators)
 
 
-def measure(loaded, allocators, manner, choose_rounds, argv):
+def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     """The Results of replaying all traces against all allocators."""
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
@@ -45,7 +45,9 @@ def measure(loaded, allocators, manner, choose_rounds, argv):
         return replay_once(trace, allocator, manner, has_memory=not is_warm_up)
 
     with progress() as shown:
-        done = campaign.measure("replay", loaded, allocators, attempt, choose_rounds, shown)
+        done = campaign.measure(
+            "replay", loaded, allocators, attempt, choose_rounds, shown, leave_out
+        )
     entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)
     add_net(entries, [a.name for a in allocators if a.is_floor])

@@ -76,19 +76,24 @@ def with_threads(facts, counts, arguments=()):
     return [Workload(f"{name}/threads:{count}", facts, count, arguments) for count in possible]
 
 
-def measure_quick(allocators, links, timeout, choose_rounds, argv):
-    """The Results of the quick selection, without the floor."""
+def quick():
+    """The Workloads of the quick selection."""
     known = read_list()
-    chosen = [
+    return [
         workload
         for name, counts, arguments in QUICK
         for workload in with_threads(known[name], counts, tuple(arguments.split()))
     ]
+
+
+def measure_quick(allocators, links, timeout, choose_rounds, argv, leave_out=None):
+    """The Results of the quick selection, without the floor."""
     real = [a for a in allocators if not a.is_floor]
-    return measure(chosen, real, Manner((), timeout, links), choose_rounds, argv)
+    manner = Manner((), timeout, links)
+    return measure(quick(), real, manner, choose_rounds, argv, leave_out=leave_out)
 
 
-def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK):
+def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK, leave_out=None):
     """The Results of running all Workloads on all allocators; `works` must agree in a row."""
     facts = context.gather(allocators, argv)
     facts["workloads"] = {w.name: describe(w) for w in chosen}
@@ -97,7 +102,7 @@ def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK):
         return run_once(workload, allocator, manner)
 
     with progress() as shown:
-        done = campaign.measure("run", chosen, allocators, attempt, choose_rounds, shown)
+        done = campaign.measure("run", chosen, allocators, attempt, choose_rounds, shown, leave_out)
     varying = {w.name for w in chosen if w.facts["varies"]}
     entries = reject_disagreements(done.entries, varying, registry.reference(allocators), works)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)

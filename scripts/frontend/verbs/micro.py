@@ -158,12 +158,14 @@ def malloc_of(document):
     return {"path": told["malloc_path"], **numbers}
 
 
-def measure(allocators, flags, attempt, choose_rounds, argv):
+def measure(allocators, flags, attempt, choose_rounds, argv, leave_out=None):
     """The Results of running the chosen benchmarks on all allocators."""
     facts = context.gather(allocators, argv)
     with progress() as shown:
         selection = [Selection(flags)]
-        done = campaign.measure("micro", selection, allocators, attempt, choose_rounds, shown)
+        done = campaign.measure(
+            "micro", selection, allocators, attempt, choose_rounds, shown, leave_out
+        )
     for entry in done.entries:
         told = entry.get("document", {}).get("context", {})
         kept = {key: value for key, value in told.items() if not key.startswith("malloc_")}
@@ -241,10 +243,10 @@ def say_failures(measured):
     return WORK_FAILED if failed else 0
 
 
-def measure_quick(allocators, links, timeout, choose_rounds, argv):
+def measure_quick(allocators, links, timeout, choose_rounds, argv, leave_out=None):
     """The Results of the quick selection."""
     chosen = [a for a in allocators if not a.is_floor]
-    return measure(chosen, QUICK_FLAGS, runner(links, timeout), choose_rounds, argv)
+    return measure(chosen, QUICK_FLAGS, runner(links, timeout), choose_rounds, argv, leave_out)
 
 
 def combined(replays, micros):
