@@ -14,6 +14,7 @@ from places import BUILD, REPO
 
 from frontend import cli, paths, version
 from frontend.figures import results
+from frontend.gate import gate_page, gate_verdict
 from frontend.guess import closest
 from frontend.verbs import whole_programs
 
@@ -293,3 +294,13 @@ def test_paths_are_relative_within_the_tree_and_absolute_outside(monkeypatch, tm
         assert paths.shown(library) == text
     assert paths.in_tree(library) == "build/libx.so"
     assert paths.shown("/usr/lib/libx.so") == "/usr/lib/libx.so"
+
+
+def test_a_gate_says_why_it_goes_on():
+    looks = gate_verdict.Looks(12, 48, 0.03)
+    wild = gate_verdict.Pairs([0.2 * (-1) ** i for i in range(12)], [0.0] * 12)
+    assert looks.look({"span": {"redis": wild}}) == {("span", "redis")}
+    (finding,) = looks.open
+    text = gate_page.open_text(finding, 24)
+    assert text.startswith("span mean: time ")
+    assert text.endswith(" after 12 pairs: not decided yet; going on to 24 pairs")
