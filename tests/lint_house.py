@@ -27,8 +27,8 @@ SOURCES = {".c", ".h", ".cc"}
 # The front end from the ground up: each of these imports only what stands before it.
 FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
-    *("failure", "paths", "progress", "allocators", "figures", "measuring", "charts", "page"),
-    *("comparing", "gate", "sweep", "verbs", "cli"),
+    *("version", "failure", "guess", "paths", "progress", "allocators", "figures", "measuring"),
+    *("charts", "page", "comparing", "gate", "sweep", "verbs", "command_line", "cli"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (

@@ -77,9 +77,7 @@ def test_operations_are_in_range(facts):
     outside = {
         name: fact["ops"]
         for name, fact in facts.items()
-        if not (
-            LEAST_HELD_OUT_OPS if name in HELD_OUT or name in was_held_out else LEAST_OPS
-        )
+        if not (LEAST_HELD_OUT_OPS if name in HELD_OUT or name in was_held_out else LEAST_OPS)
         <= fact["ops"]
         <= MOST_OPS
     }

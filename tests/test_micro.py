@@ -205,9 +205,9 @@ def test_an_allocator_without_the_benchmark_is_left_out(measure):
         (("--benchmark_out=x.json",), "--benchmark_out=x.json: use -o"),
         (("--benchmark_format=csv",), "only json and console"),
         (("-a", "null"), "null: its blocks overlap"),
-        (("-n", "0"), "invalid positive value"),
+        (("-n", "0"), "-n/--runs/--repeats: 0: not a whole number above zero"),
         (("-o", "/nowhere/x.json"), "/nowhere/x.json: No such file"),
-        (("pair",), "unrecognized arguments: pair"),
+        (("pair",), "pair: one word too many"),
     ],
 )
 def test_usage_is_checked_before_any_work(made_up_build, spanbench, words, complaint):

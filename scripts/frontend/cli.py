@@ -1,7 +1,6 @@
 """The command line: which verbs there are and how a command ends. What they do lies in modules of
-their own, which are loaded only when they are called."""
+their own, which are loaded only when they are called: help for all of them loads none."""
 
-import argparse
 import importlib
 import os
 import signal
@@ -10,35 +9,49 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from frontend.command_line import Parser
 from frontend.failure import WORK_FAILED, Failure
+from frontend.guess import meant
+from frontend.version import VERSION
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb: its module has SUMMARY, add_arguments(parser) and run(options, argv) -> status."""
+    """One verb: its module has EXAMPLES (lines), add_arguments(parser) and run(options, argv) ->
+    status; NOTES and STATUSES, for its help, if it has any of its own."""
 
     module: str
+    summary: str
     takes_command: bool = False  # the rest of the line is another program's
     passes_on: str = None  # words that begin so are another program's
 
 
 VERBS = {
-    "record": Verb("record", takes_command=True),
-    "info": Verb("info"),
-    "import": Verb("importing"),
-    "replay": Verb("replay"),
-    "exec": Verb("execute", takes_command=True),
-    "whole-programs": Verb("whole_programs"),
-    "run": Verb("run"),
-    "micro": Verb("micro", passes_on="--benchmark_"),
-    "bench": Verb("bench"),
-    "report": Verb("reporting"),
-    "compare": Verb("compare"),
-    "bisect": Verb("bisecting"),
-    "gate": Verb("gate"),
-    "allocators": Verb("allocators"),
+    "record": Verb(
+        "record", "record the malloc calls of a program and its children", takes_command=True
+    ),
+    "info": Verb("info", "tell what a trace holds and where it came from"),
+    "import": Verb("importing", "turn another tool's file into a trace"),
+    "replay": Verb("replay", "replay traces against allocators"),
+    "exec": Verb(
+        "execute",
+        "run a program under each allocator: time, CPU, memory, faults",
+        takes_command=True,
+    ),
+    "whole-programs": Verb(
+        "whole_programs",
+        "run a dozen real programs under each allocator, on input made for them",
+    ),
+    "run": Verb("run", "run synthetic workloads against allocators; without a name, list them"),
+    "micro": Verb("micro", "run the micro-benchmarks against allocators", passes_on="--benchmark_"),
+    "bench": Verb("bench", "run the standard comparison and draw its charts"),
+    "report": Verb("reporting", "draw charts and write one self-contained HTML page"),
+    "compare": Verb("compare", "compare two result files, row by row: ratio, interval, verdict"),
+    "bisect": Verb("bisecting", "find the commit that made the allocator slower or fatter"),
+    "gate": Verb("gate", "tell whether a change made an allocator slower or fatter"),
+    "allocators": Verb("allocators", "list the allocators found on this machine"),
 }
 STATUSES = "Exit status: 0 ok; 1 the work failed; 2 usage, or bad input or output; 77 cannot tell."
 
@@ -110,38 +123,59 @@ def drop_output():
 
 def dispatch(argv):
     """Hands over to the verb that argv begins with."""
-    if not argv or argv[0] not in VERBS:
-        overview().parse_args(argv or ["--help"])
-        return 0
-    verb = VERBS[argv[0]]
-    module = importlib.import_module(f"frontend.verbs.{verb.module}")
-    parser = argparse.ArgumentParser(
-        prog=f"spanbench {argv[0]}", description=module.SUMMARY, epilog=STATUSES, allow_abbrev=False
-    )
-    module.add_arguments(parser)
-    parse = parser.parse_args if verb.takes_command else parser.parse_intermixed_args
-    passed = [w for w in argv[1:] if verb.passes_on and w.startswith(verb.passes_on)]
-    options = parse([w for w in argv[1:] if w not in passed])
+    name, *words = argv or ["--help"]
+    if name not in VERBS:
+        return without_verb(name, words)
+    verb = VERBS[name]
+    module, parser = load(name)
+    passed = [w for w in words if verb.passes_on and w.startswith(verb.passes_on)]
+    options = parser.parse([w for w in words if w not in passed], verb.takes_command)
     options.passed = passed
     return module.run(options, argv)
 
 
+def load(name):
+    """(module, parser) of a verb."""
+    module = importlib.import_module(f"frontend.verbs.{VERBS[name].module}")
+    parser = Parser(f"spanbench {name}", description=VERBS[name].summary, epilog=epilog(module))
+    module.add_arguments(parser)
+    if VERBS[name].takes_command:
+        parser.name_command()
+    return module, parser
+
+
+def epilog(module):
+    """What stands below the options of a verb."""
+    notes = getattr(module, "NOTES", None)
+    head = "example:" if len(module.EXAMPLES) == 1 else "examples:"
+    examples = "\n".join([head, *(f"  {line}" for line in module.EXAMPLES)])
+    statuses = getattr(module, "STATUSES", STATUSES)
+    return "\n\n".join(filter(None, [notes, examples, statuses]))
+
+
+def without_verb(name, words):
+    """A line that begins with no verb can ask for help or the version, or is wrong."""
+    parser = overview()
+    if not name.startswith("-"):
+        parser.error(f"{name}: no such verb{meant(name, VERBS)}")
+    parser.parse([name, *words])
+    return 0
+
+
 def overview():
-    """The parser of a line without a verb: all it can do is to help, or to complain."""
+    """The parser of a line without a verb."""
     width = max(map(len, VERBS))
-    lines = (f"  {name:{width}}  {summary(verb)}" for name, verb in VERBS.items())
-    parser = argparse.ArgumentParser(
-        prog="spanbench",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    lines = (f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items())
+    parser = Parser(
+        "spanbench",
         usage="spanbench VERB [ARGUMENT...]    (spanbench VERB -h tells more)",
         description="Records programs' malloc calls and measures allocators with them.",
         epilog="verbs:\n" + "\n".join(lines) + "\n\n" + STATUSES,
-        allow_abbrev=False,
     )
-    parser.add_argument("verb", choices=VERBS, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"spanbench {VERSION}",
+        help="print the version and exit",
+    )
     return parser
-
-
-def summary(verb):
-    """One line about a verb."""
-    return importlib.import_module(f"frontend.verbs.{verb.module}").SUMMARY

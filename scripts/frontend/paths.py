@@ -38,7 +38,14 @@ def check_regular(path):
         raise Failure(f"{path}: no regular file")
 
 
-def shown(path):
-    """`path` as people want to read it: relative to the tree where it lies in it."""
+def in_tree(path):
+    """`path` as result files have it: relative to the tree where it lies in it, whoever asks."""
     path = Path(path)
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def shown(path):
+    """`path` as people can use it where they are: relative within the tree, else absolute."""
+    path, here = Path(path), Path.cwd()
+    is_inside = path.is_relative_to(ROOT) and here.is_relative_to(ROOT)
+    return os.path.relpath(path, here) if is_inside else str(path)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from frontend.allocators import elf
 from frontend.failure import Failure
-from frontend.paths import build_folder, built, shown
+from frontend.guess import meant
+from frontend.paths import build_folder, built, in_tree
 
 DEFAULT = ("span", "span-fast", "glibc", "jemalloc")
 FLOOR = "null"
@@ -207,7 +208,8 @@ def parse_settings(settings):
 def from_registry(name):
     """The Allocator of a known name, which must be on this machine."""
     if name not in NAMES:
-        raise Failure(f"-a: {name}: no such allocator (known: {', '.join(NAMES)}; or NAME=PATH.so)")
+        known = f"known: {', '.join(NAMES)}; or NAME=PATH.so"
+        raise Failure(f"-a: {name}: no such allocator ({known}){meant(name, NAMES)}")
     allocator = find(name)
     if allocator:
         return allocator
@@ -246,7 +248,7 @@ def reference(allocators):
 def describe(allocator):
     """What the context of a result file says of an allocator."""
     return {
-        "path": shown(allocator.path),
+        "path": in_tree(allocator.path),
         "build_id": elf.read(allocator.path).build_id,
         "version": version(allocator),
         "settings": dict(allocator.settings),

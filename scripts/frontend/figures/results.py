@@ -29,6 +29,7 @@ WORDS = ("name", "run_type", "error_message")  # of an entry, where there is one
 # Parts of the context in which subjects and allocators are looked up.
 DESCRIBED = ("traces", "workloads", "programs", "allocators")
 REQUIRED = ("name", "iterations", "time_unit") + TIMES
+STDOUT = Path("-")  # in the place of a file to write to
 
 
 @dataclass
@@ -285,6 +286,7 @@ def write(path, results):
     text = to_text(results) + "\n"
     if is_stdout(path):
         sys.stdout.write(text)
+        results.path = STDOUT
         return
     try:
         write_text(Path(path), text)

@@ -30,9 +30,9 @@ LEAST_SHARE = 0.1  # of a metric's limit: a change of less is not looked for; ar
 class Bench:
     """Where builds are measured: each under a path of the same length."""
 
-    def __init__(self, subject, folder, links, pairs_most):
+    def __init__(self, subject, folder, links, pairs_first, pairs_most):
         self.subject, self.folder, self.links = subject, Path(folder), links
-        self.pairs_most = pairs_most
+        self.pairs_first, self.pairs_most = pairs_first, pairs_most
         self.count = 0
 
     def copies(self, good, library):
@@ -149,7 +149,7 @@ class Timed:
 
     def measure(self, row, is_enough):
         """The Estimate of the effect, in logarithms, from ever more pairs; None if runs failed."""
-        pairs, effect = PAIRS_FIRST, None
+        pairs, effect = self.bench.pairs_first, None
         with progress() as shown:
             while effect is None or not (is_enough(effect) or effect.n >= self.bench.pairs_most):
                 gate_time.measure([row], min(pairs, self.bench.pairs_most), self.bench.links, shown)

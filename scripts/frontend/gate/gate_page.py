@@ -19,6 +19,14 @@ SAID = {
 }
 
 
+SAME = "are the same allocator"
+OPEN = {
+    UNKNOWN: "not decided yet",
+    WORSE: "worse, which must be seen twice in a row",
+    SUSPECT: "looks worse, which must be seen twice",
+}
+
+
 @dataclass(frozen=True)
 class Page:
     """Everything that a gate says."""
@@ -78,6 +86,13 @@ def verdict_text(finding):
     return finding.verdict + (f" ({finding.remark})" if finding.remark else "")
 
 
+def open_text(finding, target):
+    """Why a gate goes on after a look: what is open, and to how many pairs that leads."""
+    what = f"{finding.build} {finding.row}".strip()
+    figures = f"time {ratio_text(finding)} after {finding.ratio.n} pairs"
+    return f"{what}: {figures}: {OPEN[finding.verdict]}; going on to {target} pairs"
+
+
 def cells(finding):
     """The cells of a Finding's line, as HEADS names them."""
     return (
@@ -132,6 +147,8 @@ def sentence(page):
     else:
         said = SAID[page.verdict]
     names = f"{page.sides['head']} against {page.sides['base']}"
+    if page.sides.get("is_same"):
+        names += f", which {SAME}"
     return f"{said} ({names}){bound_text(page)}"
 
 

@@ -2,6 +2,7 @@
 copies of it in temporary folders are what is measured: a rebuild must not replace a file in
 mid-run, and paths of one length shift no stack."""
 
+import filecmp
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Side:
 
     name: str
     libraries: dict = field(default_factory=dict)
+    commit: str = None  # None for the working tree and for a bare file
 
 
 def is_library(text):
@@ -51,9 +53,17 @@ def make_side(text, builds, folder):
         return Side(TREE, revisions.build(ROOT, builds, folder, TREE))
     commit = revisions.commit_of(text)
     with revisions.worktree(commit) as tree:
-        return Side(
-            f"{text} ({commit[:10]})", revisions.build(tree, builds, folder, f"{text} ({commit})")
-        )
+        libraries = revisions.build(tree, builds, folder, f"{text} ({commit})")
+    return Side(f"{text} ({commit[:10]})", libraries, commit)
+
+
+def is_same(base, head):
+    """Whether both Sides are one and the same, so that only the machine is measured: files of the
+    same bytes, or revisions whose sources of the allocator do not differ (built in two places,
+    their bytes do)."""
+    if "" in head.libraries:
+        return filecmp.cmp(base.libraries[""], head.libraries[""], shallow=False)
+    return revisions.is_same_allocator(base.commit, head.commit)
 
 
 def copies(base, head, folder):

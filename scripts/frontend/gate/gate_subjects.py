@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.failure import Failure
+from frontend.guess import meant
 from frontend.measuring import driver, replays, traces, workloads
 from frontend.paths import CORPUS
 
@@ -85,8 +86,13 @@ def from_word(word, known):
         return from_workload(known[word])
     raise Failure(
         f"{word}: neither a trace of the corpus nor a workload (`spanbench run` lists them);"
-        f" a trace file's name has a / or ends in {SUFFIX}"
+        f" a trace file's name has a / or ends in {SUFFIX}{meant(word, [*corpus_names(), *known])}"
     )
+
+
+def corpus_names():
+    """The names of the corpus's traces."""
+    return [path.stem for path in sorted(CORPUS.glob(f"*{SUFFIX}"))]
 
 
 def from_trace(trace, is_counted=True):

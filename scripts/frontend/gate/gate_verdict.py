@@ -179,17 +179,18 @@ class Looks:
     def __init__(self, first, most, detect):
         self.first, self.most, self.detect = first, max(first, most), detect
         self.last = {}  # {build: verdict of its mean at the last look}
+        self.open = []  # the Findings of the last look for which more pairs are needed
 
     def look(self, rows_by_build):
         """The {(build, row)} that need more pairs; rows_by_build is {build: {row: Pairs}}."""
-        undecided = {
-            (build, row)
-            for build, rows in rows_by_build.items()
-            if not self.is_decided(build, judge_mean(build, rows, self.detect))
-            for row in rows
-        }
+        means = [judge_mean(build, rows, self.detect) for build, rows in rows_by_build.items()]
+        undecided = [mean for mean in means if not self.is_decided(mean.build, mean)]
         rows = judge_rows(rows_by_build, self.first)
-        return undecided | {(f.build, f.row) for f in rows if f.verdict == SUSPECT}
+        suspects = [finding for finding in rows if finding.verdict == SUSPECT]
+        self.open = undecided + suspects
+        return {(mean.build, row) for mean in undecided for row in rows_by_build[mean.build]} | {
+            (finding.build, finding.row) for finding in suspects
+        }
 
     def is_decided(self, build, finding):
         """Whether a build's mean needs no more pairs; a regression must be seen twice in a row."""

@@ -12,6 +12,7 @@ from frontend.measuring import building
 from frontend.paths import ROOT
 
 BUILDS = ("span", "span-fast")
+SOURCES = ("allocator", "Makefile")  # all that a library of ours is made of
 
 
 def git(*arguments, tree=ROOT):
@@ -36,6 +37,14 @@ def commit_of(revision):
 def subject_of(commit):
     """ "1a2b3c4 area: what" of a commit."""
     return git("log", "-1", "--format=%h %s", commit)[1]
+
+
+def is_same_allocator(base, head):
+    """Whether a commit has the allocator that another one has, or the working tree if that is
+    None."""
+    if git("diff", "--quiet", *filter(None, [base, head]), "--", *SOURCES)[0]:
+        return False
+    return bool(head) or not git("ls-files", "--others", "--exclude-standard", "--", *SOURCES)[1]
 
 
 @contextmanager

@@ -38,50 +38,52 @@ class Campaign:
     rounds: int
 
 
-def measure(kind, subjects, allocators, attempt, choose_rounds, progress, choose_subjects=None):
+def measure(kind, subjects, allocators, attempt, choose_rounds, progress, leave_out=None):
     """Runs everything and returns the Campaign.
 
     Subjects and allocators have a `name`. attempt(subject, allocator, is_warm_up) returns Figures
     or raises RunFailed. choose_rounds(rounds done, the warm-up included; seconds they took) is the
     number of rounds that shall count, None if not known before the warm-up; it is asked again after
     each round. What fails in the warm-up is a failed row and is not run again.
-    choose_subjects({subject: seconds that its warm-ups took}) names those that are measured, if not
-    all are.
+
+    leave_out({subject: [seconds that it took in each round, the warm-up first]}), if there is one,
+    is asked before choose_rounds: the names of the subjects that are given up. They have warm-ups
+    only.
     """
     names = [f"{kind}/{subject.name}/{a.name}" for subject in subjects for a in allocators]
-    broken, spent_s = set(), {}
+    broken, given_up = set(), set()
+    seconds = {subject.name: [] for subject in subjects}
 
     def one_round(number, rounds):
-        progress.begin_round(number, rounds, len(names))
+        kept = [subject for subject in subjects if subject.name not in given_up]
+        progress.begin_round(number, rounds, len(kept) * len(allocators))
         repetition = (max(number, 0), rounds or 1)
         entries = []
-        for subject, ordered in schedule.one_round(subjects, allocators, number):
-            runs, begun = {}, time.monotonic()
+        for subject, ordered in schedule.one_round(kept, allocators, number):
+            began, runs = time.monotonic(), {}
             for allocator in ordered:
                 name = f"{kind}/{subject.name}/{allocator.name}"
                 progress.begin_step(subject.name, allocator.name)
                 if name not in broken:
                     runs[name] = timed(attempt, subject, allocator, number < 0)
             entries += finished(runs, repetition)
-            spent_s[subject.name] = time.monotonic() - begun
+            seconds[subject.name].append(time.monotonic() - began)
         return in_order(entries, names)
+
+    def rounds_after(done):
+        """How many rounds shall count, after what is given up has been."""
+        given_up.update(leave_out(seconds) if leave_out else ())
+        return choose_rounds(done + 1, time.monotonic() - start)
 
     start = time.monotonic()
     warm_ups = one_round(schedule.WARM_UP, choose_rounds(0, 0.0))
     broken.update(e["name"] for e in warm_ups if "error_occurred" in e)
-    if choose_subjects:
-        kept = choose_subjects(spent_s)
-        subjects = [subject for subject in subjects if subject.name in kept]
     entries, done = [], 0
-    while done < (rounds := choose_rounds(done + 1, time.monotonic() - start)):
+    while done < (rounds := rounds_after(done)):
         entries += one_round(done, rounds)
         done += 1
-    measured = {subject.name for subject in subjects}
-    entries += [
-        again(e)
-        for e in warm_ups
-        if e["name"] in broken and results.split_name(e["name"])[1] in measured
-    ]
+    entries += [again(e) for e in warm_ups if e["name"] in broken]
+    entries = [e for e in entries if results.split_name(e["name"])[1] not in given_up]
     for e in entries:
         e["repetitions"] = done
     return Campaign(warm_ups, in_order(entries, names), done)

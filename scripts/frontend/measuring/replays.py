@@ -38,7 +38,7 @@ def check_programs(allocators):
     driver.check_programs("replay", allocators)
 
 
-def measure(loaded, allocators, manner, choose_rounds, argv, choose_subjects=None):
+def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     """The Results of replaying all traces against all allocators."""
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
@@ -49,7 +49,7 @@ def measure(loaded, allocators, manner, choose_rounds, argv, choose_subjects=Non
 
     with progress() as shown:
         done = campaign.measure(
-            "replay", loaded, allocators, attempt, choose_rounds, shown, choose_subjects
+            "replay", loaded, allocators, attempt, choose_rounds, shown, leave_out
         )
     entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from frontend.failure import Failure, io_failure
 from frontend.figures.results import unique
-from frontend.paths import CORPUS, built, check_regular, shown
+from frontend.guess import closest, offer
+from frontend.paths import CORPUS, built, check_regular, in_tree, shown
 
 SUMMARY = (
     *("ops", "by_kind", "threads", "handoffs", "peak_live", "bytes_requested", "duration_ns"),
@@ -40,6 +41,8 @@ def read_info(path):
     try:
         with open(path, "rb"):
             pass
+    except FileNotFoundError as error:
+        raise Failure(f"{path}: {error.strerror}{meant_file(path)}") from error
     except OSError as error:
         raise io_failure(error, path) from error
     command = [str(built("trace")), "info", str(path)]
@@ -48,6 +51,17 @@ def read_info(path):
         lines = done.stderr.strip().splitlines()
         raise Failure(lines[-1] if lines else f"{path}: trace info failed ({done.returncode})")
     return json.loads(done.stdout)
+
+
+def meant_file(path):
+    """Which trace may have been meant by one that is not there: of the same folder, or, if a bare
+    name was given, of the corpus."""
+    path = Path(path)
+    folders = [path.parent] if len(path.parts) > 1 else [path.parent, CORPUS]
+    by_name = {
+        found.stem: shown(found) for folder in reversed(folders) for found in folder.glob("*.trace")
+    }
+    return offer([by_name[name] for name in closest(path.stem, by_name)])
 
 
 def load(paths):
@@ -66,7 +80,7 @@ def describe(trace):
     summary = {key: trace.info[key] for key in SUMMARY if key in trace.info}
     with open(trace.path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"path": shown(trace.path), "sha256": digest, **summary}
+    return {"path": in_tree(trace.path), "sha256": digest, **summary}
 
 
 def corpus():

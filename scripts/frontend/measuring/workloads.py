@@ -77,20 +77,24 @@ def with_threads(facts, counts, arguments=()):
     return [Workload(f"{name}/threads:{count}", facts, count, arguments) for count in possible]
 
 
-def measure_quick(allocators, links, timeout, choose_rounds, argv, choose_subjects=None):
-    """The Results of the quick selection, without the floor."""
+def quick():
+    """The Workloads of the quick selection."""
     known = read_list()
-    chosen = [
+    return [
         workload
         for name, counts, arguments in QUICK
         for workload in with_threads(known[name], counts, tuple(arguments.split()))
     ]
+
+
+def measure_quick(allocators, links, timeout, choose_rounds, argv, leave_out=None):
+    """The Results of the quick selection, without the floor."""
     real = [a for a in allocators if not a.is_floor]
     manner = Manner((), timeout, links)
-    return measure(chosen, real, manner, choose_rounds, argv, WORK, choose_subjects)
+    return measure(quick(), real, manner, choose_rounds, argv, leave_out=leave_out)
 
 
-def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK, choose_subjects=None):
+def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK, leave_out=None):
     """The Results of running all Workloads on all allocators; `works` must agree in a row."""
     facts = context.gather(allocators, argv)
     facts["workloads"] = {w.name: describe(w) for w in chosen}
@@ -99,9 +103,7 @@ def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK, choose_
         return run_once(workload, allocator, manner)
 
     with progress() as shown:
-        done = campaign.measure(
-            "run", chosen, allocators, attempt, choose_rounds, shown, choose_subjects
-        )
+        done = campaign.measure("run", chosen, allocators, attempt, choose_rounds, shown, leave_out)
     varying = {w.name for w in chosen if w.facts["varies"]}
     entries = reject_disagreements(done.entries, varying, registry.reference(allocators), works)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)

@@ -1,34 +1,62 @@
 """The verb allocators: those found on this machine."""
 
+import json
+
+from rich.text import Text
+
 from frontend.allocators import registry
-from frontend.figures.table import console, new_table
+from frontend.figures.table import console
 from frontend.paths import shown
+from frontend.verbs.options import add_json
 
-SUMMARY = "list the allocators found on this machine"
+EXAMPLES = (
+    "spanbench allocators",
+    "spanbench allocators --json | jq -r '.allocators[].path'",
+)
 
 
-def add_arguments(_parser):
-    """The verb has none."""
+def add_arguments(parser):
+    """The options of the verb."""
+    add_json(parser)
 
 
-def run(_options, _argv):
-    """Prints the table and what was looked for in vain."""
+def run(options, _argv):
+    """Prints what was found, and what was looked for in vain."""
     found = registry.found()
-    out = console()
-    out.print(allocator_table(found))
     names = {allocator.name for allocator in found}
     absent = [name for name in registry.NAMES if name not in names]
-    if absent:
-        out.print(f"not found: {', '.join(absent)}", soft_wrap=True)
+    if options.json:
+        document = {"allocators": list(map(facts, found)), "not_found": absent}
+        print(json.dumps(document, indent=1))
+    else:
+        show(found, absent)
     return 0
 
 
-def allocator_table(found):
-    """One row an allocator; a long path is broken rather than cut."""
-    table = new_table("name", "version", "file", "what", spare=("what", "version"))
+def facts(allocator):
+    """What is known of an allocator, for programs."""
+    note = registry.NOTES.get(allocator.name, "")
+    described = {**registry.describe(allocator), "path": str(allocator.path)}
+    return {"name": allocator.name, **described, "note": note}
+
+
+def show(found, absent):
+    """Prints some lines an allocator: what it is, its file, and each setting. A path has a line of
+    its own and is never cut, since it is there to be copied, or for other programs to find."""
+    out = console()
+    width = max((len(allocator.name) for allocator in found), default=0)
     for allocator in found:
-        settings = [f"{key}={value}" for key, value in allocator.settings.items()]
-        note = "; ".join(filter(None, [registry.NOTES.get(allocator.name, ""), *settings]))
-        version = registry.version(allocator)
-        table.add_row(allocator.name, version, shown(allocator.path), note)
-    return table
+        first, *others = lines(allocator)
+        out.print(Text(f"{allocator.name:{width}}  {first}"), soft_wrap=True)
+        for line in others:
+            out.print(Text(f"{'':{width}}  {line}", style="dim"), soft_wrap=True)
+    if absent:
+        out.print(Text(f"not found: {', '.join(absent)}"))
+
+
+def lines(allocator):
+    """What is said of one allocator."""
+    note = registry.NOTES.get(allocator.name, "")
+    head = ", ".join(filter(None, [registry.version(allocator), note]))
+    settings = [f"{key}={value}" for key, value in allocator.settings.items()]
+    return [head, shown(allocator.path), *settings]

@@ -1,8 +1,14 @@
 """The verb bench: the standard comparison. The corpus against span, glibc, jemalloc, their
 poisoning twins and whatever else is installed, in a given time; results, charts and page in
-results/latest/."""
+results/latest/.
+
+The time is that of the whole, from the start of make to the finished page. What charts and page
+will take is kept back, going by how quick this machine is now; the rest is shared by the three
+parts of the measurement, each of which gives up subjects rather than rounds that statistics need.
+"""
 
 import importlib
+import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -10,100 +16,114 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
+from frontend.failure import WORK_FAILED
 from frontend.figures import results
-from frontend.measuring import driver, replays, schedule, traces, workloads
+from frontend.measuring import driver, replays, traces, workloads
+from frontend.measuring.budget import Budget
 from frontend.paths import LATEST, shown
 from frontend.progress import say
 from frontend.verbs import micro
-from frontend.verbs.options import seconds
+from frontend.verbs.options import add_repeats, seconds
 from frontend.verbs.outcome import keep, show
 
-SUMMARY = "run the standard comparison and draw its charts"
+EXAMPLES = ("spanbench bench", "spanbench bench --quick -o /tmp/quick", "spanbench bench -n 12")
 EXPECTED = ("span", "span-fast", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
-TIMEOUT_S = 60.0  # a run that takes this long would use up a third of the budget
-BUDGET_S = 110.0  # of the replays; compiling, all parts and the charts take under four minutes
-WORKLOAD_BUDGET_S = 45.0  # of the synthetic workloads, beside that
-MICRO_BUDGET_S = 15.0  # of the micro-benchmarks, beside that
-# Fewer than six rounds tell nothing of a time; rather are there fewer traces.
+TIMEOUT_S = 60.0  # a run that takes this long would use up a quarter of the budget
+BUDGET_S = 240.0
+# How the time is shared; what a part does not need, the next ones have.
+REPLAYS, WORKLOADS, CALLS = "replays", "workloads", "micro-benchmarks"
+SHARES = {REPLAYS: 8, WORKLOADS: 3, CALLS: 1}
+# Six are the least of which intervals cover 95 %; above ten, little is gained.
 LEAST_ROUNDS, MOST_ROUNDS = 6, 10
-LEAST_SUBJECTS = 4  # of a part, whatever the budget; arbitrary
-MEMORY_DEARER = (
-    1.5  # a round of replays with its memory passes, to one without; they share processors
-)
+FEWEST_TRACES = 4  # are kept at any rate, as --quick has them
+UNASKED = (registry.FLOOR,)  # it is there for net times alone
 QUICK_TRACES, QUICK_ROUNDS = 4, 2
 FULL_ROUNDS = 15
+# The memory pass of a replay, which the warm-up has not, takes this much of its speed pass, and as
+# many run side by side as there are processors; measured on the corpus.
+MEMORY_PASS = 1.3
+# Charts and page take this many times the processor time of `loop`; measured with all allocators.
+DRAWING_LOOPS = 180
+LOOP = 3_000_000
 
 
-@dataclass(frozen=True)
-class Extent:
-    """How much is measured."""
+@dataclass
+class Part:
+    """One part of the comparison: how it is named, in which order its subjects are given up, and
+    what was measured of it."""
 
-    rounds: int = None  # None: what fits the budget
-    budget_s: float = BUDGET_S
+    name: str
+    order: str
+    budget: Budget
+    measured: object = None
 
-    def choose(self, done, spent_s):
-        """The number of rounds that count, None before the warm-up round if that decides."""
-        if self.rounds or done == 0:
-            return self.rounds
-        return schedule.rounds_within(self.budget_s, done, spent_s, LEAST_ROUNDS, MOST_ROUNDS)
+    def leave_out(self, seconds):
+        """What the Budget gives up; says it when it does, and when even that does not suffice."""
+        before = len(self.budget.left_out)
+        given_up = self.budget.leave_out(seconds)
+        if len(given_up) > before:
+            say(f"{self.name}{self.lack_text}")
+        if self.budget.lacking_s >= 1:
+            say(f"{self.name}: takes some {self.budget.lacking_s:.0f} s more than there are")
+        return given_up
 
-    def chooser(self, what, dearer=1.0):
-        """The function that tells which subjects of a part are measured, or None for all: as many
-        as the least rounds fit the budget. It says which it leaves out."""
-        if self.rounds:
-            return None
+    @property
+    def text(self):
+        """What was measured: "replays: 7 rounds of 12; left out ...: cc1, redis"."""
+        rounds = self.measured.context["rounds"]
+        kept, left_out = len(self.budget.kept), self.budget.left_out
+        return f"{self.name}: {rounds} rounds of {kept}{self.lack_text if left_out else ''}"
 
-        def choose(spent_s):
-            kept = schedule.subjects_within(
-                self.budget_s, spent_s, LEAST_ROUNDS, LEAST_SUBJECTS, dearer
-            )
-            missing = [name for name in spent_s if name not in kept]
-            if missing:
-                say(
-                    f"{LEAST_ROUNDS} rounds of all {what} do not fit {self.budget_s:.0f} s"
-                    f" (--budget, --full): without {', '.join(missing)}"
-                )
-            return kept
+    @property
+    def lack_text(self):
+        """What was left out, and in which order."""
+        return f": left out for lack of time, {self.order}: {', '.join(self.budget.left_out)}"
 
-        return choose
-
-
-class Parts:
-    """The parts of a comparison, one after the other. Each takes its least rounds at any rate; what
-    that takes beyond its budget, the next parts do without."""
-
-    def __init__(self, extent):
-        self.extent = extent
-        self.end_s = time.monotonic()
-
-    def next(self, budget_s):
-        """The Extent of the next part, with this budget at the most."""
-        self.end_s += min(self.extent.budget_s, budget_s)
-        left_s = max(0.0, self.end_s - time.monotonic())
-        return Extent(self.extent.rounds, min(budget_s, left_s))
+    def has_lost(self, warm_up):
+        """Whether a warm-up has failed that no row tells of, since its subject was left out."""
+        subject = results.split_name(warm_up["name"])[1]
+        return "error_occurred" in warm_up and subject in self.budget.left_out
 
 
 def add_arguments(parser):
     """The options of the verb."""
     extent = parser.add_mutually_exclusive_group()
     extent.add_argument(
-        "--quick", action="store_true", help=f"{QUICK_TRACES} traces, {QUICK_ROUNDS} rounds"
+        "--quick",
+        action="store_true",
+        help=f"the {QUICK_TRACES} shortest traces, {QUICK_ROUNDS} rounds: a look, no comparison",
     )
-    extent.add_argument("--full", action="store_true", help=f"{FULL_ROUNDS} rounds")
+    extent.add_argument("--full", action="store_true", help=f"everything, {FULL_ROUNDS} rounds")
+    add_repeats(extent, None, "everything, this number of rounds, however long it takes")
     extent.add_argument(
         "--budget",
         type=seconds,
         default=BUDGET_S,
         metavar="SECONDS",
-        help=f"of the replays; decides the rounds, {LEAST_ROUNDS} to {MOST_ROUNDS},"
-        " and which traces have room"
-        " (default: %(default)g)",
+        help="seconds for the whole, charts and page included; they decide how many rounds there "
+        f"are, {LEAST_ROUNDS} to {MOST_ROUNDS}, and which traces and workloads are left out where "
+        f"{LEAST_ROUNDS} rounds of all do not fit (default: %(default)g)",
     )
-    parser.add_argument("-o", "--output", type=Path, default=LATEST, metavar="DIR")
+    parser.add_argument(
+        "--since",
+        type=seconds,
+        metavar="TIME",
+        help="when the budget began, in seconds since 1970, as `date +%%s` tells it "
+        "(default: now)",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=LATEST,
+        metavar="DIR",
+        help=f"the folder for results, charts and page (default: {shown(LATEST)})",
+    )
 
 
 def run(options, argv):
     """Measures, writes, shows, draws; exit status 1 if a row failed."""
+    end_s = time.monotonic() + options.budget - spent_since(options.since)
     allocators = standard_allocators()
     replays.check_programs(allocators)
     driver.check_programs("micro", allocators)
@@ -114,32 +134,21 @@ def run(options, argv):
     loaded = traces.corpus() if options.full else traces.standard()
     if options.quick:
         loaded = traces.shortest(loaded, QUICK_TRACES)
-    extent = extent_of(options)
-    parts = Parts(extent)
+    parts = make_parts(options, loaded, end_s)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         curves = Path(folder) / "curves"
         curves.mkdir()
-        manner = replays.Manner(timeout=TIMEOUT_S, curves=curves, links=links)
-        part = parts.next(extent.budget_s)
-        chooser = part.chooser("traces", MEMORY_DEARER)
-        measured = replays.measure(loaded, allocators, manner, part.choose, argv, chooser)
-        measured.context["budget_s"] = extent.budget_s
-        part = parts.next(WORKLOAD_BUDGET_S)
-        synthetic = workloads.measure_quick(
-            allocators, links, TIMEOUT_S, part.choose, argv, part.chooser("workloads")
-        )
-        rounds = parts.next(MICRO_BUDGET_S).choose
-        calls = micro.measure_quick(allocators, links, TIMEOUT_S, rounds, argv)
-        whole = micro.combined(micro.combined(measured, synthetic), calls)
+        measure(parts, loaded, allocators, links, curves, argv)
+        whole = combined(parts)
+        whole.context["budget_s"] = options.budget
         keep(whole, output, curves, "curves")
-    status = max(show(measured, (registry.FLOOR,)), show(synthetic), micro.show(calls))
-    return status or draw(whole, options.output)
+    status = max(map(show_part, parts))
+    return status or draw(whole, parts, options.output)
 
 
-def extent_of(options):
-    """The Extent that the options ask for."""
-    rounds = QUICK_ROUNDS if options.quick else FULL_ROUNDS if options.full else None
-    return Extent(rounds, options.budget)
+def spent_since(since):
+    """Seconds from a time of the clock to now; none if that clock is wrong."""
+    return max(0.0, time.time() - since) if since else 0.0
 
 
 def standard_allocators():
@@ -148,8 +157,101 @@ def standard_allocators():
     return registry.with_floor(registry.resolve([",".join((*EXPECTED, *optional))]))
 
 
-def draw(measured, folder):
+# What fits
+
+
+def make_parts(options, loaded, end_s):
+    """The Parts, each with its Budget."""
+    by_length = [trace.name for trace in sorted(loaded, key=lambda trace: trace.info["ops"])]
+    orders = {
+        REPLAYS: (by_length, "the longest traces first"),
+        WORKLOADS: ([w.name for w in workloads.quick()], "from the end of their list"),
+        CALLS: ([micro.Selection.name], "as a whole"),
+    }
+    rounds = QUICK_ROUNDS if options.quick else FULL_ROUNDS if options.full else options.repeats
+    ends = dict.fromkeys(orders, float("inf")) if rounds else share(end_s)
+    least, most = (rounds, rounds) if rounds else (LEAST_ROUNDS, MOST_ROUNDS)
+    fewest = {REPLAYS: FEWEST_TRACES}
+    growth = {REPLAYS: 1 + MEMORY_PASS / processors()}
+    return [
+        Part(
+            name,
+            how,
+            Budget(ends[name], order, least, most, fewest.get(name, 0), growth.get(name, 1.0)),
+        )
+        for name, (order, how) in orders.items()
+    ]
+
+
+def share(end_s):
+    """{part: the time at which it ends}; charts and page have what comes after."""
+    now = time.monotonic()
+    drawing_s = DRAWING_LOOPS * loop() / processors()
+    left_s = max(0.0, end_s - now - drawing_s)
+    say(f"{end_s - now:.0f} s are left: {left_s:.0f} to measure, {drawing_s:.0f} for the charts")
+    ends, sum_ = {}, 0
+    for name, part in SHARES.items():
+        sum_ += part
+        ends[name] = now + left_s * sum_ / sum(SHARES.values())
+    return ends
+
+
+def loop():
+    """The seconds that a fixed piece of Python takes: how quick this machine is, busy as it is."""
+    start, number = time.monotonic(), 0
+    for i in range(LOOP):
+        number += i
+    return time.monotonic() - start
+
+
+def processors():
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+# Measuring
+
+
+def measure(parts, loaded, allocators, links, curves, argv):
+    """Measures all parts, one after the other."""
+    replayed, worked, called = parts
+    manner = replays.Manner(timeout=TIMEOUT_S, curves=curves, links=links)
+    quick = (allocators, links, TIMEOUT_S)
+    rounds, leave_out = replayed.budget.choose_rounds, replayed.leave_out
+    replayed.measured = replays.measure(loaded, allocators, manner, rounds, argv, leave_out)
+    rounds, leave_out = worked.budget.choose_rounds, worked.leave_out
+    worked.measured = workloads.measure_quick(*quick, rounds, argv, leave_out)
+    rounds, leave_out = called.budget.choose_rounds, called.leave_out
+    called.measured = micro.measure_quick(*quick, rounds, argv, leave_out)
+
+
+def combined(parts):
+    """One Results of all parts; what was left out is told apart from what was measured."""
+    replayed, worked, called = parts
+    whole = micro.combined(micro.combined(replayed.measured, worked.measured), called.measured)
+    left_out = {part.name: part.budget.left_out for part in parts if part.budget.left_out}
+    for names in left_out.values():
+        for name in names:
+            whole.context["traces"].pop(name, None)
+            whole.context["workloads"].pop(name, None)
+    whole.context["left_out"] = left_out
+    return whole
+
+
+def show_part(part):
+    """Prints the table of a part and says what failed, also of what was left out afterwards; the
+    exit status."""
+    status = micro.show(part.measured) if part.name == CALLS else show(part.measured, UNASKED)
+    lost = [e for e in part.measured.context["warmups"] if part.has_lost(e)]
+    for entry in lost:
+        say(f"{entry['name']}: {entry['error_message']}")
+    return WORK_FAILED if lost else status
+
+
+def draw(measured, parts, folder):
     """Draws all charts, writes the page and says where everything is."""
-    print(f"{measured.context['rounds']} rounds; {shown(measured.path)}, charts and the page:")
+    for part in parts:
+        print(part.text)
+    print(f"{shown(measured.path)}, charts and the page:")
     report = importlib.import_module("frontend.page.report")
     return report.main_report([measured.path], folder)

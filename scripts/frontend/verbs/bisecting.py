@@ -1,6 +1,7 @@
 """The verb bisect: drives git bisect with measurements until it names a commit. All of it happens
 in a worktree of its own: the user's tree, index and branches stay as they are."""
 
+import json
 import re
 import tempfile
 from contextlib import contextmanager
@@ -20,12 +21,12 @@ from frontend.gate.revisions import BUILDS, git
 from frontend.measuring import callgrind
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.progress import say
-from frontend.verbs.options import positive
+from frontend.verbs.options import add_json, add_repeats, positive
 
-SUMMARY = "find the commit that made the allocator slower or fatter"
+EXAMPLES = ("spanbench bisect v1 HEAD --metric instructions redis",)
+STATUSES = "Exit status: 0 found; 1 the work failed; 2 usage, or bad input; 77 cannot tell."
 METRICS = (TIME, *KEYS)
 PAIRS_MOST = 96
-WHERE = ("allocator", "Makefile")  # all that a library of ours is made of
 FIRST_BAD = re.compile(r"^# first bad commit: \[(\w+)\]", re.MULTILINE)
 ONLY_SKIPPED = re.compile(r"^# possible first bad commit: \[(\w+)\]", re.MULTILINE)
 
@@ -44,21 +45,36 @@ def add_arguments(parser):
     parser.add_argument("good", metavar="GOOD", help="a revision from before the change")
     parser.add_argument("bad", metavar="BAD", help="a later one that is slower or fatter")
     parser.add_argument(
-        "workload", metavar="WORKLOAD", help="a trace of the corpus, a trace file, or a workload"
+        "workload",
+        metavar="WORKLOAD",
+        help="what shows it: the name of a trace of the corpus, a trace file, or a workload",
     )
     parser.add_argument(
-        "--metric", choices=METRICS, required=True, metavar="METRIC", help=", ".join(METRICS)
+        "--metric",
+        choices=METRICS,
+        required=True,
+        metavar="METRIC",
+        help=f"figure that grew, one of {', '.join(METRICS)}",
     )
     parser.add_argument(
-        "--build", choices=BUILDS, default=BUILDS[0], help="of the allocator (default: %(default)s)"
+        "--build",
+        choices=BUILDS,
+        default=BUILDS[0],
+        help="build of the allocator (default: %(default)s)",
     )
     parser.add_argument(
         "--most",
         type=positive,
         default=PAIRS_MOST,
         metavar="N",
-        help="of time: pairs of runs after which a commit is skipped (default: %(default)s)",
+        help="for time: pairs of runs after which a commit is skipped (default: %(default)s)",
     )
+    add_repeats(
+        parser,
+        bisect_judge.PAIRS_FIRST,
+        "for time: pairs of runs, one of either side, before the first look at a commit",
+    )
+    add_json(parser)
 
 
 def run(options, _argv):
@@ -70,7 +86,12 @@ def run(options, _argv):
     with measuring(options, subject, bad) as search:
         steps = search.run(good, bad)
         found, possible = outcome(search.tree)
-    return show(steps, found, possible)
+    if options.json:
+        told = {"first_bad": found, "possible": possible, "steps": list(map(vars, steps))}
+        print(json.dumps(told, indent=1))
+    else:
+        show(steps, found, possible)
+    return 0 if found else CANNOT_TELL
 
 
 def check(metric, subject):
@@ -99,7 +120,7 @@ def measuring(options, subject, commit):
         Links() as links,
         revisions.worktree(commit) as tree,
     ):
-        bench = bisect_judge.Bench(subject, folder, links, options.most)
+        bench = bisect_judge.Bench(subject, folder, links, options.repeats, options.most)
         is_time = options.metric == TIME
         judge = bisect_judge.Timed(bench) if is_time else bisect_judge.Steady(bench, options.metric)
         yield Search(tree, Path(folder), options.build, judge)
@@ -118,7 +139,7 @@ class Search:
         steps = [Step(*facts) for facts in zip((GOOD, BAD), (good, bad), texts)]
         for step in steps:
             tell(step)
-        self.bisect("start", bad, good, "--", *WHERE)
+        self.bisect("start", bad, good, "--", *revisions.SOURCES)
         while not any(outcome(self.tree)):
             steps.append(self.step())
             tell(steps[-1])
@@ -174,7 +195,7 @@ def tell(step):
 
 
 def show(steps, found, possible):
-    """Prints the outcome and the steps; the exit status."""
+    """Prints the outcome and the steps."""
     out = console()
     if found:
         line = Text(f"first bad commit: {found} {subject_text(found)}", style="bold")
@@ -187,7 +208,6 @@ def show(steps, found, possible):
     for step in steps:
         table.add_row(step.word, Text(step.why), Text(revisions.subject_of(step.commit)))
     out.print(table)
-    return 0 if found else CANNOT_TELL
 
 
 def subject_text(commit):

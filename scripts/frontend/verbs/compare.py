@@ -1,43 +1,56 @@
 """The verb compare: two result files, or two allocators of one, row by row."""
 
-import argparse
+import json
 from pathlib import Path
 
 from frontend.allocators.registry import FLOOR
-from frontend.comparing import comparability, compare_table, comparing
+from frontend.comparing import comparability, compare_json, compare_table, comparing
 from frontend.comparing.comparing import BETTER, UNKNOWN, WHOLE, WORSE, Comparer, Manner
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import decision, results
 from frontend.progress import say
+from frontend.verbs.options import add_json, percent
 
-SUMMARY = "compare two result files, row by row: ratio, interval, verdict"
+EXAMPLES = (
+    "spanbench compare before.json after.json",
+    "spanbench compare results.json --base glibc --head span-fast --all",
+)
+NOTES = (
+    "A row is worse or better if its test says so after correction for the number of rows,\n"
+    "unless the difference is certainly below the margin."
+)
+STATUSES = (
+    "Exit status: 0 nothing got worse; 1 a mean or a row did; 2 the files cannot be read or\n"
+    "compared; 77 nothing can be told of a metric."
+)
 NAMED_MOST = 8  # rows that only one file has, before they are counted
 
 
 def add_arguments(parser):
     """The options of the verb."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = (
-        "A row is worse or better if the interval of its ratio excludes 1 and is not all within\n"
-        "the margin; marked * if that does not hold for the number of rows.\n"
-        "Exit status: 0 nothing got worse; 1 a mean or a row did, also for the number of them;\n"
-        "2 the files cannot be read or compared; 77 nothing can be told of a metric."
-    )
-    parser.add_argument("before", type=Path, metavar="A.json")
+    parser.add_argument("before", type=Path, metavar="A.json", help="results from before")
     parser.add_argument(
-        "after", type=Path, nargs="?", metavar="B.json", help="not needed with --base and --head"
+        "after",
+        type=Path,
+        nargs="?",
+        metavar="B.json",
+        help="results from after; without it, --base and --head are compared within A",
     )
     parser.add_argument(
         "--metric",
         action="append",
         choices=comparing.METRICS,
         metavar="METRIC",
-        help=f"{', '.join(comparing.METRICS)}; repeatable (default: "
+        help=f"figure to compare, one of {', '.join(comparing.METRICS)}; repeatable (default: "
         f"{' and '.join(comparing.DEFAULT_METRICS)})",
     )
-    parser.add_argument("--base", metavar="NAME", help="of A, only this allocator ...")
     parser.add_argument(
-        "--head", metavar="NAME", help="... with this one of B; in one file paired by round"
+        "--base", metavar="NAME", help="compare only this allocator of A, with that of --head"
+    )
+    parser.add_argument(
+        "--head",
+        metavar="NAME",
+        help="the allocator of B that is compared with --base (without B: of A, paired by round)",
     )
     parser.add_argument(
         "--relative-to",
@@ -47,26 +60,24 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--margin",
-        type=percent,
+        type=percent(100),
         default=comparing.MARGIN,
         metavar="PERCENT",
-        help=f"what is certainly less is no difference (default: {100 * comparing.MARGIN:g})",
+        help="a difference that is certainly smaller is none "
+        f"(default: {100 * comparing.MARGIN:g})",
     )
     parser.add_argument(
         "--anyway", action="store_true", help="compare what was not measured alike, and say so"
     )
-    parser.add_argument("--all", action="store_true", help="rows without a difference, too")
-    parser.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="the tables for a pull request; - for stdout"
+    parser.add_argument("--all", action="store_true", help="show rows without a difference, too")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write the tables as Markdown, for a pull request; - prints them instead",
     )
-
-
-def percent(text):
-    """0.02 of "2", for argparse."""
-    number = float(text)
-    if not 0 < number < 100:
-        raise ValueError(text)
-    return number / 100
+    add_json(form)
 
 
 def run(options, _argv):
@@ -85,8 +96,12 @@ def run(options, _argv):
         notes += drift(a, b, manner)
     notes += only
     page = compare_table.Page(titles(a, b, options), means, rows, notes, manner, options.all)
-    show(page, options.markdown)
-    return status(metrics, means, rows, manner)
+    result = status(metrics, means, rows, manner)
+    if options.json:
+        print(json.dumps(compare_json.document(page, result), indent=1))
+    else:
+        show(page, options.markdown)
+    return result
 
 
 def check(options):

@@ -22,7 +22,7 @@ from frontend.progress import progress, say
 from frontend.verbs.options import add_measuring, rest_of_line
 from frontend.verbs.outcome import show
 
-SUMMARY = "run a program under each allocator: time, CPU, memory, faults"
+EXAMPLES = ("spanbench exec -a span-fast,glibc,jemalloc -n 10 -- sqlite3 my.db 'select 1'",)
 # Tells its process id, then becomes the command, preloaded with what $1 names.
 PROBED = 'echo $$ >"$0"; LD_PRELOAD=$1; export LD_PRELOAD; shift; exec "$@"'
 
@@ -58,7 +58,7 @@ def add_running(parser):
     parser.add_argument(
         "--ignore-output",
         action="store_true",
-        help="compare the exit status only, for programs that print times and the like",
+        help="do not compare what the runs print, for programs that print times and the like",
     )
     parser.add_argument(
         "--ignore-status",
@@ -91,7 +91,7 @@ def measure_and_show(commands, allocators, options, argv):
     measured, unsteady = measure(commands, allocators, options, argv)
     if options.output:
         results.write(options.output, measured)
-    status = show(measured, options.output)
+    status = show(measured)
     for line in remarks(measured, options):
         say(line)
     for name in unsteady:

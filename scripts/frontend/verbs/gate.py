@@ -2,6 +2,7 @@
 The rules are in gate_verdict, docs/measuring.md shows what they are worth."""
 
 import tempfile
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +18,20 @@ from frontend.gate.revisions import BUILDS
 from frontend.measuring import callgrind, context, deterministic
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.deterministic import COUNTED, KEYS
-from frontend.paths import LATEST
+from frontend.guess import meant
+from frontend.paths import LATEST, shown
 from frontend.progress import progress, say
-from frontend.verbs.options import positive
+from frontend.verbs.options import add_json, names_of, percent, positive
 
-SUMMARY = "tell whether a change made an allocator slower or fatter"
+EXAMPLES = (
+    "spanbench gate --base main",
+    "spanbench gate --base old.so --head new.so --workloads my.trace larson",
+    "spanbench gate --save baseline.json && spanbench gate --base baseline.json",
+)
+STATUSES = (
+    "Exit status: 0 no regression; 1 a regression, or a row that failed; 2 usage, or bad input;\n"
+    "77 cannot tell."
+)
 METRICS = (*KEYS, TIME)
 STATUS = {WORSE: WORK_FAILED, UNKNOWN: CANNOT_TELL}
 
@@ -41,25 +51,39 @@ def add_arguments(parser):
     parser.add_argument(
         "--base",
         metavar="REV|FILE.json|PATH.so",
-        help="what to compare with; a .json is a baseline",
+        help="what to compare with: a revision of this repository, a stored baseline (.json), or a "
+        "library that defines malloc (.so, which --head must then be too)",
     )
-    parser.add_argument("--head", metavar="REV|PATH.so", help="default: the working tree")
+    parser.add_argument(
+        "--head", metavar="REV|PATH.so", help="what is judged (default: the working tree)"
+    )
     parser.add_argument(
         "--build",
         action="append",
         choices=BUILDS,
-        help=f"of a revision; repeatable (default: {' and '.join(BUILDS)})",
+        help="build of the allocator of a revision; repeatable "
+        f"(default: {' and '.join(BUILDS)})",
     )
-    parser.add_argument("--quick", action="store_true", help="a few traces, and 5 %% as --detect")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"{100 * DETECT_QUICK:g} as --detect, and without --workloads the traces "
+        f"{', '.join(gate_subjects.QUICK)} only",
+    )
     parser.add_argument(
         "--workloads",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="traces of the corpus, trace files, synthetic workloads (default: the corpus)",
+        help="what to run: names of traces of the corpus, trace files, synthetic workloads "
+        "(default: the corpus)",
     )
     parser.add_argument(
-        "--metrics", type=metrics, default=METRICS, metavar="LIST", help=", ".join(METRICS)
+        "--metrics",
+        type=names_of(METRICS),
+        default=METRICS,
+        metavar="LIST",
+        help=f"figures to judge, with commas between (default: all, {', '.join(METRICS)})",
     )
     parser.add_argument(
         "--limit",
@@ -67,68 +91,57 @@ def add_arguments(parser):
         action="append",
         default=[],
         metavar="METRIC=PERCENT",
-        help="by how much a figure that hardly varies may grow (default: "
+        help="percent by which a figure that hardly varies may grow; repeatable (default: "
         + ", ".join(f"{m.key}={100 * m.limit:g}" for m in LIMITED)
         + ")",
     )
     parser.add_argument(
         "--detect",
-        type=share,
+        type=percent(1000),
         metavar="PERCENT",
-        help="a slowdown that a pass must rule out: where the pairs do not suffice for that, the"
-        f" answer is 77 (default: {100 * DETECT:g}, with --quick 5)",
+        help="slowdown that a pass must rule out: where the pairs do not suffice for that, the"
+        f" answer is 77 (default: {100 * DETECT:g}, with --quick {100 * DETECT_QUICK:g})",
     )
     parser.add_argument(
-        "--pairs",
+        *("-n", "--pairs", "--runs", "--repeats"),
         type=positive,
         default=PAIRS_FIRST,
         metavar="N",
-        help="pairs of runs before the first look (default: %(default)s)",
+        help="pairs of runs, one of either side, before the first look; their number is doubled "
+        "until all is decided (default: %(default)s)",
     )
     parser.add_argument(
         "--most",
         type=positive,
         default=PAIRS_MOST,
         metavar="N",
-        help="pairs after which it is no more tried, but for a regression, which must be seen"
-        " twice (default: %(default)s)",
+        help="pairs of runs after which the number is not doubled any more, unless for a "
+        "regression, which must be seen twice (default: %(default)s)",
     )
     parser.add_argument(
-        "-o", "--output", type=Path, default=LATEST, metavar="DIR", help="for gate.json and gate.md"
+        "-o",
+        "--output",
+        type=Path,
+        default=LATEST,
+        metavar="DIR",
+        help=f"the folder for gate.json and gate.md (default: {shown(LATEST)})",
     )
+    add_json(parser)
     parser.add_argument(
         "--save",
         type=Path,
         metavar="FILE.json",
-        help="compare nothing: store the figures of head that hardly vary, as a baseline",
+        help="compare nothing: store the figures of --head that hardly vary, as a baseline",
     )
-
-
-def metrics(text):
-    """The metrics that a list names, for argparse."""
-    named = results.unique(part.strip() for part in text.split(","))
-    unknown = [name for name in named if name not in METRICS]
-    if unknown:
-        raise Failure(f"--metrics: {unknown[0]}: not one of {', '.join(METRICS)}")
-    return tuple(name for name in METRICS if name in named)
-
-
-def share(text):
-    """0.03 of "3", for argparse."""
-    number = float(text)
-    if not 0 < number < 1000:
-        raise ValueError(text)
-    return number / 100
 
 
 def limit(text):
     """(metric, share) of "peak_rss=2", for argparse."""
-    key, _, percent = text.partition("=")
-    if key not in KEYS or not percent:
-        raise Failure(
-            f"--limit {text}: METRIC=PERCENT is needed, METRIC being of {', '.join(KEYS)}"
-        )
-    return key, share(percent)
+    key, _, number = text.partition("=")
+    if key not in KEYS or not number:
+        what = f"METRIC=PERCENT is needed, METRIC being of {', '.join(KEYS)}"
+        raise ArgumentTypeError(f"{text}: {what}{meant(key, KEYS)}")
+    return key, percent(1000)(number)
 
 
 def run(options, argv):
@@ -144,6 +157,7 @@ def run(options, argv):
         base_text = None if stored else options.base
         base, head = gate_sides.prepare(base_text, options.head, builds_of(options), folder)
         copies = gate_sides.copies(base, head, folder)
+        sameness = {} if stored else told_sameness(base, head)
         for build in copies.values():
             gate_subjects.check_programs(subjects, [build[HEAD, 0]])
         facts = context.gather(gate_sides.described(base, head), argv)
@@ -159,7 +173,8 @@ def run(options, argv):
         facts["allocators"][name]["path"] = gate_sides.label(side, build)
     facts.update(gate_subjects.describe(subjects), touch="page", threads_mode="serial")
     facts.update(baseline.key())
-    facts["gate"] = {"base": options.base if stored else base.name, "head": head.name}
+    names = {"base": options.base if stored else base.name, "head": head.name}
+    facts["gate"] = {**names, **sameness}
     return conclude(options, measured, looks, facts)
 
 
@@ -173,10 +188,18 @@ def sides_by_name(base, head):
     ]
 
 
+def told_sameness(base, head):
+    """What the context says of base and head if they are one and the same, which is also said at
+    once: such a gate passes whatever the change is, and so is easily set up by mistake.
+    """
+    if not gate_sides.is_same(base, head):
+        return {}
+    say(f"take care: {head.name} and {base.name} {gate_page.SAME}, so this gate can only pass")
+    return {"is_same": True}
+
+
 def subjects_of(options):
     """The Subjects that the options name."""
-    if options.quick and options.workloads:
-        raise Failure("--quick chooses the workloads, so it goes without --workloads")
     words = [word for text in options.workloads for word in text.split(",") if word]
     return gate_subjects.resolve(words) if words else gate_subjects.standard(options.quick)
 
@@ -335,6 +358,8 @@ def measure_time(measured, subjects, copies, links, looks):
         open_keys = looks.look(gate_time.rows_by_build(measured.rows))
         wanted = [row for row in measured.rows if row.key in open_keys]
         target = 2 * max((len(row.pairs.logs) for row in wanted), default=0)
+        for finding in looks.open:
+            say(gate_page.open_text(finding, target))
     measured.failures += [(row.name, row.error) for row in measured.rows if row.error]
 
 
@@ -373,7 +398,10 @@ def conclude(options, measured, looks, facts):
     path, summary = output_paths(options)
     results.write(path, measured_results)
     results.write_text(summary, gate_page.markdown(page, facts))
-    gate_page.show(page)
+    if options.json:
+        print(results.to_text(measured_results))
+    else:
+        gate_page.show(page)
     return STATUS.get(verdict, 0)
 
 

@@ -4,16 +4,25 @@ import subprocess
 
 from frontend.paths import built
 
-SUMMARY = "turn another tool's file into a trace"
+
+EXAMPLES = (
+    "spanbench import memory_replay.txt -o my.trace",
+    "zcat memory_replay.txt.gz | spanbench import - -o my.trace",
+)
 
 
 def add_arguments(parser):
     """The options of the verb."""
-    parser.add_argument("input", metavar="IN", help="the file, or - for standard input")
     parser.add_argument(
-        "--from", dest="format", metavar="FMT", help="its format (default: by look)"
+        "input", metavar="IN", help="the other tool's file, or - for standard input"
     )
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the trace")
+    parser.add_argument(
+        "--from",
+        dest="format",
+        metavar="FMT",
+        help="the format of IN (default: seen from its first lines)",
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the trace to write")
 
 
 def run(options, _argv):

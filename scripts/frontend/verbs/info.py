@@ -8,17 +8,23 @@ from rich.text import Text
 from frontend.figures.table import add_number_columns, console, counted, new_table
 from frontend.measuring import traces
 
-SUMMARY = "tell what a trace holds and where it came from"
+EXAMPLES = (
+    "spanbench info my.trace",
+    "spanbench info --json my.trace | jq .peak_live",
+    "spanbench info --profile my.trace > my.profile && spanbench run profile --profile my.profile",
+)
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def add_arguments(parser):
     """The options of the verb."""
-    parser.add_argument("trace", type=Path, metavar="FILE")
+    parser.add_argument("trace", type=Path, metavar="FILE", help="a trace")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="everything, for programs")
+    form.add_argument("--json", action="store_true", help="print JSON instead of the tables")
     form.add_argument(
-        "--profile", action="store_true", help="sizes and lifetimes, for `run profile --profile`"
+        "--profile",
+        action="store_true",
+        help="print sizes and lifetimes of the blocks, for `spanbench run profile --profile`",
     )
 
 

@@ -20,7 +20,11 @@ from frontend.paths import built
 from frontend.progress import progress, say
 from frontend.verbs.options import add_measuring
 
-SUMMARY = "run the micro-benchmarks against allocators"
+EXAMPLES = (
+    "spanbench micro -a span-fast,glibc --benchmark_filter='^pair/'",
+    "spanbench micro --benchmark_list_tests",
+)
+NOTES = "Words that begin with --benchmark_ go to Google Benchmark, except for those of its output."
 FLAG = "--benchmark_"  # the words that begin so are Google Benchmark's
 # Seconds of each benchmark; arbitrary: with the default allocators and rounds, all take two
 # minutes. Before that comes a warm-up, in which an allocator may clear up what the benchmark before
@@ -65,7 +69,6 @@ def add_arguments(parser):
     """The options of the verb."""
     add_measuring(parser)
     parser.usage = parser.format_usage().removeprefix("usage: ").rstrip() + f" [{FLAG}...]"
-    parser.description += f"; words that begin with {FLAG} go to Google Benchmark"
 
 
 def run(options, argv):
@@ -89,7 +92,7 @@ def run(options, argv):
         measured = measure(chosen, flags, attempt, lambda *_: options.repeats, argv)
     if options.output:
         results.write(options.output, measured)
-    if JSON in flags:
+    if JSON in flags and options.output != results.STDOUT:
         print(results.to_text(measured))
         return say_failures(measured)
     if results.is_stdout(options.output):
@@ -105,8 +108,10 @@ def having_any(names):
 
 
 def show(measured):
-    """Prints the table and the failures; the exit status."""
-    matrix.show(measured)
+    """Prints the table, unless the results themselves were printed, and the failures; the exit
+    status."""
+    if measured.path != results.STDOUT:
+        matrix.show(measured)
     return say_failures(measured)
 
 
@@ -155,12 +160,14 @@ def malloc_of(document):
     return {"path": told["malloc_path"], **numbers}
 
 
-def measure(allocators, flags, attempt, choose_rounds, argv):
+def measure(allocators, flags, attempt, choose_rounds, argv, leave_out=None):
     """The Results of running the chosen benchmarks on all allocators."""
     facts = context.gather(allocators, argv)
     with progress() as shown:
         selection = [Selection(flags)]
-        done = campaign.measure("micro", selection, allocators, attempt, choose_rounds, shown)
+        done = campaign.measure(
+            "micro", selection, allocators, attempt, choose_rounds, shown, leave_out
+        )
     for entry in done.entries:
         told = entry.get("document", {}).get("context", {})
         kept = {key: value for key, value in told.items() if not key.startswith("malloc_")}
@@ -238,10 +245,10 @@ def say_failures(measured):
     return WORK_FAILED if failed else 0
 
 
-def measure_quick(allocators, links, timeout, choose_rounds, argv):
+def measure_quick(allocators, links, timeout, choose_rounds, argv, leave_out=None):
     """The Results of the quick selection."""
     chosen = [a for a in allocators if not a.is_floor]
-    return measure(chosen, QUICK_FLAGS, runner(links, timeout), choose_rounds, argv)
+    return measure(chosen, QUICK_FLAGS, runner(links, timeout), choose_rounds, argv, leave_out)
 
 
 def combined(replays, micros):

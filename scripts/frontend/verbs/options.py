@@ -1,13 +1,21 @@
-"""Options that verbs share, and the kinds of words that options take."""
+"""Options that verbs share, and the kinds of words that options take. A kind says in plain words
+what it wants: argparse would name the function instead."""
 
+import re
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.failure import Failure
+from frontend.figures.results import STDOUT, unique
+from frontend.guess import meant
 from frontend.measuring.running import TIMEOUT_S
 
 # The fewest rounds of which one may go the other way and the test still tells (six must all agree).
 REPEATS = 7
+WHOLE = re.compile(r"[0-9]{1,18}")  # fits the 64 bits of the programs that it is passed on to
+NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
+NAN = float("nan")
 
 
 def add_measuring(parser):
@@ -18,43 +26,110 @@ def add_measuring(parser):
         action="append",
         default=[],
         metavar="LIST",
-        help="names, or NAME=PATH.so, with commas between; one NAME[=...];KEY=VALUE... for an "
-        "allocator with settings; repeatable (default: those found of "
-        f"{', '.join(registry.DEFAULT)})",
+        help="allocators to measure: names that `spanbench allocators` lists, or NAME=PATH.so, "
+        "with commas between; an item with settings, NAME[=...];KEY=VALUE;..., needs an -a of its "
+        f"own; repeatable (default: those found of {', '.join(registry.DEFAULT)})",
+    )
+    add_repeats(
+        parser, REPEATS, "rounds that count, after a warm-up: in each, every run is made once"
     )
     parser.add_argument(
-        "-n",
-        "--repeats",
+        "--timeout",
+        type=seconds,
+        default=TIMEOUT_S,
+        metavar="SECONDS",
+        help="a run that takes longer is ended and has failed (default: %(default)g)",
+    )
+    add_output(parser)
+
+
+def add_repeats(parser, default, what):
+    """How often something is done: of one name in all verbs."""
+    parser.add_argument(
+        *("-n", "--runs", "--repeats"),
         type=positive,
-        default=REPEATS,
+        default=default,
+        dest="repeats",
         metavar="N",
-        help="of each run (default: %(default)s)",
+        help=what if default is None else f"{what} (default: %(default)s)",
     )
-    parser.add_argument(
-        "--timeout", type=seconds, default=TIMEOUT_S, metavar="S", help="of one run"
+
+
+def add_output(parser):
+    """Where the results go besides the table, or instead of it."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT.json",
+        help="keep the results in a file, as Google Benchmark's JSON; - prints them instead of the "
+        "table",
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT.json", help="keep the results")
+    where.add_argument(
+        "--json",
+        dest="output",
+        action="store_const",
+        const=STDOUT,
+        help="print the results as JSON instead of the table: the same as -o -",
+    )
+
+
+def add_json(parser):
+    """For verbs whose -o is something else, or that have none."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
 
 
 def positive(text):
     """A whole number above zero, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not WHOLE.fullmatch(text) or int(text) < 1:
+        raise ArgumentTypeError(f"{text}: not a whole number above zero")
+    return int(text)
 
 
 def seconds(text):
     """A time above zero, for argparse."""
-    number = float(text)
+    number = decimal(text)
     if not 0 < number < float("inf"):
-        raise ValueError(text)
+        raise ArgumentTypeError(f"{text}: not a number of seconds above zero")
     return number
+
+
+def percent(most):
+    """The kind that makes 0.02 of "2", for argparse: above zero and below `most`."""
+
+    def kind(text):
+        number = decimal(text.removesuffix("%"))
+        if not 0 < number < most:
+            raise ArgumentTypeError(f"{text}: not a percentage above 0 and below {most}")
+        return number / 100
+
+    return kind
+
+
+def decimal(text):
+    """The number that a text is; NaN, which fails every comparison, if it is none."""
+    return float(text) if NUMBER.fullmatch(text) else NAN
+
+
+def names_of(known):
+    """The kind that makes ("a", "b") of "a,b", each of the known names at most once and in their
+    order, for argparse."""
+
+    def kind(text):
+        named = unique(part.strip() for part in text.split(","))
+        for name in named:
+            if name not in known:
+                what = f"{name or repr(text)}: not one of {', '.join(known)}{meant(name, known)}"
+                raise ArgumentTypeError(what)
+        return tuple(name for name in known if name in named)
+
+    return kind
 
 
 def rest_of_line(words):
     """The command in what argparse.REMAINDER collected; the first "--" is ours."""
     command = words[1:] if words[:1] == ["--"] else words
     if not command:
-        raise Failure("a command is missing")
+        raise Failure("a command is missing: spanbench VERB [OPTION...] -- CMD [ARGUMENT...]")
     return command

@@ -6,18 +6,18 @@ from frontend.progress import say
 
 
 def keep(measured, output, curves, curves_name):
-    """Writes the results and puts the curves beside them; standard output has no place for them."""
-    if any(curves.iterdir()) and not results.is_stdout(output):
+    """Writes the results and puts the curves beside them; standard output has no place for any."""
+    if not results.is_stdout(output) and any(curves.iterdir()):
         measured.context["curves"] = curves_name
         results.replace_folder(curves, output.parent / curves_name)
     results.write(output, measured)
 
 
-def show(measured, output=None, unasked=()):
-    """Prints the table, unless the results themselves went to standard output, and the failures;
-    the exit status. Where those allocators fail that nobody asked for, that is told, and the work
-    has not failed."""
-    if not results.is_stdout(output):
+def show(measured, unasked=()):
+    """Prints the table, unless the results themselves were printed, and the failures; the exit
+    status. Where those allocators fail that nobody asked for, that is told, and the work has not
+    failed."""
+    if measured.path != results.STDOUT:
         table.show(measured)
     failures = results.unique(
         (row.name, entry["error_message"])

@@ -25,7 +25,10 @@ from frontend.paths import built
 from frontend.progress import say
 from frontend.verbs.options import rest_of_line
 
-SUMMARY = "record the malloc calls of a program and its children"
+EXAMPLES = (
+    "spanbench record -o my.trace -- sqlite3 my.db 'select 1'",
+    "spanbench record -o my.trace --recover my.trace.recording    # after an interruption",
+)
 RAW_NAME = re.compile(r"(\d+)-(\d+)\.raw")
 COMPILED_NAME = re.compile(r"\d+-\d+\.trace")
 ROOT_NAME = "root"  # beside the raw files: the pid of the command, for the recorder too
@@ -52,14 +55,23 @@ class Image:
 def add_arguments(parser):
     """The options of the verb."""
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the trace"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the trace of CMD; those of other processes and images go " "to the folder FILE.d",
     )
-    parser.add_argument("--no-children", action="store_true", help="record the process of CMD only")
+    parser.add_argument(
+        "--no-children",
+        action="store_true",
+        help="record the process of CMD only, none that it starts",
+    )
     parser.add_argument(
         "--recover",
         type=Path,
         metavar="DIR",
-        help="compile what an interrupted recording left in DIR, instead of running CMD",
+        help="run nothing: compile what an interrupted recording left in DIR (FILE.recording)",
     )
     parser.add_argument("command", nargs="...", metavar="CMD", help="the program and its arguments")
 

@@ -11,23 +11,35 @@ from frontend.measuring import replays, traces
 from frontend.verbs.options import add_measuring
 from frontend.verbs.outcome import keep, show
 
-SUMMARY = "replay traces against allocators"
+EXAMPLES = (
+    "spanbench replay my.trace -a span-fast,glibc,jemalloc -n 10",
+    "spanbench replay my.trace -a glibc -a 'je1=jemalloc;MALLOC_CONF=narenas:1' -o my.json",
+)
 
 
 def add_arguments(parser):
     """The options of the verb."""
-    parser.add_argument("traces", nargs="+", metavar="FILE", help="a trace")
+    parser.add_argument("traces", nargs="+", metavar="FILE", help="traces to replay")
     add_measuring(parser)
-    parser.add_argument("--threads", choices=("original", "serial"), default="serial")
     parser.add_argument(
-        "--touch", choices=replays.TOUCHES, default="page", help="what of a new block"
+        "--threads",
+        choices=("original", "serial"),
+        default="serial",
+        help="whether each recorded thread has its own, or one makes all calls in recorded order "
+        "(default: %(default)s)",
     )
-    parser.add_argument("--no-null", action="store_true", help="without the floor of the harness")
-
-
-def is_kept(output):
-    """Whether there is a place for curves beside the results."""
-    return output is not None and not results.is_stdout(output)
+    parser.add_argument(
+        "--touch",
+        choices=replays.TOUCHES,
+        default="page",
+        help="what is written to of a new block: nothing, its first byte, a byte in each page, or "
+        "every byte (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-null",
+        action="store_true",
+        help="leave out the null allocator, above which the net times are",
+    )
 
 
 def run(options, argv):
@@ -40,14 +52,13 @@ def run(options, argv):
     if options.output:
         results.check_writable(options.output)
     loaded = traces.load(options.traces)
+    is_kept = options.output not in (None, results.STDOUT)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         curves = Path(folder) / "curves"
         curves.mkdir()
-        manner = replays.Manner(
-            options.touch, options.timeout, curves if is_kept(options.output) else None, links
-        )
+        manner = replays.Manner(options.touch, options.timeout, curves if is_kept else None, links)
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
-    return show(measured, options.output, unasked)
+    return show(measured, unasked)

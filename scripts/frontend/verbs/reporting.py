@@ -7,15 +7,22 @@ from frontend.failure import Failure
 from frontend.figures import results
 from frontend.paths import LATEST, shown
 
-SUMMARY = "draw charts and write one self-contained HTML page"
+
+EXAMPLES = ("spanbench report", "spanbench report my.json other.json -o my-report")
 
 
 def add_arguments(parser):
     """The options of the verb."""
     default = shown(LATEST / "results.json")
-    parser.add_argument("results", nargs="*", type=Path, help=f"result files (default: {default})")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="default: where the first result file lies"
+        "results", nargs="*", type=Path, metavar="FILE", help=f"result files (default: {default})"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="the folder for charts and page (default: where the first result file lies)",
     )
 
 

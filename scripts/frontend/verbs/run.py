@@ -1,5 +1,6 @@
 """The verb run: synthetic workloads against allocators. Without a name it lists them."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,19 +11,27 @@ from frontend.allocators.preload import Links
 from frontend.failure import Failure, io_failure
 from frontend.figures import results
 from frontend.figures.table import add_number_columns, console, new_table
+from frontend.guess import meant
 from frontend.measuring import driver, workloads
 from frontend.paths import PROFILE, check_regular, shown
 from frontend.verbs.options import add_measuring, positive
 from frontend.verbs.outcome import show
 
-SUMMARY = "run synthetic workloads against allocators; without a name, list them"
+EXAMPLES = (
+    "spanbench run",
+    "spanbench run larson xmalloc -a span-fast,glibc -t 1,2,4",
+    "spanbench run all --json > workloads.json",
+)
 EVERY = "all"
 
 
 def add_arguments(parser):
     """The options of the verb."""
     parser.add_argument(
-        "workloads", nargs="*", metavar="WORKLOAD", help=f"names, or `{EVERY}`; none: list them"
+        "workloads",
+        nargs="*",
+        metavar="WORKLOAD",
+        help=f"workloads to run, `{EVERY}` for all of them (default: list them)",
     )
     add_measuring(parser)
     parser.add_argument(
@@ -31,29 +40,48 @@ def add_arguments(parser):
         type=thread_counts,
         default=[],
         metavar="N[,N...]",
-        help="several make a row each (default: as the workload has it)",
+        help="number of threads; several make a row each (default: in the list)",
     )
-    parser.add_argument("--ops", type=positive, metavar="N", help="calls of each thread, about")
-    parser.add_argument("--size", type=positive, metavar="N", help="what it is tells the list")
-    parser.add_argument("--seed", type=positive, default=1, metavar="N")
+    parser.add_argument(
+        "--ops",
+        type=positive,
+        metavar="N",
+        help="calls to malloc and its family of each thread, about (default: in the list)",
+    )
+    parser.add_argument(
+        "--size",
+        type=positive,
+        metavar="N",
+        help="size of the workload; the list says what it counts, blocks for instance, and what "
+        "the default is",
+    )
+    parser.add_argument(
+        "--seed",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="where random numbers begin: one seed, one sequence of calls (default: %(default)s)",
+    )
     parser.add_argument(
         "--seconds",
         type=positive,
-        metavar="S",
-        help="run for a time instead of a number of calls; a faster allocator then does more work",
+        metavar="SECONDS",
+        help="run for this time instead of a number of calls; a faster allocator then does more "
+        "work, so that the work is not compared",
     )
     parser.add_argument(
         "--address-space",
         type=positive,
         metavar="MIB",
-        help="beyond what is mapped at the start, so that calls fail; only `stress` goes on then",
+        help="limit the address space to so many MiB beyond what is mapped at the start, so that "
+        "calls fail; only the workload `stress` goes on then (default: no limit)",
     )
     parser.add_argument(
         "--profile",
         type=Path,
         metavar="FILE",
-        help="for the workload `profile`, as `spanbench info --profile` prints it"
-        f" (default: {shown(PROFILE)})",
+        help="sizes and lifetimes for the workload `profile`, as `spanbench info --profile` prints "
+        f"them (default: {shown(PROFILE)})",
     )
 
 
@@ -67,7 +95,7 @@ def run(options, argv):
     """Lists, or runs and shows; exit status 1 if a row failed."""
     known = workloads.read_list()
     if not options.workloads:
-        return show_list(known)
+        return show_list(known, options.output)
     chosen = choose(known, options)
     allocators = registry.resolve(options.allocators)
     if any(allocator.is_floor for allocator in allocators):
@@ -83,11 +111,14 @@ def run(options, argv):
         )
     if options.output:
         results.write(options.output, measured)
-    return show(measured, options.output)
+    return show(measured)
 
 
-def show_list(known):
-    """The list: for people a table, for programs a line each."""
+def show_list(known, output):
+    """The list: for people a table, for programs a line each, or JSON."""
+    if output == results.STDOUT:
+        print(json.dumps(list(known.values()), indent=1))
+        return 0
     if not sys.stdout.isatty():
         for name, facts in known.items():
             print(f"{name}  {facts['summary']}")
@@ -117,7 +148,8 @@ def choose(known, options):
     chosen = []
     for name in results.unique(names):
         if name not in known:
-            raise Failure(f"{name}: no such workload; `spanbench run` lists them")
+            near = meant(name, [*known, EVERY])
+            raise Failure(f"{name}: no such workload (`spanbench run` lists them){near}")
         check_size(known[name], options.size)
         chosen += workloads.with_threads(known[name], options.threads)
     return chosen

@@ -8,23 +8,32 @@ import tempfile
 from pathlib import Path
 
 from frontend.failure import Failure
+from frontend.guess import meant
 from frontend.paths import ROOT
 from frontend.progress import say
 from frontend.verbs.execute import Command, add_running, measure_and_show, prepare
 
-SUMMARY = "run a dozen real programs under each allocator, on input made for them"
+EXAMPLES = (
+    "spanbench whole-programs -a span-fast,glibc -n 9",
+    "spanbench whole-programs sqlite3 jq --json > programs.json",
+)
 PREPARE = ROOT / "workloads" / "prepare_programs"
 
 
 def add_arguments(parser):
     """The options of the verb."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="all if none is named")
-    parser.add_argument("--list", action="store_true", help="list the programs, run nothing")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="programs to run (default: all that are installed)"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="list the names of the programs, run nothing"
+    )
     add_running(parser)
 
 
 def run(options, argv):
     """Makes the input, runs and shows; exit statuses as those of exec."""
+    check_names(options.names)
     if options.list:
         print("\n".join(asked(options.names)))
         return 0
@@ -35,6 +44,14 @@ def run(options, argv):
         if not commands:
             raise Failure("none of the programs is installed")
         return measure_and_show(commands, allocators, options, argv)
+
+
+def check_names(names):
+    """Fails unless there are programs of these names."""
+    known = [line.split()[0] for line in asked([])] if names else []
+    for name in names:
+        if name not in known:
+            raise Failure(f"{name}: no such program ({', '.join(known)}){meant(name, known)}")
 
 
 def asked(words):

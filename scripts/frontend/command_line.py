@@ -1,0 +1,77 @@
+"""The parser of a command line: argparse, but for its complaints. They are one line, they guess
+what was meant, and they say where help is; no name of a type or a function of ours is in them."""
+
+import argparse
+import re
+
+from frontend.failure import BAD_INPUT
+from frontend.guess import meant
+
+NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)")  # a value, not an option, as argparse sees it
+
+
+class Parser(argparse.ArgumentParser):
+    """Parses the words of one verb."""
+
+    def __init__(self, prog, **facts):
+        super().__init__(
+            prog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **facts
+        )
+
+    def parse(self, words, has_command=False):
+        """The options that the words are; with has_command, the rest of the line is one."""
+        unknown = self.unknown_option(words, has_command)
+        if unknown:
+            known = self._option_string_actions
+            self.error(f"{unknown}: no such option{meant(unknown, known)}")
+        parse = self.parse_known_args if has_command else self.parse_known_intermixed_args
+        options, left = parse(words)
+        if left:
+            self.error(f"{left[0]}: one word too many")
+        return options
+
+    def name_command(self):
+        """Lets the usage say of the rest of the line what it is; argparse has three dots there."""
+        text = self.format_usage().removeprefix("usage: ")
+        self.usage = text.rstrip().removesuffix("...") + "[--] CMD [ARGUMENT...]"
+
+    def unknown_option(self, words, has_command):
+        """The first option that there is not, or None. Looked for before argparse does, which
+        complains of what else is missing, as it may be for this very reason."""
+        previous = ""
+        for word in words:
+            is_command = has_command and not word.startswith("-") and not self.wants_value(previous)
+            if word == "--" or is_command:
+                return None
+            if looks_like_option(word) and not self.action_of(word):
+                return word.partition("=")[0]
+            previous = word
+        return None
+
+    def action_of(self, word):
+        """What argparse does at an option: --name, --name=VALUE, -n or -nVALUE; or None."""
+        name = word.partition("=")[0]
+        known = self._option_string_actions
+        return known.get(name) or (None if name.startswith("--") else known.get(name[:2]))
+
+    def wants_value(self, word):
+        """Whether the next word is this one's value."""
+        action = self._option_string_actions.get(word)
+        return bool(action) and action.nargs != 0
+
+    def error(self, message):
+        """Ends the command with the line that tells a usage error."""
+        line = " ".join(message.removeprefix("argument ").splitlines())
+        self.exit(BAD_INPUT, f"{self.prog}: {line} (see {self.prog} -h)\n")
+
+    def _check_value(self, action, value):
+        """argparse's, in other words."""
+        if action.choices is not None and value not in action.choices:
+            names = [str(choice) for choice in action.choices]
+            what = f"{value}: not one of {', '.join(names)}{meant(str(value), names)}"
+            raise argparse.ArgumentError(action, what)
+
+
+def looks_like_option(word):
+    """Whether argparse takes a word for an option, known or not."""
+    return word[:1] == "-" and word != "-" and " " not in word and not NEGATIVE.fullmatch(word)
