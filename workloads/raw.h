@@ -26,6 +26,7 @@ enum {
     RAW_TEXT_MAX = 3072,         /* bytes of the header's text */
     RAW_WINDOW_FIRST = 16 << 10, /* bytes of a thread's first window; doubles up to the last */
     RAW_WINDOW_LAST = 1 << 20,
+    RAW_LOST_BY_SIZE = 1 << 16, /* lost_errno where --max-size was reached; above any errno */
 };
 
 #define RAW_MAGIC        UINT64_C(0x31574152424e5053) /* "SPNBRAW1", little endian */
@@ -49,6 +50,8 @@ struct raw_header {
     uint32_t text_bytes;
     char text[RAW_TEXT_MAX]; /* "key=value" lines as in trace.h; no control characters in values,
                                 but any other bytes */
+    uint64_t pid_namespace;  /* with the pid, who the process is: struct recording_process */
+    uint64_t start_ticks;
 };
 
 /* At the start of each window. Records follow at once. */

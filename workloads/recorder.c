@@ -315,6 +315,7 @@ __attribute__((constructor)) static void recorder_begins(void)
 
 __attribute__((destructor)) static void recorder_ends(void)
 {
-    if (*image_live)
+    if (image_is_recorded())
         image_renew_clock();
+    image_ends();
 }

@@ -22,6 +22,19 @@ extern const volatile uint64_t *image_live;
  */
 bool image_attend(void);
 
+/* Whether the calling process is recorded now; for those who would not begin to. */
+bool image_is_recorded(void);
+
+/* Whether images are to be recorded that process `pid` turns into, or that it starts. It may be the
+   child of a vfork, in this image's memory. */
+bool image_follows(uint32_t pid);
+bool image_follows_children(void);
+/* The namespace of such a process. */
+uint64_t image_pid_namespace(uint32_t pid);
+
+/* This image comes to an orderly end. Makes no system call: a filter may forbid any. */
+void image_ends(void);
+
 /* The header of the raw file, which is created at the first call. NULL and errno on failure.
    The lock must be held. */
 struct raw_header *image_header(void);

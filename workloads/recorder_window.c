@@ -3,6 +3,7 @@
  * threads. Everything here is slow and happens once in some thousand calls.
  */
 #include "recorder_window.h"
+#include "recorder_control.h"
 #include "recorder_file.h"
 #include "recorder_image.h"
 
@@ -87,8 +88,12 @@ static struct raw_window *window_map(const struct raw_header *header, uint64_t b
     int fd = file_open();
     if (fd < 0)
         return NULL;
-    if (file_extend(fd, header->end, bytes))
+    if (!control_claim(bytes))
+        errno = RAW_LOST_BY_SIZE;
+    else if (file_extend(fd, header->end, bytes))
         p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)header->end);
+    else
+        control_give_back(bytes);
     int error = errno;
     file_close(fd);
     errno = error;
@@ -98,7 +103,8 @@ static struct raw_window *window_map(const struct raw_header *header, uint64_t b
 /* A smaller window may still fit where a disk or a limit is nearly reached. */
 static bool error_may_pass_with_less(int error)
 {
-    return error == ENOSPC || error == EDQUOT || error == EFBIG || error == ENOMEM;
+    return error == ENOSPC || error == EDQUOT || error == EFBIG || error == ENOMEM ||
+           error == RAW_LOST_BY_SIZE;
 }
 
 static struct raw_window *window_map_most(const struct raw_header *header, uint64_t *bytes)
@@ -198,7 +204,7 @@ static void thread_ends(void *p)
         pthread_setspecific(thread_key, stream);
         return;
     }
-    if (!*image_live)
+    if (!image_is_recorded())
         return; /* forked by a destructor, and nothing called since: nothing to end */
     stream->busy = STREAM_INSIDE;
     stream->over = true;
