@@ -28,7 +28,7 @@ SOURCES = {".c", ".h", ".cc"}
 FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
     *("failure", "paths", "progress", "allocators", "figures", "measuring", "charts", "page"),
-    *("comparing", "gate", "sweep", "verbs", "cli"),
+    *("comparing", "gate", "sweep", "recording", "verbs", "cli"),
 )
 # Names that may occur in several folders.
 COMMON_NAMES = {"README.md", "__init__.py"}
