@@ -11,7 +11,7 @@ from frontend.recording.control import FOLDER_FAR, LIBRARY_FAR, NO_DIRECTORY, NO
 LOST_BY_SIZE = 1 << 16  # RAW_LOST_BY_SIZE
 SCRIPTS_MAX = 4  # that name each other as interpreters; as the kernel has it
 ELF_32, PROGRAM_INTERPRETER = 1, 3
-UNKNOWN = "did not load the recorder"
+UNKNOWN = "did not load the recorder (changed rights, a limit, or a filter of system calls)"
 
 
 def why(vanished):
