@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -124,9 +125,9 @@ def test_spawned_programs_are_told_apart_from_those_that_vanish(record):
 @ROOT
 def test_another_user_who_may_not_write_is_named(record, tmp_path):
     status, _, err = record(
-        "--", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "ls"
+        "--", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "id"
     )
-    assert status == 0 and re.search(r"not recorded: ls \(pid \d+\)", err), err
+    assert status == 0 and re.search(r"not recorded: id \(pid \d+\)", err), err
     assert not (tmp_path / "x.trace").exists()
 
 
@@ -249,10 +250,9 @@ def test_the_size_on_the_disk_is_bounded(record, tmp_path):
 
 
 @pytest.mark.parametrize("words", [("--max-size", "x"), ("--max-size", "1"), ("--wait", "-1")])
-def test_what_makes_no_sense_is_refused(record, tmp_path, words, capfd):
-    with pytest.raises(SystemExit) as refusal:
-        record(*words, "--", "true")
-    assert refusal.value.code == 2
+def test_what_makes_no_sense_is_refused(record, tmp_path, words):
+    status, _, err = record(*words, "--", "true")
+    assert status == 2 and words[0] in err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -365,7 +365,8 @@ class Terminal:
     def read_until(self, pattern):
         deadline = time.monotonic() + PATIENCE_S
         while not re.search(pattern, self.text):
-            assert time.monotonic() < deadline, self.text
+            ready, _, _ = select.select([self.descriptor], [], [], deadline - time.monotonic())
+            assert ready, self.text
             self.text += os.read(self.descriptor, 4096).decode()
 
     def close(self):
@@ -386,13 +387,13 @@ def terminal(record, tmp_path):
 
 def told(terminal):
     """The signals that the command says it got."""
-    return re.findall(r"^(\d+) 0\r?$", terminal.text, re.MULTILINE)
+    return re.findall(r"(?:^|[^\d])(\d+) 0\r$", terminal.text, re.MULTILINE)
 
 
 def test_what_a_terminal_sends_does_not_arrive_twice(terminal):
     terminal.type("\x03\x1c")
-    terminal.read_until(r"\n2 0")
-    terminal.read_until(r"\n3 0")
+    terminal.read_until(r"\b2 0\r")
+    terminal.read_until(r"\b3 0\r")
     time.sleep(0.5)
     os.kill(command_of(terminal), signal.SIGTERM)
     terminal.read_until("ended 6")
@@ -404,7 +405,7 @@ def test_both_stop_and_go_on_together(terminal):
     terminal.read_until("stopped")
     assert state_of(command_of(terminal)) == "T"
     terminal.type("\n")
-    terminal.read_until(r"\n18 0")
+    terminal.read_until(r"\b18 0\r")
     time.sleep(0.5)
     os.kill(command_of(terminal), signal.SIGTERM)
     terminal.read_until("ended 6")

@@ -4,6 +4,7 @@ they did, and they do not notice."""
 import collections
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import subprocess
 import pytest
 
 from places import BUILD
-from raw_recording import read_header, read_records
+from raw_recording import read_file, read_header, read_records
 
 SUBJECTS = BUILD / "tests" / "subjects"
 SIZE_MAX = 2**64 - 1
@@ -35,10 +36,17 @@ class Recorder:
             "SPANBENCH_RECORD_DIR": str(self.directory),
         } | more
 
-    def run(self, *command, preload="", **more):
+    def run(self, *command, preload="", limits=(), **more):
+        """`limits`: of the command, as (resource, bytes) pairs."""
+
+        def limit():
+            for name, most in limits:
+                resource.setrlimit(name, (most, most))
+
         return subprocess.run(
             [str(word) for word in command],
             env=self.environment(preload, **more),
+            preexec_fn=limit if limits else None,
             capture_output=True,
             timeout=60,
         )
@@ -84,6 +92,11 @@ def trace_info(path):
     done = subprocess.run([BUILD / "trace", "info", trace_of(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def disk_bytes(path):
+    """What a file takes on the disk; its size counts the holes."""
+    return path.stat().st_blocks * 512
 
 
 def count_calls(path, kind, size):
@@ -160,7 +173,7 @@ def test_every_call_names_the_right_blocks(recorder):
 def test_header_says_where_it_came_from(recorder):
     recorder.run(SUBJECTS / "ending", "1", "return\n\x1bé\udcff")
     path = recorder.only()
-    data = path.read_bytes()
+    data = read_file(path)
     header = read_header(data.replace(b"\xff", b"?"))
     assert header.text["program"] == "ending"
     assert header.text["command"].endswith("ending 1 return  é?")
@@ -195,7 +208,7 @@ def test_short_threads_are_recorded_to_their_end(recorder):
         (block,) = [call.address for call in records if call.size == 12345]
         assert any(call.kind == "free" and call.address == block for call in records)
         assert records[-1].kind == "thread_end"
-    assert path.stat().st_size < 4 << 20
+    assert disk_bytes(path) < 4 << 20
     assert_clean(compile_raw(path))
     assert trace_info(path)["by_kind"]["thread_end"] == 2000
 
@@ -229,7 +242,7 @@ def test_forked_child_has_its_own_file(recorder, mode):
     assert count_calls(parent, "malloc", 2222) == 0
     assert count_calls(child, "malloc", 2222) == 5000
     assert count_calls(child, "malloc", 4444) == 0
-    assert read_header(child.read_bytes()).parent == read_header(parent.read_bytes()).pid
+    assert read_header(read_file(child)).parent == read_header(read_file(parent)).pid
     assert_clean(compile_raw(parent))
     assert compile_raw(child)["unknown_frees"] == 1
 
@@ -263,10 +276,10 @@ def test_cleared_environment_ends_the_recording(recorder):
     assert count_calls(recorder.only(), "malloc", 1111) == 1
 
 
-def run_obstacles(recorder, *words):
+def run_obstacles(recorder, *words, **options):
     """Runs the subject both ways; the program must not see a difference."""
     plain = subprocess.run([SUBJECTS / "obstacles", *words], capture_output=True)
-    done = recorder.run(SUBJECTS / "obstacles", *words)
+    done = recorder.run(SUBJECTS / "obstacles", *words, **options)
     assert done.returncode == 0 and done.stderr == b""
     return plain.stdout, done.stdout
 
@@ -296,13 +309,33 @@ def assert_losses_are_counted(path, why):
     assert int(trace_info(path)["losses"]["lost_ops"]) == counts["lost_ops"]
 
 
-@pytest.mark.parametrize(
-    "how, why", [("fsize", "File too large"), ("nofile", "Too many open files")]
-)
-def test_limits_cost_calls_but_not_the_program(recorder, how, why):
+@pytest.mark.parametrize("how", ["fsize", "nofile"])
+def test_limits_that_come_later_cost_nothing(recorder, how):
     plain, recorded = run_obstacles(recorder, how)
     assert recorded == plain
-    assert_losses_are_counted(recorder.only(), why)
+    assert count_calls(recorder.only(), "malloc", 2000) == 100000
+    assert_clean(compile_raw(recorder.only()))
+
+
+def test_limit_on_file_size_costs_calls_but_not_the_program(recorder):
+    plain, recorded = run_obstacles(recorder, "none", limits=[(resource.RLIMIT_FSIZE, 300000)])
+    assert recorded == plain
+    assert_losses_are_counted(recorder.only(), "File too large")
+
+
+@pytest.mark.parametrize("size", [0, 100000])
+def test_limit_that_leaves_no_room_for_a_file(recorder, size):
+    plain, recorded = run_obstacles(recorder, "none", limits=[(resource.RLIMIT_FSIZE, size)])
+    assert recorded == plain
+    assert not recorder.files()
+
+
+def test_little_address_space_is_the_program_s(recorder):
+    most = 40 << 20
+    plain, recorded = run_obstacles(recorder, "space", limits=[(resource.RLIMIT_AS, most)])
+    assert recorded == plain
+    assert count_calls(recorder.only(), "malloc", 2000) == 100000
+    assert_clean(compile_raw(recorder.only()))
 
 
 @pytest.fixture
@@ -322,7 +355,7 @@ def test_full_disk_costs_calls_but_not_the_program(small_disk, tmp_path):
     plain, recorded = run_obstacles(recorder, "none")
     assert recorded == plain
     raw = tmp_path / recorder.only().name
-    shutil.copy(recorder.only(), raw)
+    raw.write_bytes(read_file(recorder.only()))
     assert_losses_are_counted(raw, "No space left on device")
 
 
@@ -349,9 +382,9 @@ def test_shell_script_of_many_commands(recorder):
     done = recorder.run("sh", "-c", script)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"10 10\n", b"")
     files = [path for paths in recorder.files().values() for path in paths]
-    programs = [read_header(path.read_bytes()).text["program"] for path in files]
+    programs = [read_header(read_file(path)).text["program"] for path in files]
     assert programs.count("echo") == 100
-    assert all(path.stat().st_size <= 128 << 10 for path in files)
+    assert all(disk_bytes(path) <= 128 << 10 for path in files)
 
 
 PYTHON = "import threading, json; print(len(json.dumps([{str(i): i} for i in range(20000)])))"

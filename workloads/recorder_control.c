@@ -62,7 +62,7 @@ bool control_exists(void)
 
 bool control_is_in(const char *directory)
 {
-    return strlen(directory) == directory_bytes &&
+    return text_length(directory) == directory_bytes &&
            memcmp(directory, control_path, directory_bytes) == 0;
 }
 
@@ -80,6 +80,14 @@ static uint64_t number_at(const char *digits)
     return number;
 }
 
+/* What follows the first `wanted`; the end if there is none. */
+static const char *text_behind(const char *string, char wanted)
+{
+    while (*string != '\0' && *string != wanted)
+        string++;
+    return *string != '\0' ? string + 1 : string;
+}
+
 /* Links of /proc/self/ns read "pid:[4026531836]". */
 static uint64_t namespace_inode(const char *link)
 {
@@ -88,8 +96,7 @@ static uint64_t namespace_inode(const char *link)
     if (bytes <= 0)
         return 0;
     target[bytes] = '\0';
-    const char *bracket = strchr(target, '[');
-    return bracket != NULL ? number_at(bracket + 1) : 0;
+    return number_at(text_behind(target, '['));
 }
 
 uint64_t control_pid_namespace(void)
@@ -105,13 +112,13 @@ uint64_t control_pid_namespace_of_children(void)
 /* The program's name is the second field, in brackets, and may hold anything. */
 static uint64_t stat_field(const char *line, int wanted)
 {
-    const char *at = strrchr(line, ')');
-    for (int field = 2; at != NULL && field < wanted; field++) {
-        at = strchr(at, ' ');
-        if (at != NULL)
-            at++;
-    }
-    return at != NULL ? number_at(at) : 0;
+    const char *at = line;
+    for (const char *c = line; *c != '\0'; c++)
+        if (*c == ')')
+            at = c;
+    for (int field = 2; field < wanted; field++)
+        at = text_behind(at, ' ');
+    return number_at(at);
 }
 
 static uint64_t start_ticks(void)
@@ -128,12 +135,12 @@ static uint64_t start_ticks(void)
     return stat_field(line, STAT_FIELD_START);
 }
 
-struct recording_process control_identify(void)
+struct recording_process control_identify(bool may_open)
 {
     return (struct recording_process){
         .pid = sys_getpid(),
         .pid_namespace = control_pid_namespace(),
-        .start_ticks = start_ticks(),
+        .start_ticks = may_open ? start_ticks() : 0,
     };
 }
 

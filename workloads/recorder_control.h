@@ -18,8 +18,8 @@ bool control_exists(void);
 bool control_is_in(const char *directory);
 bool control_is_near(void);
 
-/* Who the calling process is. Opens a file for a moment. */
-struct recording_process control_identify(void);
+/* Who the calling process is. Its start is told by a file; no other thread must meet that. */
+struct recording_process control_identify(bool may_open);
 /* The inode of the calling process's pid namespace, or of its children's; 0: not known. */
 uint64_t control_pid_namespace(void);
 uint64_t control_pid_namespace_of_children(void);

@@ -10,10 +10,10 @@
  */
 #include "recorder_control.h"
 #include "recorder_image.h"
+#include "recorder_symbols.h"
 #include "recorder_sys.h"
 #include "recorder_text.h"
 
-#include <dlfcn.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -41,20 +41,20 @@ static struct {
     void (*exit_at_once)(int);
 } real;
 
-/* When the library is loaded, since dlsym is nothing for the child of a vfork. */
-__attribute__((constructor)) static void real_find(void)
+/* Once, in any thread, or several times: each finds the same. */
+static void real_find(void)
 {
-    if (real.execve != NULL)
+    if (__atomic_load_n((void **)&real.execve, __ATOMIC_ACQUIRE) != NULL)
         return;
-    real.execvpe = dlsym(RTLD_NEXT, "execvpe");
-    real.fexecve = dlsym(RTLD_NEXT, "fexecve");
-    real.execveat = dlsym(RTLD_NEXT, "execveat");
-    real.posix_spawn = dlsym(RTLD_NEXT, "posix_spawn");
-    real.posix_spawnp = dlsym(RTLD_NEXT, "posix_spawnp");
-    real.system = dlsym(RTLD_NEXT, "system");
-    real.popen = dlsym(RTLD_NEXT, "popen");
-    real.exit_at_once = dlsym(RTLD_NEXT, "_exit");
-    real.execve = dlsym(RTLD_NEXT, "execve");
+    real.execvpe = symbol_next("execvpe");
+    real.fexecve = symbol_next("fexecve");
+    real.execveat = symbol_next("execveat");
+    real.posix_spawn = symbol_next("posix_spawn");
+    real.posix_spawnp = symbol_next("posix_spawnp");
+    real.system = symbol_next("system");
+    real.popen = symbol_next("popen");
+    real.exit_at_once = symbol_next("_exit");
+    __atomic_store_n((void **)&real.execve, symbol_next("execve"), __ATOMIC_RELEASE);
 }
 
 static const char *environment_value(char *const environment[], const char *name)

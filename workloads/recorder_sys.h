@@ -143,6 +143,11 @@ static inline int sys_uname(struct utsname *system)
     return (int)sys_call(SYS_uname, (long)system, 0, 0, 0, 0, 0);
 }
 
+static inline long sys_futex(uint32_t *word, int operation, uint32_t value)
+{
+    return sys_call(SYS_futex, (long)word, operation, value, 0, 0, 0);
+}
+
 enum { SYS_SIGNALS_SET = 2 }; /* the kernel's SIG_SETMASK */
 
 /* Blocks every signal that can be blocked, libc's own (cancelling, setuid) among them. Returns the
