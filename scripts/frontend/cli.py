@@ -8,7 +8,7 @@ import signal
 import sys
 from dataclasses import dataclass
 
-from frontend.failure import WORK_FAILED, Failure
+from frontend.failure import WORK_FAILED, Failure, error_text
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -60,7 +60,7 @@ def main(argv=None):
         if not error.filename:
             drop_output()
         name = error.filename or "standard output"
-        print(f"spanbench: {name}: {error.strerror}", file=sys.stderr)
+        print(f"spanbench: {name}: {error_text(error)}", file=sys.stderr)
         return WORK_FAILED
     except KeyboardInterrupt:
         print("spanbench: interrupted", file=sys.stderr)

@@ -103,6 +103,7 @@ def run(options, argv):
         whole = micro.combined(micro.combined(measured, synthetic), calls)
         keep(whole, output, curves, "curves")
     status = max(show(measured), show(synthetic), micro.show(calls))
+    results.check_kept(whole)
     return status or draw(whole, options.output)
 
 

@@ -356,9 +356,9 @@ def conclude(options, measured, looks, facts):
     facts["gate"].update(gate_page.facts(page))
     measured_results = results.Results(facts, entries(measured))
     path, summary = output_paths(options)
+    gate_page.show(page)
     results.write(path, measured_results)
     results.write_text(summary, gate_page.markdown(page, facts))
-    gate_page.show(page)
     return STATUS.get(verdict, 0)
 
 
