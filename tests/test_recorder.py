@@ -8,6 +8,8 @@ import resource
 import shutil
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -336,6 +338,45 @@ def test_little_address_space_is_the_program_s(recorder):
     assert recorded == plain
     assert count_calls(recorder.only(), "malloc", 2000) == 100000
     assert_clean(compile_raw(recorder.only()))
+
+
+DESCRIPTORS = ("reuse", "over", "watch", "wait", "many", "filter", "priority")
+
+
+@pytest.mark.parametrize("forked", ["", "forked"])
+@pytest.mark.parametrize("how", DESCRIPTORS)
+def test_threads_meet_no_descriptor_and_no_child_of_ours(recorder, how, forked):
+    command = [SUBJECTS / "descriptors", how, *forked.split()]
+    if subprocess.run(command, capture_output=True).returncode == 77:
+        pytest.skip("the system does not allow it")
+    done = recorder.run(*command)
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, f"{how}: 0 wrong\n", b"")
+    root = recorder.only()
+    others = [path for (path,) in recorder.files().values() if path != root]
+    assert len(others) == bool(forked)
+    counts = compile_raw(root)
+    assert_clean(counts)
+    for path in others:  # begun by a thread, after calls that found no descriptor
+        counts = compile_raw(path)
+        assert counts["lost_ops"] > 0 and counts["lost_why"] == "Too many open files"
+    assert counts["ops"] > 1000
+
+
+@pytest.fixture
+def public_folder():
+    """One that every user may write to."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)
+
+
+@ROOT
+def test_refused_helper_costs_calls_but_not_the_program(public_folder):
+    recorder = Recorder(public_folder)
+    done = recorder.run(SUBJECTS / "descriptors", "refused", "forked")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"refused: 0 wrong\n", b"")
+    recorder.only()
+    assert len(recorder.files()) == 1
 
 
 @pytest.fixture

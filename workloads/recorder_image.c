@@ -49,7 +49,8 @@ static struct {
     uint64_t start_ns;
     struct wiped *wiped;            /* atomic; a page of its own, once the image is on */
     struct raw_header *header;      /* atomic; NULL: not created yet */
-    uint64_t early_lost;            /* atomic; calls lost before there was a header */
+    uint64_t early_lost;            /* atomic; calls lost before there was a header ... */
+    int early_errno;                /* ... and why */
     struct recording_note *refusal; /* that there is none, where it is noted; under the lock */
     char libc[64];                  /* the header's line about it; empty before image_prepare */
 } image = {.wiped = &before_begin};
@@ -184,6 +185,7 @@ static void image_forget(void)
         sys_munmap(image.header, RAW_UNIT);
     image.header = NULL;
     image.early_lost = 0;
+    image.early_errno = 0;
     image.is_root = false;
     image.refusal = NULL;
     space_forget(unmap);
@@ -291,6 +293,7 @@ static void header_fill(struct raw_header *header, uint32_t number)
     header->start_ns = header->last_ns = image.start_ns;
     header->end = RAW_UNIT;
     header->lost_ops = __atomic_exchange_n(&image.early_lost, 0, __ATOMIC_RELAXED);
+    header->lost_errno = (uint32_t)image.early_errno;
     text_describe_image(&text, header->pid, number);
     text_put_lines(&text, image.libc);
     header->text_bytes = (uint32_t)text.length;
@@ -401,6 +404,8 @@ void image_lose(int error)
 {
     struct raw_header *header = __atomic_load_n(&image.header, __ATOMIC_ACQUIRE);
     if (header == NULL) {
+        if (error != 0)
+            image.early_errno = error;
         __atomic_fetch_add(&image.early_lost, 1, __ATOMIC_RELAXED);
         return;
     }
