@@ -160,6 +160,7 @@ EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
     return note_fails(note, real.fexecve(fd, argv, envp));
 }
 
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     char opened[PATH_MAX];
@@ -168,6 +169,7 @@ EXPORT int execveat(int fd, const char *path, char *const argv[], char *const en
     struct recording_note *note = note_exec(noted, envp);
     return note_fails(note, real.execveat(fd, path, argv, envp, flags));
 }
+#endif
 
 /* Arguments of execl and its siblings, the first one included, without the NULL at the end. */
 static size_t arguments_count(va_list arguments)
@@ -300,8 +302,10 @@ EXPORT __attribute__((noreturn)) void _exit(int status)
 {
     real_find();
     image_ends();
-    real.exit_at_once(status);
-    __builtin_unreachable();
+    if (real.exit_at_once != NULL)
+        real.exit_at_once(status);
+    for (;;)
+        sys_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
 }
 
 EXPORT __attribute__((noreturn)) void _Exit(int status)

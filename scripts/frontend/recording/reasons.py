@@ -18,8 +18,9 @@ def why(vanished):
     """What kept an image from being recorded: follows "perl (pid 7) "."""
     if vanished.error:
         return f"found no place for its recording ({error_text(vanished.error)})"
-    cleared = environment_fault(vanished.obstacles)
-    return cleared or file_fault(vanished.path) or place_fault(vanished.obstacles) or UNKNOWN
+    obstacles = vanished.obstacles  # first: from another root folder, names are of other files
+    known = environment_fault(obstacles) or place_fault(obstacles) or file_fault(vanished.path)
+    return known or UNKNOWN
 
 
 def error_text(error):
