@@ -16,6 +16,7 @@ from frontend.recording import control as controls
 from frontend.recording import signals as signalling
 
 ROOT_NAME = "root"  # in the folder of the raw files, for people: the pid of the command
+UNDER_WAY_S = 0.1  # after which calls that were being recorded have been; arbitrary
 ONE_EVENT_S = 0.5  # within which two looks see the same SIGCONT; arbitrary
 
 
@@ -48,6 +49,7 @@ class Stretch:
         before = self.control.phase
         while self.turns and self.left() <= 0:
             self.control.phase = self.turns.pop(0)[1]
+            time.sleep(UNDER_WAY_S)
         return self.is_over() and before != controls.OVER
 
     def is_over(self):

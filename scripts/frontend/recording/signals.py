@@ -55,6 +55,8 @@ class Signals:
         return self
 
     def __exit__(self, *_):
+        while self.wait(0):  # meant for the command, which has ended
+            pass
         os.close(self.descriptor)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.blocked)
         signal.signal(signal.SIGCHLD, self.child or signal.SIG_DFL)

@@ -157,9 +157,10 @@ class Session:
                 raise
             stretch = Stretch(self.control, self.options.after, self.options.length)
             self.ending = Attendance(child, signals, stretch, self.compile_stretch).stay()
-            if self.succeeded is None:
-                self.follow(signals, stretch)
+            running = [] if self.is_finished() else self.follow(signals, stretch)
             child.wait()
+        if not self.is_finished():
+            self.finish(running)
         return self.ending.status if self.succeeded else self.ending.status or WORK_FAILED
 
     def compile_stretch(self):
@@ -167,10 +168,14 @@ class Session:
         self.finish([])
         say(f"{self.words[0]} goes on, unrecorded; Ctrl-C ends it")
 
+    def is_finished(self):
+        """Whether the recording was compiled, as well as it could be."""
+        return self.succeeded is not None
+
     def follow(self, signals, stretch):
-        """Waits for those that go on without the command, and compiles."""
+        """Waits for those that go on without the command; those that write on nevertheless."""
         running = wait_for_all(self.running, self.options.wait, signals, stretch)
-        self.finish([] if stretch.is_over() else running)
+        return [] if stretch.is_over() else running
 
     def running(self):
         """Who still writes to the recording."""
@@ -183,7 +188,11 @@ class Session:
         recording = Recording(
             self.raw, self.options.output, self.control, self.words, self.ending, running
         )
-        self.succeeded = finish(recording)
+        try:
+            self.succeeded = finish(recording)
+        except KeyboardInterrupt:
+            say(f"the recording stays in {self.raw}; record --recover compiles it")
+            raise
 
 
 def recover(raw, output):
