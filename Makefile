@@ -92,7 +92,8 @@ TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
 MISUSES := $(patsubst tests/misuse/%.c,$(B)/tests/misuse/%,$(wildcard tests/misuse/*.c))
 SUBJECTS := $(patsubst tests/subjects/%.c,$(B)/tests/subjects/%, \
 	$(filter-out %_library.c,$(wildcard tests/subjects/*.c))) \
-	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so,$(wildcard tests/subjects/*_library.c))
+	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so, \
+	$(filter-out %/kernel_library.c,$(wildcard tests/subjects/*_library.c)))
 
 ## all: the libraries and programs, into build/MODE (this is the default)
 .PHONY: all
@@ -256,6 +257,13 @@ $(B)/tests/subjects/%.so: $(O)/tests/subjects/%.o
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK) -shared $^ -pthread -o $@
+
+# The recorder on other kernels, which stand behind its one system-call function.
+SUBJECTS += $(B)/tests/subjects/librecord-kernels.so
+$(B)/tests/subjects/librecord-kernels.so: $(O)/tests/subjects/kernel_library.o $(RECORDER_O)
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK) -shared -Wl,--wrap=sys_call -pthread $^ -o $@
 
 # Benchmarks of the tests, on the shim of the micro-benchmarks.
 $(B)/tests/subjects/shimmed: $(O)/tests/subjects/shimmed.o $(MICRO_MAIN_O)

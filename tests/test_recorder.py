@@ -4,16 +4,18 @@ they did, and they do not notice."""
 import collections
 import json
 import os
+import re
 import resource
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from places import BUILD
+from places import BUILD, REPO
 from raw_recording import read_file, read_header, read_records
 
 SUBJECTS = BUILD / "tests" / "subjects"
@@ -27,14 +29,14 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 class Recorder:
     """Runs commands under the recorder, with the raw files in one directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, library=BUILD / "librecord.so"):
         self.directory = directory
+        self.library = library
 
     def environment(self, preload="", **more):
-        library = f"{BUILD}/librecord.so {preload}".strip()
         return {
             **os.environ,
-            "LD_PRELOAD": library,
+            "LD_PRELOAD": f"{self.library} {preload}".strip(),
             "SPANBENCH_RECORD_DIR": str(self.directory),
         } | more
 
@@ -398,6 +400,95 @@ def test_full_disk_costs_calls_but_not_the_program(small_disk, tmp_path):
     raw = tmp_path / recorder.only().name
     raw.write_bytes(read_file(recorder.only()))
     assert_losses_are_counted(raw, "No space left on device")
+
+
+KERNELS = SUBJECTS / "librecord-kernels.so"
+
+
+@pytest.mark.parametrize("kernel", ["pages16", "pages64", "old", "small", "emulated"])
+def test_other_kernels_and_file_systems_lose_nothing(recorder, kernel):
+    recorder.library = KERNELS
+    done = recorder.run(SUBJECTS / "hand_off", "50000", RECORDER_KERNEL=kernel)
+    assert (done.returncode, done.stderr) == (0, b"")
+    counts = compile_raw(recorder.only())
+    assert_clean(counts)
+    assert counts["ops"] > 4 * 50000 * 2
+
+
+def test_file_system_without_holes_holds_less(recorder):
+    recorder.library = KERNELS
+    assert recorder.run(SUBJECTS / "hand_off", "200000", RECORDER_KERNEL="solid").returncode == 0
+    counts = compile_raw(recorder.only())
+    assert counts["ops"] > 200000 and counts["lost_why"] == "File too large"
+
+
+@pytest.mark.parametrize("kernel", ["old", "pages64"])
+def test_full_disk_on_other_kernels(small_disk, tmp_path, kernel):
+    recorder = Recorder(small_disk, KERNELS)
+    done = recorder.run(SUBJECTS / "obstacles", "none", RECORDER_KERNEL=kernel)
+    assert (done.returncode, done.stderr) == (0, b"")
+    raw = tmp_path / recorder.only().name
+    raw.write_bytes(read_file(recorder.only()))
+    assert_losses_are_counted(raw, "No space left on device")
+
+
+def test_kernel_of_large_pages_refuses_small_units(recorder, tmp_path):
+    """What makes the tests above worth something: units of 4 KiB lose every call there."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    for path in sorted((REPO / "workloads").glob("recorder*.[ch]")):
+        shutil.copy(path, sources)
+    shutil.copy(REPO / "workloads" / "trace.h", sources)
+    header = (REPO / "workloads" / "raw.h").read_text()
+    small = re.sub(r"(RAW_UNIT|RAW_STEP) = \d+ << 10", r"\1 = 4 << 10", header)
+    assert small != header
+    (sources / "raw.h").write_text(small)
+    recorder.library = tmp_path / "small_units.so"
+    command = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared"]
+    command += ["-fvisibility=hidden", "-Wl,--wrap=sys_call", "-o", recorder.library]
+    command += [*sources.glob("*.c"), REPO / "tests" / "subjects" / "kernel_library.c"]
+    subprocess.run(command, check=True)
+    assert recorder.run(SUBJECTS / "ending", "10", "return", RECORDER_KERNEL="none").returncode == 4
+    recorder.only().unlink()
+    done = recorder.run(SUBJECTS / "ending", "10", "return", RECORDER_KERNEL="pages64")
+    assert done.returncode == 4
+    assert not recorder.files()
+
+
+SHIM = SUBJECTS / "locking_library.so"
+
+
+@pytest.mark.parametrize("order", ["before", "behind"])
+def test_another_library_locks_and_allocates_in_what_it_stands_before(recorder, order):
+    preload = str(SHIM)
+    if order == "before":
+        recorder.library, preload = SHIM, str(recorder.library)
+    done = recorder.run(SUBJECTS / "shim_caller", preload=preload)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert int(done.stdout) > time.time() + 9e8
+    paths = [path for (path,) in recorder.files().values()]
+    assert len(paths) == 2
+    for path in paths:
+        counts = compile_raw(path)
+        assert (counts["lost_ops"], counts["repaired_inversions"]) == (0, 0)
+        assert counts["threads"] >= 6 and counts["ops"] > 2 * 5 * 3000
+        header = read_header(read_file(path))
+        assert header.text["date"] < f"{2 + int(time.strftime('%Y'))}"
+        assert header.last_ns - header.start_ns < 10**11
+        assert trace_info(path)["by_kind"]["thread_end"] >= 5
+
+
+def test_the_recorder_asks_little_of_libc():
+    """What is called from inside malloc is harmless wherever it comes from; the rest is called
+    from the constructor alone, or is libc's own."""
+    inside = {"__errno_location", "memmove", "memcpy", "memset", "strlen"}
+    constructor = {"__register_atfork", "gnu_get_libc_version", "pthread_key_create"}
+    resolved = {"pthread_setspecific", "dlsym"}  # where libc's own, or a list, cannot be read
+    data = {"environ", "__environ", "_r_debug", "__libc_single_threaded"}
+    command = ["nm", "-D", "--undefined-only", BUILD / "librecord.so"]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    names = {line.split()[-1].split("@")[0] for line in lines if " U " in line}
+    assert names - inside - constructor - resolved - data == set()
 
 
 def test_missing_directory_is_harmless(recorder):

@@ -167,7 +167,7 @@ int space_claim(struct raw_window **window, uint64_t *end)
         uint64_t unit = __atomic_fetch_add(&segment->claimed, 1, __ATOMIC_RELAXED);
         if (unit < word_units(word)) {
             *window = (struct raw_window *)(word_base(word) + unit * RAW_UNIT);
-            *end = __atomic_load_n(&segment->offset, __ATOMIC_RELAXED) + word_bytes(word);
+            *end = __atomic_load_n(&segment->offset, __ATOMIC_RELAXED) + (unit + 1) * RAW_UNIT;
             return 0;
         }
         int error = segment_follow(last, word);

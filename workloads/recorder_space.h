@@ -31,9 +31,8 @@ int space_begin(int fd, uint64_t file_bytes);
 void space_forget(bool unmap);
 
 /*
- * Claims a unit: stores its address, and the file offset that no unit claimed up to now goes
- * beyond. Returns 0 or a negative errno. The unit is a hole: it must be given blocks before it is
- * touched.
+ * Claims a unit: stores its address, and its end in the file. Returns 0 or a negative errno. The
+ * unit is a hole: it must be given blocks before it is touched.
  */
 int space_claim(struct raw_window **window, uint64_t *end);
 
