@@ -113,12 +113,14 @@ static bool pieces_find(struct raw_reader *reader, const uint64_t *at, const uin
     return true;
 }
 
-/* The window at `offset`, if there is one: a unit may be a hole. */
-static bool window_read(struct raw_reader *reader, size_t offset)
+/* The window at `offset`, if there is one: a unit may be a hole. To look at a hole through the
+   mapping takes a page of the disk (tmpfs), and on a full one raises SIGBUS. */
+static bool window_read(struct raw_reader *reader, int fd, size_t offset)
 {
     struct raw_window window;
     const char *start = reader->bytes + offset;
-    memcpy(&window, start, sizeof window);
+    if (pread(fd, &window, sizeof window, (off_t)offset) != (ssize_t)sizeof window)
+        return fail_at(reader, start, "cannot be read");
     if (window.magic == 0)
         return true;
     if (window.magic != RAW_WINDOW_MAGIC || window.bytes < sizeof window ||
@@ -132,11 +134,11 @@ static bool window_read(struct raw_reader *reader, size_t offset)
     return piece_add(reader, piece) && (!window.handed_on || pieces_find(reader, first, end));
 }
 
-static bool windows_read(struct raw_reader *reader)
+static bool windows_read(struct raw_reader *reader, int fd)
 {
     for (size_t offset = RAW_UNIT; offset + sizeof(struct raw_window) <= reader->size;
          offset += RAW_UNIT)
-        if (!window_read(reader, offset))
+        if (!window_read(reader, fd, offset))
             return false;
     return true;
 }
@@ -242,21 +244,22 @@ static bool windows_map(struct raw_reader *reader, int fd)
     return true;
 }
 
-static bool map_file(struct raw_reader *reader)
+static bool file_read(struct raw_reader *reader)
 {
     struct stat status;
     int fd = open(reader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fail(reader, strerror(errno));
-    bool mapped = false;
+    bool opened = false;
     if (fstat(fd, &status) != 0)
         fail(reader, strerror(errno));
     else if (!S_ISREG(status.st_mode))
         fail(reader, "not a raw recording");
     else
-        mapped = header_read(reader, fd, (size_t)status.st_size) && windows_map(reader, fd);
+        opened = header_read(reader, fd, (size_t)status.st_size) && windows_map(reader, fd) &&
+                 windows_read(reader, fd);
     close(fd);
-    return mapped;
+    return opened;
 }
 
 struct raw_reader *raw_reader_open(const char *path, char error[TRACE_ERROR_MAX])
@@ -267,7 +270,7 @@ struct raw_reader *raw_reader_open(const char *path, char error[TRACE_ERROR_MAX]
         return NULL;
     }
     reader->path = path;
-    if (!map_file(reader) || !windows_read(reader) || !streams_find(reader)) {
+    if (!file_read(reader) || !streams_find(reader)) {
         memcpy(error, reader->error, TRACE_ERROR_MAX);
         raw_reader_close(reader);
         return NULL;

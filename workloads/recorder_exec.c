@@ -24,6 +24,12 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 34)
+#define HAS_EXECVEAT
+#endif
+#endif
+
 static const char library_name[] = "librecord.so";
 
 /* The functions that the program would have called. */
@@ -160,7 +166,7 @@ EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
     return note_fails(note, real.fexecve(fd, argv, envp));
 }
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#ifdef HAS_EXECVEAT
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     char opened[PATH_MAX];

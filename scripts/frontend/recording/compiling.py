@@ -82,7 +82,9 @@ def compile_image(image, output, facts=()):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        raise CompileFailed(lines[-1] if lines else f"{image.path}: could not be compiled")
+        status = done.returncode
+        ended = f"signal {-status}" if status < 0 else f"status {status}"
+        raise CompileFailed(lines[-1] if lines else f"{image.path}: trace compile: {ended}")
     counts = json.loads(done.stdout)
     if not counts["ops"]:
         remove_file(output)
