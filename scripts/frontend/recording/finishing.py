@@ -193,7 +193,8 @@ def missing(recording, trace):
         return f"{name} {reasons.file_fault(name) or reasons.UNKNOWN}"
     if recording.running:
         return "the command still runs"
-    return "the command made no malloc call that can be recorded"
+    name = Path(root.program).name if root else ""
+    return f"{name or 'the command'} made no malloc call that can be recorded"
 
 
 def not_recorded(recording, refused):
