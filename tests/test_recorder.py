@@ -478,6 +478,32 @@ def test_another_library_locks_and_allocates_in_what_it_stands_before(recorder, 
         assert trace_info(path)["by_kind"]["thread_end"] >= 5
 
 
+@pytest.mark.skipif(shutil.which("musl-gcc") is None, reason="musl-tools is not installed")
+def test_recorder_on_musl(recorder, tmp_path):
+    """There starting a thread takes no malloc, so that the first thread has none here."""
+    recorder.library = tmp_path / "librecord.so"
+    options = ["-std=c11", "-D_GNU_SOURCE", f"-I{REPO}", "-O2", "-Wall", "-Wextra", "-Werror"]
+    library = ["-fPIC", "-fvisibility=hidden", "-shared", *(REPO / "workloads").glob("recorder*.c")]
+    for words in (
+        [*library, "-o", recorder.library],
+        ["-fno-builtin", REPO / "tests/subjects/short_threads.c", "-o", tmp_path / "program"],
+    ):
+        subprocess.run(["musl-gcc", *options, *words], check=True)
+    done = recorder.run(tmp_path / "program", "20")
+    assert (done.returncode, done.stderr) == (0, b"")
+    counts = compile_raw(recorder.only())
+    assert_clean(counts)
+    assert counts["threads"] == 20
+    assert trace_info(recorder.only())["by_kind"]["thread_end"] == 20
+
+
+def test_32_bit_systems_are_refused_clearly():
+    command = ["gcc", "-m32", "-fsyntax-only", "-D_GNU_SOURCE", REPO / "workloads/recorder_sys.c"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "the recorder needs a 64-bit system" in done.stderr
+
+
 def test_the_recorder_asks_little_of_libc():
     """What is called from inside malloc is harmless wherever it comes from; the rest is called
     from the constructor alone, or is libc's own."""

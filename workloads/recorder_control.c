@@ -62,8 +62,7 @@ bool control_exists(void)
 
 bool control_is_in(const char *directory)
 {
-    return text_length(directory) == directory_bytes &&
-           memcmp(directory, control_path, directory_bytes) == 0;
+    return text_length(directory) == directory_bytes && text_begins_with(control_path, directory);
 }
 
 bool control_is_near(void)

@@ -65,11 +65,19 @@ static void real_find(void)
 
 static const char *environment_value(char *const environment[], const char *name)
 {
-    size_t bytes = strlen(name);
+    size_t bytes = text_length(name);
     for (; environment != NULL && *environment != NULL; environment++)
-        if (strncmp(*environment, name, bytes) == 0 && (*environment)[bytes] == '=')
+        if (text_begins_with(*environment, name) && (*environment)[bytes] == '=')
             return *environment + bytes + 1;
     return NULL;
+}
+
+/* Where LD_PRELOAD has our name; NULL: nowhere. */
+static const char *library_find(const char *preload)
+{
+    while (*preload != '\0' && !text_begins_with(preload, library_name))
+        preload++;
+    return *preload != '\0' ? preload : NULL;
 }
 
 /* Whether the file that LD_PRELOAD calls librecord.so, by its path, is there. */
@@ -94,7 +102,7 @@ static uint32_t obstacles_find(char *const environment[])
     uint32_t obstacles = 0;
     const char *preload = environment_value(environment, "LD_PRELOAD");
     const char *directory = environment_value(environment, "SPANBENCH_RECORD_DIR");
-    const char *name = preload != NULL ? strstr(preload, library_name) : NULL;
+    const char *name = preload != NULL ? library_find(preload) : NULL;
     if (name == NULL)
         obstacles |= OBSTACLE_NO_PRELOAD;
     else if (!library_is_near(preload, name))

@@ -6,7 +6,6 @@
 #include "recorder_sys.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -91,7 +90,7 @@ static void helper_wait(uint32_t *word)
 {
     uint32_t running;
     while ((running = __atomic_load_n(word, __ATOMIC_ACQUIRE)) != 0)
-        sys_futex(word, FUTEX_WAIT, running);
+        sys_futex(word, SYS_FUTEX_WAIT, running);
 }
 
 int helper_run(void (*work)(void *), void *argument)

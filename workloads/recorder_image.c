@@ -11,7 +11,6 @@
 #include "recorder_window.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -68,7 +67,7 @@ static uint32_t lock_take(uint32_t *lock)
         return self;
     long error;
     do
-        error = sys_futex(lock, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0);
+        error = sys_futex(lock, SYS_FUTEX_LOCK_PI, 0);
     while (error == -EINTR || error == -EAGAIN);
     return error == 0 ? self : 0;
 }
@@ -76,7 +75,7 @@ static uint32_t lock_take(uint32_t *lock)
 static void lock_give(uint32_t *lock, uint32_t self)
 {
     if (!__atomic_compare_exchange_n(lock, &self, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-        sys_futex(lock, FUTEX_UNLOCK_PI | FUTEX_PRIVATE_FLAG, 0);
+        sys_futex(lock, SYS_FUTEX_UNLOCK_PI, 0);
 }
 
 static struct wiped *image_wiped(void)

@@ -11,9 +11,10 @@
 
 /*
  * Points to a word that is 1 while this process is known to be recorded. It is 0 before the first
- * call, where nothing is recorded, and (the kernel wipes it) in a child just forked.
+ * call, where nothing is recorded, and (the kernel wipes it) in a child just forked. Hidden, since
+ * each call reads it: so its address is not looked up in a table first.
  */
-extern const volatile uint64_t *image_live;
+extern const volatile uint64_t *image_live __attribute__((visibility("hidden")));
 
 /*
  * To be called when *image_live is 0. Finds out why, and sets up what is missing. Returns whether

@@ -17,10 +17,10 @@
 
 enum {
     SEGMENT_FIRST_UNITS = 16,    /* 1 MiB: little address space for programs that record little */
-    SEGMENT_MOST_UNITS = 1024,   /* 64 MiB: one system call that stops other threads in four million
+    SEGMENT_MOST_UNITS = 256,    /* 16 MiB: a system call that stops other threads in a million
                                     records */
     SEGMENT_ALONE_UNITS = 16384, /* 1 GiB, where no segment can follow the first one */
-    SEGMENTS_MAX = 2048,         /* 64 GiB, and some; 2 GiB where address space is limited */
+    SEGMENTS_MAX = 4200,         /* 64 GiB; 4 GiB where address space is limited */
     TOUCH_STEP = 4096,           /* bytes; the smallest page there is */
 };
 
@@ -38,6 +38,7 @@ static struct segment {
 
 static uint32_t segment_last;    /* atomic: no segment before this one has units left */
 static uint64_t space_bytes;     /* of the file */
+static uint64_t units_most;      /* of a segment */
 static bool populate_is_missing; /* the kernel is older than Linux 5.14 */
 
 static char *word_base(uint64_t word)
@@ -91,12 +92,9 @@ static uint64_t units_allowed(uint64_t units, uint64_t offset)
     return units;
 }
 
-/* Where address space is limited, the program needs it more than we do. */
 static uint64_t units_after(uint64_t units)
 {
-    if (sys_limit(RLIMIT_AS) != RLIM_INFINITY)
-        return SEGMENT_FIRST_UNITS;
-    return units < SEGMENT_MOST_UNITS ? units * 2 : SEGMENT_MOST_UNITS;
+    return units < units_most ? units * 2 : units_most;
 }
 
 /* Maps `anchor` once more, with up to *units before the next anchor. */
@@ -217,6 +215,10 @@ static bool can_be_duplicated(char *anchor)
 int space_begin(int fd, uint64_t file_bytes)
 {
     space_bytes = file_bytes;
+    /* Where address space is limited, the program needs it more than we do. Asked once: later it
+       may have forbidden itself the system call. */
+    bool limited = sys_limit(RLIMIT_AS) != RLIM_INFINITY;
+    units_most = limited ? SEGMENT_FIRST_UNITS : SEGMENT_MOST_UNITS;
     uint64_t units = units_allowed(SEGMENT_FIRST_UNITS, RAW_UNIT);
     if (units == 0)
         return -EFBIG;

@@ -10,6 +10,10 @@
 #ifndef WORKLOADS_RECORDER_SYS_H
 #define WORKLOADS_RECORDER_SYS_H
 
+#if __SIZEOF_POINTER__ < 8
+#error "the recorder needs a 64-bit system"
+#endif
+
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,10 +23,6 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
-
-#if UINTPTR_MAX < UINT64_MAX
-#error "the recorder needs a 64-bit system"
-#endif
 
 /* Any system call; those without a function of their own below are made by it, too. */
 long sys_call(long number, long a, long b, long c, long d, long e, long f);
@@ -142,6 +142,13 @@ static inline int sys_uname(struct utsname *system)
 {
     return (int)sys_call(SYS_uname, (long)system, 0, 0, 0, 0, 0);
 }
+
+/* As in <linux/futex.h>, which not every C library comes with. */
+enum {
+    SYS_FUTEX_WAIT = 0,
+    SYS_FUTEX_LOCK_PI = 6 | 128, /* among the threads of one process */
+    SYS_FUTEX_UNLOCK_PI = 7 | 128,
+};
 
 static inline long sys_futex(uint32_t *word, int operation, uint32_t value)
 {

@@ -39,6 +39,15 @@ size_t text_length(const char *string)
     return length;
 }
 
+bool text_begins_with(const char *string, const char *beginning)
+{
+    while (*beginning != '\0' && *string == *beginning) {
+        string++;
+        beginning++;
+    }
+    return *beginning == '\0';
+}
+
 void text_put(struct text *text, const char *string)
 {
     for (; *string != '\0'; string++)

@@ -5,6 +5,7 @@
 #ifndef WORKLOADS_RECORDER_TEXT_H
 #define WORKLOADS_RECORDER_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct text {
 
 struct text text_open(char *start, size_t capacity);
 size_t text_length(const char *string);
+bool text_begins_with(const char *string, const char *beginning);
 void text_put(struct text *text, const char *string);
 /* The same, newlines included. */
 void text_put_lines(struct text *text, const char *lines);

@@ -40,7 +40,7 @@ extern _Thread_local struct stream stream_own __attribute__((tls_model("initial-
 
 /* Streams that have been numbered in this process. Changes only while there are several threads,
    except for the first. */
-extern uint32_t streams_begun;
+extern uint32_t streams_begun __attribute__((visibility("hidden")));
 
 /* From the library's constructor: the ends of threads are noticed from now on. */
 void window_prepare(void);
