@@ -436,7 +436,7 @@ def test_kernel_of_large_pages_refuses_small_units(recorder, tmp_path):
     """What makes the tests above worth something: units of 4 KiB lose every call there."""
     sources = tmp_path / "sources"
     sources.mkdir()
-    for path in sorted((REPO / "workloads").glob("recorder*.[ch]")):
+    for path in sorted((REPO / "workloads").glob("record*.[ch]")):
         shutil.copy(path, sources)
     shutil.copy(REPO / "workloads" / "trace.h", sources)
     header = (REPO / "workloads" / "raw.h").read_text()
