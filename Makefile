@@ -55,7 +55,8 @@ PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 TRACE_READ := trace pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
-RECORDER := recorder recorder_operators recorder_access recorder_image recorder_window recorder_file recorder_text
+RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
+	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 REPLAY := replay steps replayer repeats cost driver memory_curve footprint own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text
@@ -94,7 +95,8 @@ TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
 MISUSES := $(patsubst tests/misuse/%.c,$(B)/tests/misuse/%,$(wildcard tests/misuse/*.c))
 SUBJECTS := $(patsubst tests/subjects/%.c,$(B)/tests/subjects/%, \
 	$(filter-out %_library.c,$(wildcard tests/subjects/*.c))) \
-	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so,$(wildcard tests/subjects/*_library.c)) \
+	$(patsubst tests/subjects/%.c,$(B)/tests/subjects/%.so, \
+	$(filter-out %/kernel_library.c,$(wildcard tests/subjects/*_library.c))) \
 	$(B)/tests/subjects/operators
 
 ## all: the libraries and programs, into build/MODE (this is the default)
@@ -268,6 +270,13 @@ $(B)/tests/subjects/operators: $(O)/tests/subjects/operators.o
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK_CXX) -pie $^ -ldl -o $@
+
+# The recorder on other kernels, which stand behind its one system-call function.
+SUBJECTS += $(B)/tests/subjects/librecord-kernels.so
+$(B)/tests/subjects/librecord-kernels.so: $(O)/tests/subjects/kernel_library.o $(RECORDER_O)
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK) -shared -Wl,--wrap=sys_call -pthread $^ -o $@
 
 # Benchmarks of the tests, on the shim of the micro-benchmarks.
 $(B)/tests/subjects/shimmed: $(O)/tests/subjects/shimmed.o $(MICRO_MAIN_O)

@@ -16,7 +16,7 @@ MORE_WORDS = {
     "posix_memalign": 1,
     "thread_start": 1,
 }
-PAGE = 4096
+UNIT = 64 << 10
 MAGIC = 0x31574152424E5053
 WINDOW_MAGIC = 0x574F444E49574152
 ADDRESS_BITS = 48
@@ -36,6 +36,14 @@ def read_header(data):
     start = struct.calcsize("<Q4I7Q2I")
     text = data[start : start + fields[-1]].decode()
     return Header(*fields[:-1], dict(line.split("=", 1) for line in text.splitlines()))
+
+
+def read_file(path):
+    """The bytes as far as windows go; behind them the file is one large hole."""
+    with open(path, "rb") as file:
+        header = read_header(file.read(UNIT).replace(b"\xff", b"?"))
+        file.seek(0)
+        return file.read(header.end)
 
 
 def read_window(data, offset, thread):
@@ -58,16 +66,14 @@ def read_window(data, offset, thread):
 
 def read_records(path):
     """All records of a file, window by window: in order for each thread."""
-    data = path.read_bytes()
+    data = read_file(path)
     records = []
-    offset = PAGE
-    while offset + PAGE <= len(data):
+    for offset in range(UNIT, len(data), UNIT):
         magic, bytes_, thread = struct.unpack_from("<QQI", data, offset)
         if magic == 0:
-            break
-        assert magic == WINDOW_MAGIC
+            continue
+        assert magic == WINDOW_MAGIC and bytes_ <= UNIT
         records += read_window(data, offset, thread)
-        offset += bytes_
     return records
 
 
@@ -80,10 +86,10 @@ def make_record(kind, stamp, address=0, size=0, more=()):
 
 def make_file(streams, text="program=made-up\n", lost=(0, 0)):
     """The bytes of a recording: streams[i] is the list of records of thread i."""
-    end = PAGE * (1 + len(streams))
-    fields = (MAGIC, 1, 100, 0, 0, 0, 0, 10**9, 10**9, end, len(streams), *lost, len(text))
-    data = (struct.pack("<Q4I7Q2I", *fields) + text.encode()).ljust(PAGE, b"\0")
+    end = UNIT * (1 + len(streams))
+    fields = (MAGIC, 2, 100, 0, 0, 0, 0, 10**9, 10**9, end, len(streams), *lost, len(text))
+    data = (struct.pack("<Q4I7Q2I", *fields) + text.encode()).ljust(UNIT, b"\0")
     for thread, records in enumerate(streams):
-        window = struct.pack("<QQIIQ", WINDOW_MAGIC, PAGE, thread, 0, 0) + b"".join(records)
-        data += window.ljust(PAGE, b"\0")
+        window = struct.pack("<QQIIII", WINDOW_MAGIC, UNIT, thread, 0, 0, 0) + b"".join(records)
+        data += window.ljust(UNIT, b"\0")
     return data

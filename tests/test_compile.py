@@ -8,8 +8,9 @@ import subprocess
 import pytest
 
 from places import BUILD
-from raw_recording import PAGE, make_file, make_record
+from raw_recording import UNIT, make_file, make_record
 
+END_FIELD = 56  # in the header
 P, Q, R = 0x10000, 0x20000, 0x30000
 
 
@@ -32,6 +33,11 @@ def compile_streams(folder, *streams, **header):
 
 def info(folder):
     return json.loads(trace("info", folder / "out.trace").stdout)
+
+
+def with_end(data, end):
+    """The header says that windows go up to `end`."""
+    return data[:END_FIELD] + end.to_bytes(8, "little") + data[END_FIELD + 8 :]
 
 
 def malloc(stamp, address, size=100):
@@ -100,7 +106,7 @@ def test_only_the_last_end_of_a_thread_counts(tmp_path):
 def test_window_handed_on(tmp_path):
     start = make_record("thread_start", 30, address=1, more=(0,))
     data = bytearray(make_file([[malloc(10, P), start, free(40, P)]]))
-    data[PAGE + 24] = 1
+    data[UNIT + 24] = 1
     done = compile_bytes(tmp_path, bytes(data))
     assert json.loads(done.stdout)["threads"] == 2
     assert info(tmp_path)["handoffs"] == 1
@@ -135,16 +141,15 @@ def test_half_written_record_ends_the_stream(tmp_path):
         ("not a raw recording", lambda data: b""),
         ("not a raw recording", lambda data: data[:100]),
         ("another version", lambda data: data[:8] + b"\7" + data[9:]),
-        ("window is cut", lambda data: data[: PAGE + 100].ljust(PAGE * 3, b"\0")[: PAGE * 2]),
-        ("damaged window", lambda data: data[:PAGE] + b"\1" + data[PAGE + 1 :]),
-        ("damaged record", lambda data: data[: PAGE + 32] + b"\x1f" + data[PAGE + 33 :]),
-        ("there twice", lambda data: data + data[PAGE:]),
+        ("window is cut", lambda data: data[: UNIT + 100]),
+        ("damaged window", lambda data: data[:UNIT] + b"\1" + data[UNIT + 1 :]),
+        ("damaged record", lambda data: data[: UNIT + 32] + b"\x1f" + data[UNIT + 33 :]),
+        ("damaged window", lambda data: data[: UNIT + 10] + b"\2" + data[UNIT + 11 :]),
+        ("there twice", lambda data: with_end(data + data[UNIT:], 3 * UNIT)),
     ],
 )
 def test_damage_is_told_in_one_line(tmp_path, what, change):
     data = bytearray(make_file([[malloc(10, P)]]))
-    if what == "window is cut":
-        data[PAGE + 9] = 0x20
     done = compile_bytes(tmp_path, change(bytes(data)))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{tmp_path}/made up.raw: ")
@@ -159,10 +164,10 @@ def test_no_damage_crashes_it(tmp_path):
     for _ in range(150):
         data = bytearray(good)
         for _ in range(rng.randrange(1, 6)):
-            where = rng.choice((0, PAGE, 2 * PAGE)) + rng.randrange(220)
+            where = rng.choice((0, UNIT, 2 * UNIT)) + rng.randrange(220)
             data[where] = rng.randrange(256)
         done = compile_bytes(
-            tmp_path, bytes(data[: rng.choice((len(data), rng.randrange(PAGE * 3)))])
+            tmp_path, bytes(data[: rng.choice((len(data), rng.randrange(UNIT * 3)))])
         )
         assert done.returncode in (0, 2), done.stderr
         assert (done.returncode == 2) == done.stderr.startswith(f"{tmp_path}/made up.raw: ")

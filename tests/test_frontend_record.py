@@ -135,7 +135,7 @@ def start(tmp_path):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         files = list(raw.glob("*-*.raw")) if raw.exists() else []
-        if files and sum(file.stat().st_size for file in files) > 300_000:
+        if files and sum(file.stat().st_blocks * 512 for file in files) > 300_000:
             return process
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)

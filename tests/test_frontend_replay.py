@@ -45,6 +45,15 @@ def test_figures_are_those_of_the_replayer(replay, made_up_trace):
     assert entry["checksum"] == "good"
 
 
+def test_results_that_cannot_be_written_are_shown_all_the_same(
+    made_up_build, made_up_trace, spanbench
+):
+    status, out, err = spanbench("replay", made_up_trace(), *USUAL, "-o", "/dev/full")
+    assert status == 1 and "glibc" in out
+    assert err.splitlines()[-1] == "spanbench: /dev/full: No space left on device"
+    assert not os.path.exists("/dev/full.curves")
+
+
 def test_null_is_timed_and_nothing_else(replay, made_up_trace):
     _, measured, _, _ = replay(made_up_trace(), *WITH_NULL)
     null = measured.row("replay", "made", "null").samples[0]

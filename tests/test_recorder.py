@@ -4,14 +4,19 @@ they did, and they do not notice."""
 import collections
 import json
 import os
+import re
+import resource
 import shutil
 import signal
 import subprocess
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
-from places import BUILD
-from raw_recording import read_header, read_records
+from places import BUILD, REPO
+from raw_recording import read_file, read_header, read_records
 
 SUBJECTS = BUILD / "tests" / "subjects"
 SIZE_MAX = 2**64 - 1
@@ -24,21 +29,28 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 class Recorder:
     """Runs commands under the recorder, with the raw files in one directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, library=BUILD / "librecord.so"):
         self.directory = directory
+        self.library = library
 
     def environment(self, preload="", **more):
-        library = f"{BUILD}/librecord.so {preload}".strip()
         return {
             **os.environ,
-            "LD_PRELOAD": library,
+            "LD_PRELOAD": f"{self.library} {preload}".strip(),
             "SPANBENCH_RECORD_DIR": str(self.directory),
         } | more
 
-    def run(self, *command, preload="", **more):
+    def run(self, *command, preload="", limits=(), **more):
+        """`limits`: of the command, as (resource, bytes) pairs."""
+
+        def limit():
+            for name, most in limits:
+                resource.setrlimit(name, (most, most))
+
         return subprocess.run(
             [str(word) for word in command],
             env=self.environment(preload, **more),
+            preexec_fn=limit if limits else None,
             capture_output=True,
             timeout=60,
         )
@@ -84,6 +96,11 @@ def trace_info(path):
     done = subprocess.run([BUILD / "trace", "info", trace_of(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def disk_bytes(path):
+    """What a file takes on the disk; its size counts the holes."""
+    return path.stat().st_blocks * 512
 
 
 def count_calls(path, kind, size):
@@ -160,7 +177,7 @@ def test_every_call_names_the_right_blocks(recorder):
 def test_header_says_where_it_came_from(recorder):
     recorder.run(SUBJECTS / "ending", "1", "return\n\x1bé\udcff")
     path = recorder.only()
-    data = path.read_bytes()
+    data = read_file(path)
     header = read_header(data.replace(b"\xff", b"?"))
     assert header.text["program"] == "ending"
     assert header.text["command"].endswith("ending 1 return  é?")
@@ -195,7 +212,7 @@ def test_short_threads_are_recorded_to_their_end(recorder):
         (block,) = [call.address for call in records if call.size == 12345]
         assert any(call.kind == "free" and call.address == block for call in records)
         assert records[-1].kind == "thread_end"
-    assert path.stat().st_size < 4 << 20
+    assert disk_bytes(path) < 4 << 20
     assert_clean(compile_raw(path))
     assert trace_info(path)["by_kind"]["thread_end"] == 2000
 
@@ -229,7 +246,7 @@ def test_forked_child_has_its_own_file(recorder, mode):
     assert count_calls(parent, "malloc", 2222) == 0
     assert count_calls(child, "malloc", 2222) == 5000
     assert count_calls(child, "malloc", 4444) == 0
-    assert read_header(child.read_bytes()).parent == read_header(parent.read_bytes()).pid
+    assert read_header(read_file(child)).parent == read_header(read_file(parent)).pid
     assert_clean(compile_raw(parent))
     assert compile_raw(child)["unknown_frees"] == 1
 
@@ -263,10 +280,10 @@ def test_cleared_environment_ends_the_recording(recorder):
     assert count_calls(recorder.only(), "malloc", 1111) == 1
 
 
-def run_obstacles(recorder, *words):
+def run_obstacles(recorder, *words, **options):
     """Runs the subject both ways; the program must not see a difference."""
     plain = subprocess.run([SUBJECTS / "obstacles", *words], capture_output=True)
-    done = recorder.run(SUBJECTS / "obstacles", *words)
+    done = recorder.run(SUBJECTS / "obstacles", *words, **options)
     assert done.returncode == 0 and done.stderr == b""
     return plain.stdout, done.stdout
 
@@ -296,13 +313,72 @@ def assert_losses_are_counted(path, why):
     assert int(trace_info(path)["losses"]["lost_ops"]) == counts["lost_ops"]
 
 
-@pytest.mark.parametrize(
-    "how, why", [("fsize", "File too large"), ("nofile", "Too many open files")]
-)
-def test_limits_cost_calls_but_not_the_program(recorder, how, why):
+@pytest.mark.parametrize("how", ["fsize", "nofile"])
+def test_limits_that_come_later_cost_nothing(recorder, how):
     plain, recorded = run_obstacles(recorder, how)
     assert recorded == plain
-    assert_losses_are_counted(recorder.only(), why)
+    assert count_calls(recorder.only(), "malloc", 2000) == 100000
+    assert_clean(compile_raw(recorder.only()))
+
+
+def test_limit_on_file_size_costs_calls_but_not_the_program(recorder):
+    plain, recorded = run_obstacles(recorder, "none", limits=[(resource.RLIMIT_FSIZE, 300000)])
+    assert recorded == plain
+    assert_losses_are_counted(recorder.only(), "File too large")
+
+
+@pytest.mark.parametrize("size", [0, 100000])
+def test_limit_that_leaves_no_room_for_a_file(recorder, size):
+    plain, recorded = run_obstacles(recorder, "none", limits=[(resource.RLIMIT_FSIZE, size)])
+    assert recorded == plain
+    assert not recorder.files()
+
+
+def test_little_address_space_is_the_program_s(recorder):
+    most = 40 << 20
+    plain, recorded = run_obstacles(recorder, "space", limits=[(resource.RLIMIT_AS, most)])
+    assert recorded == plain
+    assert count_calls(recorder.only(), "malloc", 2000) == 100000
+    assert_clean(compile_raw(recorder.only()))
+
+
+DESCRIPTORS = ("reuse", "over", "watch", "wait", "many", "filter", "priority")
+
+
+@pytest.mark.parametrize("forked", ["", "forked"])
+@pytest.mark.parametrize("how", DESCRIPTORS)
+def test_threads_meet_no_descriptor_and_no_child_of_ours(recorder, how, forked):
+    command = [SUBJECTS / "descriptors", how, *forked.split()]
+    if subprocess.run(command, capture_output=True).returncode == 77:
+        pytest.skip("the system does not allow it")
+    done = recorder.run(*command)
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, f"{how}: 0 wrong\n", b"")
+    root = recorder.only()
+    others = [path for (path,) in recorder.files().values() if path != root]
+    assert len(others) == bool(forked)
+    counts = compile_raw(root)
+    assert_clean(counts)
+    for path in others:  # begun by a thread, after calls that found no descriptor
+        counts = compile_raw(path)
+        assert counts["lost_ops"] > 0 and counts["lost_why"] == "Too many open files"
+    assert counts["ops"] > 1000
+
+
+@pytest.fixture
+def public_folder():
+    """One that every user may write to."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)
+
+
+@ROOT
+def test_refused_helper_costs_calls_but_not_the_program(public_folder):
+    recorder = Recorder(public_folder)
+    done = recorder.run(SUBJECTS / "descriptors", "refused", "forked")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"refused: 0 wrong\n", b"")
+    recorder.only()
+    assert len(recorder.files()) == 1
 
 
 @pytest.fixture
@@ -322,8 +398,123 @@ def test_full_disk_costs_calls_but_not_the_program(small_disk, tmp_path):
     plain, recorded = run_obstacles(recorder, "none")
     assert recorded == plain
     raw = tmp_path / recorder.only().name
-    shutil.copy(recorder.only(), raw)
+    raw.write_bytes(read_file(recorder.only()))
     assert_losses_are_counted(raw, "No space left on device")
+
+
+KERNELS = SUBJECTS / "librecord-kernels.so"
+
+
+@pytest.mark.parametrize("kernel", ["pages16", "pages64", "old", "small", "emulated"])
+def test_other_kernels_and_file_systems_lose_nothing(recorder, kernel):
+    recorder.library = KERNELS
+    done = recorder.run(SUBJECTS / "hand_off", "50000", RECORDER_KERNEL=kernel)
+    assert (done.returncode, done.stderr) == (0, b"")
+    counts = compile_raw(recorder.only())
+    assert_clean(counts)
+    assert counts["ops"] > 4 * 50000 * 2
+
+
+def test_file_system_without_holes_holds_less(recorder):
+    recorder.library = KERNELS
+    assert recorder.run(SUBJECTS / "hand_off", "200000", RECORDER_KERNEL="solid").returncode == 0
+    counts = compile_raw(recorder.only())
+    assert counts["ops"] > 200000 and counts["lost_why"] == "File too large"
+
+
+@pytest.mark.parametrize("kernel", ["old", "pages64"])
+def test_full_disk_on_other_kernels(small_disk, tmp_path, kernel):
+    recorder = Recorder(small_disk, KERNELS)
+    done = recorder.run(SUBJECTS / "obstacles", "none", RECORDER_KERNEL=kernel)
+    assert (done.returncode, done.stderr) == (0, b"")
+    raw = tmp_path / recorder.only().name
+    raw.write_bytes(read_file(recorder.only()))
+    assert_losses_are_counted(raw, "No space left on device")
+
+
+def test_kernel_of_large_pages_refuses_small_units(recorder, tmp_path):
+    """What makes the tests above worth something: units of 4 KiB lose every call there."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    for path in sorted((REPO / "workloads").glob("record*.[ch]")):
+        shutil.copy(path, sources)
+    shutil.copy(REPO / "workloads" / "trace.h", sources)
+    header = (REPO / "workloads" / "raw.h").read_text()
+    small = re.sub(r"(RAW_UNIT|RAW_STEP) = \d+ << 10", r"\1 = 4 << 10", header)
+    assert small != header
+    (sources / "raw.h").write_text(small)
+    recorder.library = tmp_path / "small_units.so"
+    command = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared"]
+    command += ["-fvisibility=hidden", "-Wl,--wrap=sys_call", "-o", recorder.library]
+    command += [*sources.glob("*.c"), REPO / "tests" / "subjects" / "kernel_library.c"]
+    subprocess.run(command, check=True)
+    assert recorder.run(SUBJECTS / "ending", "10", "return", RECORDER_KERNEL="none").returncode == 4
+    recorder.only().unlink()
+    done = recorder.run(SUBJECTS / "ending", "10", "return", RECORDER_KERNEL="pages64")
+    assert done.returncode == 4
+    assert not recorder.files()
+
+
+SHIM = SUBJECTS / "locking_library.so"
+
+
+@pytest.mark.parametrize("order", ["before", "behind"])
+def test_another_library_locks_and_allocates_in_what_it_stands_before(recorder, order):
+    preload = str(SHIM)
+    if order == "before":
+        recorder.library, preload = SHIM, str(recorder.library)
+    done = recorder.run(SUBJECTS / "shim_caller", preload=preload)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert int(done.stdout) > time.time() + 9e8
+    paths = [path for (path,) in recorder.files().values()]
+    assert len(paths) == 2
+    for path in paths:
+        counts = compile_raw(path)
+        assert (counts["lost_ops"], counts["repaired_inversions"]) == (0, 0)
+        assert counts["threads"] >= 6 and counts["ops"] > 2 * 5 * 3000
+        header = read_header(read_file(path))
+        assert header.text["date"] < f"{2 + int(time.strftime('%Y'))}"
+        assert header.last_ns - header.start_ns < 10**11
+        assert trace_info(path)["by_kind"]["thread_end"] >= 5
+
+
+@pytest.mark.skipif(shutil.which("musl-gcc") is None, reason="musl-tools is not installed")
+def test_recorder_on_musl(recorder, tmp_path):
+    """There starting a thread takes no malloc, so that the first thread has none here."""
+    recorder.library = tmp_path / "librecord.so"
+    options = ["-std=c11", "-D_GNU_SOURCE", f"-I{REPO}", "-O2", "-Wall", "-Wextra", "-Werror"]
+    library = ["-fPIC", "-fvisibility=hidden", "-shared", *(REPO / "workloads").glob("recorder*.c")]
+    for words in (
+        [*library, "-o", recorder.library],
+        ["-fno-builtin", REPO / "tests/subjects/short_threads.c", "-o", tmp_path / "program"],
+    ):
+        subprocess.run(["musl-gcc", *options, *words], check=True)
+    done = recorder.run(tmp_path / "program", "20")
+    assert (done.returncode, done.stderr) == (0, b"")
+    counts = compile_raw(recorder.only())
+    assert_clean(counts)
+    assert counts["threads"] == 20
+    assert trace_info(recorder.only())["by_kind"]["thread_end"] == 20
+
+
+def test_32_bit_systems_are_refused_clearly():
+    command = ["gcc", "-m32", "-fsyntax-only", "-D_GNU_SOURCE", REPO / "workloads/recorder_sys.c"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "the recorder needs a 64-bit system" in done.stderr
+
+
+def test_the_recorder_asks_little_of_libc():
+    """What is called from inside malloc is harmless wherever it comes from; the rest is called
+    from the constructor alone, or is libc's own."""
+    inside = {"__errno_location", "memmove", "memcpy", "memset", "strlen"}
+    constructor = {"__register_atfork", "gnu_get_libc_version", "pthread_key_create"}
+    resolved = {"pthread_setspecific", "dlsym"}  # where libc's own, or a list, cannot be read
+    data = {"environ", "__environ", "_r_debug", "__libc_single_threaded"}
+    command = ["nm", "-D", "--undefined-only", BUILD / "librecord.so"]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    names = {line.split()[-1].split("@")[0] for line in lines if " U " in line}
+    assert names - inside - constructor - resolved - data == set()
 
 
 def test_missing_directory_is_harmless(recorder):
@@ -349,9 +540,9 @@ def test_shell_script_of_many_commands(recorder):
     done = recorder.run("sh", "-c", script)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"10 10\n", b"")
     files = [path for paths in recorder.files().values() for path in paths]
-    programs = [read_header(path.read_bytes()).text["program"] for path in files]
+    programs = [read_header(read_file(path)).text["program"] for path in files]
     assert programs.count("echo") == 100
-    assert all(path.stat().st_size <= 128 << 10 for path in files)
+    assert all(disk_bytes(path) <= 128 << 10 for path in files)
 
 
 PYTHON = "import threading, json; print(len(json.dumps([{str(i): i} for i in range(20000)])))"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -152,3 +153,35 @@ def test_google_benchmarks_own_tool_reads_our_files(tmp_path):
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("replay/a/span"))
     assert "+1.0000" in line and "+0.0000" in line
+
+
+def test_a_full_disk_is_found_before_any_work(tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("may not mount a file system")
+    try:
+        (tmp_path / "x.json").write_text("{}")
+        for name in ("x.json", "y.json"):
+            with pytest.raises(Failure, match="No space left on device"):
+                results.check_writable(tmp_path / name)
+        assert os.listdir(tmp_path) == ["x.json"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_what_cannot_be_kept_is_told_after_it_was_shown(tmp_path):
+    measured = results.Results({}, [])
+    results.keep("/dev/full", measured)
+    with pytest.raises(Failure, match="/dev/full: No space left on device") as failure:
+        results.check_kept(measured)
+    assert failure.value.status == 1
+
+
+def test_curves_that_cannot_be_moved_are_one_line(tmp_path, monkeypatch):
+    def fail(*_):
+        raise shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "e")])
+
+    monkeypatch.setattr(results.shutil, "move", fail)
+    with pytest.raises(Failure) as failure:
+        results.replace_folder(tmp_path / "from", tmp_path / "to")
+    assert str(failure.value) == f"{tmp_path}/to: No space left on device"

@@ -270,6 +270,8 @@ static const char *lost_why(const struct raw_header *header)
 {
     if (header->lost_ops == 0)
         return "";
+    if (header->lost_errno == RAW_LOST_BY_SIZE)
+        return "--max-size";
     return header->lost_errno != 0 ? strerror((int)header->lost_errno) : "signal handlers";
 }
 

@@ -5,14 +5,19 @@
  *
  *   DIR/PID-N.raw    one file for each process image; N counts the images (execs) of a pid
  *
+ *   unit 0   unit 1     unit 2
  *   +--------+----------+----------+-----
- *   | header | window 0 | window 1 | ...      windows of different threads, in order of claiming
+ *   | header | window   | (hole)   | ...      windows of different threads, in order of claiming
  *   +--------+----------+----------+-----
  *
- * A window is a piece of the file that one thread has mapped MAP_SHARED and fills with records.
- * A record is complete once its first word is not zero (that word is written last), so a file
- * is readable at any moment, whatever became of the process. What a thread leaves of its window
- * when it ends may be handed on to another thread, which begins with a THREAD_START record.
+ * A window is a unit of the file that one thread fills with records through a shared mapping. A
+ * record is complete once its first word is not zero (that word is written last), so a file is
+ * readable at any moment, whatever became of the process. What a thread leaves of its window when
+ * it ends may be handed on to another thread, which begins with a THREAD_START record.
+ *
+ * The file is made as large as it will ever be when it is created, without blocks: its size says
+ * nothing. A unit has blocks as far as its window's `bytes` go. One that was claimed but never
+ * begun is a hole among others.
  */
 #ifndef WORKLOADS_RAW_H
 #define WORKLOADS_RAW_H
@@ -21,17 +26,18 @@
 #include <time.h>
 
 enum {
-    RAW_VERSION = 1,
-    RAW_PAGE = 4096,             /* windows begin and end at multiples of this */
-    RAW_TEXT_MAX = 3072,         /* bytes of the header's text */
-    RAW_WINDOW_FIRST = 16 << 10, /* bytes of a thread's first window; doubles up to the last */
-    RAW_WINDOW_LAST = 1 << 20,
+    RAW_VERSION = 2,
+    /* A multiple of the page of every kernel (4, 16 or 64 KiB): whatever is mapped begins there. */
+    RAW_UNIT = 64 << 10,
+    RAW_STEP = 16 << 10,        /* blocks are given to a window in steps of this many bytes */
+    RAW_TEXT_MAX = 3072,        /* bytes of the header's text */
+    RAW_LOST_BY_SIZE = 1 << 16, /* lost_errno where --max-size was reached; above any errno */
 };
 
 #define RAW_MAGIC        UINT64_C(0x31574152424e5053) /* "SPNBRAW1", little endian */
 #define RAW_WINDOW_MAGIC UINT64_C(0x574f444e49574152) /* "RAWINDOW" */
 
-/* The first page of the file; stays mapped for the life of the image. */
+/* The start of the file; stays mapped for the life of the image. */
 struct raw_header {
     uint64_t magic; /* RAW_MAGIC, written last */
     uint32_t version;
@@ -42,22 +48,25 @@ struct raw_header {
     uint64_t start_ns;    /* ... and CLOCK_MONOTONIC_RAW at the same moment */
     uint64_t last_stamp;  /* the same pair, renewed whenever a window is claimed and at exit: */
     uint64_t last_ns;     /* from both pairs follows the counter's frequency */
-    uint64_t end;         /* file offset where the next window goes */
-    uint64_t threads;     /* number of the next thread */
+    uint64_t end;         /* atomic: no window goes beyond this file offset */
+    uint64_t threads;     /* atomic: number of the next thread */
     uint64_t lost_ops;    /* atomic: calls that could not be recorded ... */
     uint32_t lost_errno;  /* ... and why (0: a signal handler came in the middle of a record) */
     uint32_t text_bytes;
     char text[RAW_TEXT_MAX]; /* "key=value" lines as in trace.h; no control characters in values,
                                 but any other bytes */
+    uint64_t pid_namespace;  /* with the pid, who the process is: struct recording_process */
+    uint64_t start_ticks;
 };
 
 /* At the start of each window. Records follow at once. */
 struct raw_window {
     uint64_t magic;     /* RAW_WINDOW_MAGIC, written last */
-    uint64_t bytes;     /* of the window, this header included */
+    uint64_t bytes;     /* that have blocks, this header included; grows up to RAW_UNIT */
     uint32_t thread;    /* that claimed it; from 0, in order of first call */
     uint32_t sequence;  /* from 0: pieces of a thread's stream in order */
-    uint64_t handed_on; /* 1: THREAD_START records give parts of it to other threads */
+    uint32_t handed_on; /* 1: THREAD_START records give parts of it to other threads */
+    uint32_t used;      /* the recorder's own: bytes in use when its thread ended */
 };
 
 /*

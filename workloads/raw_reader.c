@@ -35,7 +35,7 @@ struct raw_stream {
 
 struct raw_reader {
     const char *path;
-    const char *bytes; /* the file, mapped */
+    const char *bytes; /* the file, mapped as far as windows go */
     size_t size;
     struct raw_header header;
     double ns_per_stamp;
@@ -113,35 +113,33 @@ static bool pieces_find(struct raw_reader *reader, const uint64_t *at, const uin
     return true;
 }
 
-/* *bytes: of the window; 0 if nothing has been written there yet. */
-static bool window_read(struct raw_reader *reader, size_t offset, size_t *bytes)
+/* The window at `offset`, if there is one: a unit may be a hole. To look at a hole through the
+   mapping takes a page of the disk (tmpfs), and on a full one raises SIGBUS. */
+static bool window_read(struct raw_reader *reader, int fd, size_t offset)
 {
     struct raw_window window;
     const char *start = reader->bytes + offset;
-    memcpy(&window, start, sizeof window);
-    *bytes = 0;
+    if (pread(fd, &window, sizeof window, (off_t)offset) != (ssize_t)sizeof window)
+        return fail_at(reader, start, "cannot be read");
     if (window.magic == 0)
         return true;
-    if (window.magic != RAW_WINDOW_MAGIC || window.bytes == 0 || window.bytes % RAW_PAGE != 0)
+    if (window.magic != RAW_WINDOW_MAGIC || window.bytes < sizeof window ||
+        window.bytes > RAW_UNIT || window.bytes % sizeof(uint64_t) != 0)
         return fail_at(reader, start, "damaged window");
     if (window.bytes > reader->size - offset)
         return fail_at(reader, start, "window is cut");
-    *bytes = window.bytes;
     const uint64_t *first = (const uint64_t *)(start + sizeof window);
     const uint64_t *end = (const uint64_t *)(start + window.bytes);
     struct piece piece = {first, end, window.thread, window.sequence};
     return piece_add(reader, piece) && (!window.handed_on || pieces_find(reader, first, end));
 }
 
-static bool windows_read(struct raw_reader *reader)
+static bool windows_read(struct raw_reader *reader, int fd)
 {
-    size_t bytes = 0;
-    for (size_t offset = RAW_PAGE; reader->size - offset >= RAW_PAGE; offset += bytes) {
-        if (!window_read(reader, offset, &bytes))
+    for (size_t offset = RAW_UNIT; offset + sizeof(struct raw_window) <= reader->size;
+         offset += RAW_UNIT)
+        if (!window_read(reader, fd, offset))
             return false;
-        if (bytes == 0)
-            break;
-    }
     return true;
 }
 
@@ -186,8 +184,6 @@ static bool streams_find(struct raw_reader *reader)
 static bool header_check(struct raw_reader *reader)
 {
     struct raw_header *header = &reader->header;
-    if (reader->size >= RAW_PAGE)
-        memcpy(header, reader->bytes, sizeof *header);
     if (header->magic != RAW_MAGIC)
         return fail(reader, "not a raw recording");
     if (header->version != RAW_VERSION)
@@ -223,28 +219,47 @@ static double header_ns_per_stamp(const struct raw_header *header)
     return (double)ns / (double)stamps;
 }
 
-static bool map_file(struct raw_reader *reader)
+/* Of a regular file; its size says only how far the recorder could have gone. */
+static bool header_read(struct raw_reader *reader, int fd, size_t file_bytes)
 {
-    struct stat status;
-    int fd = open(reader->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        fail(reader, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    void *p = MAP_FAILED;
-    bool regular = S_ISREG(status.st_mode) && status.st_size > 0;
-    if (regular)
-        p = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    int error = errno;
-    close(fd);
+    ssize_t bytes = pread(fd, &reader->header, sizeof reader->header, 0);
+    if (bytes < 0)
+        return fail(reader, strerror(errno));
+    if (bytes != (ssize_t)sizeof reader->header)
+        return fail(reader, "not a raw recording");
+    uint64_t end = reader->header.end;
+    reader->size = end < file_bytes ? (size_t)end : file_bytes;
+    return header_check(reader);
+}
+
+static bool windows_map(struct raw_reader *reader, int fd)
+{
+    if (reader->size == 0)
+        return fail(reader, "damaged header");
+    void *p = mmap(NULL, reader->size, PROT_READ, MAP_SHARED, fd, 0);
     if (p == MAP_FAILED)
-        return fail(reader, regular ? strerror(error) : "not a raw recording");
+        return fail(reader, strerror(errno));
     reader->bytes = p;
-    reader->size = (size_t)status.st_size;
     madvise(p, reader->size, MADV_SEQUENTIAL);
     return true;
+}
+
+static bool file_read(struct raw_reader *reader)
+{
+    struct stat status;
+    int fd = open(reader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fail(reader, strerror(errno));
+    bool opened = false;
+    if (fstat(fd, &status) != 0)
+        fail(reader, strerror(errno));
+    else if (!S_ISREG(status.st_mode))
+        fail(reader, "not a raw recording");
+    else
+        opened = header_read(reader, fd, (size_t)status.st_size) && windows_map(reader, fd) &&
+                 windows_read(reader, fd);
+    close(fd);
+    return opened;
 }
 
 struct raw_reader *raw_reader_open(const char *path, char error[TRACE_ERROR_MAX])
@@ -255,8 +270,7 @@ struct raw_reader *raw_reader_open(const char *path, char error[TRACE_ERROR_MAX]
         return NULL;
     }
     reader->path = path;
-    if (!map_file(reader) || !header_check(reader) || !windows_read(reader) ||
-        !streams_find(reader)) {
+    if (!file_read(reader) || !streams_find(reader)) {
         memcpy(error, reader->error, TRACE_ERROR_MAX);
         raw_reader_close(reader);
         return NULL;

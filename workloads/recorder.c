@@ -8,8 +8,8 @@
  * allocator's own, or our own, or that of a signal handler.
  */
 #include "recorder_call.h"
+#include "recorder_symbols.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -32,20 +32,21 @@ static struct {
 
 static void real_find(void)
 {
-    real.calloc = dlsym(RTLD_NEXT, "calloc");
-    real.realloc = dlsym(RTLD_NEXT, "realloc");
-    real.free = dlsym(RTLD_NEXT, "free");
-    real.aligned_alloc = dlsym(RTLD_NEXT, "aligned_alloc");
-    real.memalign = dlsym(RTLD_NEXT, "memalign");
-    real.posix_memalign = dlsym(RTLD_NEXT, "posix_memalign");
-    real.valloc = dlsym(RTLD_NEXT, "valloc");
-    real.pvalloc = dlsym(RTLD_NEXT, "pvalloc");
-    real.reallocarray = dlsym(RTLD_NEXT, "reallocarray");
-    void *next = dlsym(RTLD_NEXT, "malloc");
+    real.calloc = symbol_next("calloc");
+    real.realloc = symbol_next("realloc");
+    real.free = symbol_next("free");
+    real.aligned_alloc = symbol_next("aligned_alloc");
+    real.memalign = symbol_next("memalign");
+    real.posix_memalign = symbol_next("posix_memalign");
+    real.valloc = symbol_next("valloc");
+    real.pvalloc = symbol_next("pvalloc");
+    real.reallocarray = symbol_next("reallocarray");
+    void *next = symbol_next("malloc");
     __atomic_store_n((void **)&real.malloc, next, __ATOMIC_RELEASE);
 }
 
-/* Serves what dlsym itself asks for while it looks for the real functions. Never freed. */
+/* Serves calls that come while the real functions are looked for: by dlsym, where that is used.
+   Never freed. */
 enum { ARENA_BYTES = 16 << 10, ARENA_ALIGNMENT = 16 };
 static _Alignas(ARENA_ALIGNMENT) char arena[ARENA_BYTES];
 static size_t arena_used;
@@ -248,11 +249,14 @@ __attribute__((constructor)) static void recorder_begins(void)
     if (!enter(self))
         return;
     pthread_atfork(NULL, NULL, image_forked);
+    window_prepare();
+    image_prepare();
     leave(self);
 }
 
 __attribute__((destructor)) static void recorder_ends(void)
 {
-    if (*image_live)
+    if (image_is_recorded())
         image_renew_clock();
+    image_ends();
 }

@@ -9,7 +9,11 @@
 #include "recorder_image.h"
 #include "recorder_window.h"
 
+#if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
+#else /* before glibc 2.32, and in other libraries: nobody says, so there may be several */
+static const char __libc_single_threaded = 0;
+#endif
 
 #define EXPORT      __attribute__((visibility("default")))
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -1,9 +1,9 @@
 /*
  * The recorder's access to files: the directory of a recording, and the raw file of this process
- * image in it. Files are opened for a moment and closed again, so that the program finds no
- * descriptor of ours; only where a change of root or user would shut us out, descriptors are kept.
+ * image in it. Each is opened for a moment; so all of this needs a process of one thread, or a
+ * table of descriptors that no other thread sees (recorder_helper.h).
  *
- * Nothing here locks: callers do. All functions set errno where they fail.
+ * Nothing here locks: callers do. Functions that return an int return a negative errno on failure.
  */
 #ifndef WORKLOADS_RECORDER_FILE_H
 #define WORKLOADS_RECORDER_FILE_H
@@ -18,29 +18,19 @@ bool file_choose_directory(const char *directory);
 bool file_claim_root(uint32_t pid);
 
 /*
- * Creates the raw file of `pid`, with the lowest image number that is free, and opens it. Returns
- * a descriptor to be given back to file_close, or -1.
+ * Creates the raw file of `pid`, with the lowest image number that is free. Returns a descriptor,
+ * to be closed by the caller.
  */
 int file_create(uint32_t pid, uint32_t *image);
-/* Removes the raw file that was just created. */
-void file_remove(void);
-
-/* Opens the raw file again; -1 on failure, or if it is not the file that was created. */
-int file_open(void);
-void file_close(int fd);
 
 /*
- * Gives the file `bytes` of zeros at `offset`, allocated on the disk, so that writing them
- * through a mapping cannot fail. Never raises SIGXFSZ.
+ * Makes the new file as large as it will ever be, which takes no place on the disk. Stores its
+ * size, a multiple of RAW_UNIT: less where a limit on file size says so, or where the file system
+ * has no holes. Never raises SIGXFSZ.
  */
-bool file_extend(int fd, uint64_t offset, uint64_t bytes);
+int file_size(int fd, uint64_t *bytes);
 
-/* Keeps descriptors open, before the process changes its root or user. */
-void file_keep(void);
-/* After such a change: closes them again if they are not needed. */
-void file_drop_kept(void);
-
-/* In a child after fork: the file is the parent's. */
-void file_forget(void);
+/* Removes the raw file that was just created. */
+void file_remove(void);
 
 #endif

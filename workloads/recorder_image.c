@@ -2,17 +2,21 @@
  * This process image as the recorder sees it, see recorder_image.h.
  */
 #include "recorder_image.h"
+#include "recorder_control.h"
 #include "recorder_file.h"
+#include "recorder_helper.h"
+#include "recorder_space.h"
+#include "recorder_sys.h"
 #include "recorder_text.h"
 #include "recorder_window.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
 
 enum image_state {
     IMAGE_UNKNOWN, /* not decided, see image_begin */
@@ -20,59 +24,111 @@ enum image_state {
     IMAGE_ON,      /* recorded, unless *image_live says that this is a forked child */
 };
 
-static const volatile uint64_t never_live;
-const volatile uint64_t *image_live = &never_live;
+/*
+ * What the kernel wipes in a child: there it is not recorded yet, and nobody holds the lock. While
+ * spanbench may begin or end the recording at any moment, `live` stays 0, and so each call asks.
+ */
+struct wiped {
+    volatile uint64_t live;
+    volatile uint64_t begun; /* this process has begun to be recorded, or to be ready for it */
+    uint32_t lock;           /* atomic; the thread that holds it */
+    uint32_t renewing;       /* atomic; a thread renews the clock */
+};
+
+static struct wiped before_begin; /* while the image is not decided */
+const volatile uint64_t *image_live = &before_begin.live;
 
 static struct {
-    enum image_state state; /* atomic */
-    bool lock;              /* atomic */
-    bool children;          /* forked processes and their images are wanted, too */
-    uint32_t pid;           /* whose memory this is; a vfork child shares it */
+    enum image_state state;           /* atomic */
+    bool children;                    /* forked processes and their images are wanted, too */
+    bool is_root;                     /* the command's own process */
+    struct recording_process process; /* whose memory this is; a vfork child shares it */
     uint32_t parent;
     uint64_t start_stamp;
     uint64_t start_ns;
-    volatile uint64_t *live;   /* what image_live points to, once it is on */
-    struct raw_header *header; /* atomic; NULL: not created yet */
-    uint64_t early_lost;       /* atomic; calls lost before there was a header */
-} image;
+    struct wiped *wiped;            /* atomic; a page of its own, once the image is on */
+    struct raw_header *header;      /* atomic; NULL: not created yet */
+    uint64_t early_lost;            /* atomic; calls lost before there was a header ... */
+    int early_errno;                /* ... and why */
+    struct recording_note *refusal; /* that there is none, where it is noted; under the lock */
+    char libc[64];                  /* the header's line about it; empty before image_prepare */
+} image = {.wiped = &before_begin};
 
-struct image_pause image_lock(void)
+/*
+ * Held around what happens once in a process: system calls, among them. So a thread of higher
+ * priority lends it to the one that it waits for, and none spins. Returns the thread that holds
+ * it now; 0: it cannot be had. All signals must be blocked.
+ */
+static uint32_t lock_take(uint32_t *lock)
 {
-    struct image_pause pause = {.error = errno};
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &pause.signals);
-    while (__atomic_exchange_n(&image.lock, true, __ATOMIC_ACQUIRE))
-        sched_yield();
-    return pause;
+    uint32_t none = 0;
+    uint32_t self = sys_gettid();
+    if (__atomic_compare_exchange_n(lock, &none, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return self;
+    long error;
+    do
+        error = sys_futex(lock, SYS_FUTEX_LOCK_PI, 0);
+    while (error == -EINTR || error == -EAGAIN);
+    return error == 0 ? self : 0;
 }
 
-void image_unlock(const struct image_pause *pause)
+static void lock_give(uint32_t *lock, uint32_t self)
 {
-    __atomic_store_n(&image.lock, false, __ATOMIC_RELEASE);
-    pthread_sigmask(SIG_SETMASK, &pause->signals, NULL);
-    errno = pause->error;
+    if (!__atomic_compare_exchange_n(lock, &self, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        sys_futex(lock, SYS_FUTEX_UNLOCK_PI, 0);
 }
 
-static void image_start(uint32_t parent)
+static struct wiped *image_wiped(void)
 {
-    image.pid = (uint32_t)getpid();
+    return __atomic_load_n(&image.wiped, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t clock_ns(void)
+{
+    struct timespec now = sys_clock(CLOCK_MONOTONIC_RAW);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static void image_start(const struct recording_process *process, uint32_t parent)
+{
+    image.process = *process;
     image.parent = parent;
-    image.start_ns = raw_clock_ns();
+    image.start_ns = clock_ns();
     image.start_stamp = raw_stamp();
+}
+
+static void image_set_live(struct wiped *wiped)
+{
+    wiped->begun = 1;
+    wiped->live = control_phase() == RECORDING_ALWAYS;
 }
 
 /* The page is one that the kernel wipes in a child, even if fork is not libc's. */
 static bool image_make_live(void)
 {
-    void *page = mmap(NULL, RAW_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    struct wiped *wiped = sys_mmap(RAW_UNIT, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (sys_is_error((long)wiped))
         return false;
-    madvise(page, RAW_PAGE, MADV_WIPEONFORK);
-    image.live = page;
-    *image.live = 1;
-    image_live = page;
+    sys_madvise(wiped, RAW_UNIT, MADV_WIPEONFORK);
+    image_set_live(wiped);
+    image_live = &wiped->live;
+    __atomic_store_n(&image.wiped, wiped, __ATOMIC_RELEASE);
     return true;
+}
+
+/* The value of a variable of the environment; NULL: it is not set. */
+static const char *environment_find(const char *name)
+{
+    size_t length = text_length(name);
+    for (char **entry = environ; *entry != NULL; entry++) {
+        size_t i = 0;
+        while (i < length && (*entry)[i] == name[i])
+            i++;
+        if (i == length && (*entry)[i] == '=')
+            return *entry + length + 1;
+    }
+    return NULL;
 }
 
 /* libc sets `environ` before any code of the program runs; the dynamic loader may call before. */
@@ -80,116 +136,275 @@ static enum image_state image_begin(void)
 {
     if (environ == NULL)
         return IMAGE_UNKNOWN;
-    const char *directory = getenv("SPANBENCH_RECORD_DIR");
-    const char *children = getenv("SPANBENCH_RECORD_CHILDREN");
+    const char *directory = environment_find("SPANBENCH_RECORD_DIR");
+    const char *children = environment_find("SPANBENCH_RECORD_CHILDREN");
     if (directory == NULL || !file_choose_directory(directory))
         return IMAGE_OFF;
-    image.children = children == NULL || strcmp(children, "0") != 0;
-    bool root = file_claim_root((uint32_t)getpid());
-    if (!root && !image.children)
+    image.children = children == NULL || children[0] != '0' || children[1] != '\0';
+    control_open(directory);
+    struct recording_process process = control_identify(true);
+    image.is_root = control_exists() ? control_is_root(&process) : file_claim_root(process.pid);
+    if (!image.is_root && !image.children)
         return IMAGE_OFF;
-    image_start(root ? 0 : (uint32_t)getppid());
-    window_prepare();
+    uint32_t parent = sys_getppid();
+    control_image_starts(&process, parent, image.is_root);
+    image_start(&process, image.is_root ? 0 : parent);
     return image_make_live() ? IMAGE_ON : IMAGE_OFF;
 }
 
-static bool image_decide(void)
+static bool image_decide(uint32_t *lock)
 {
-    struct image_pause pause = image_lock();
+    uint32_t self = lock_take(lock);
+    if (self == 0)
+        return false;
     enum image_state state = __atomic_load_n(&image.state, __ATOMIC_ACQUIRE);
     if (state == IMAGE_UNKNOWN) {
         state = image_begin();
         __atomic_store_n(&image.state, state, __ATOMIC_RELEASE);
     }
-    image_unlock(&pause);
+    lock_give(lock, self);
     return state == IMAGE_ON;
 }
 
-/* The lock may be held by a thread of the parent: this child has none but the calling one. */
-static bool image_begin_child(void)
+/* A folder has two links and one for each folder in it: here, for each thread. */
+static bool image_has_one_thread(void)
 {
-    __atomic_store_n(&image.lock, false, __ATOMIC_RELEASE);
-    struct image_pause pause = image_lock();
-    if (image.header != NULL)
-        munmap(image.header, RAW_PAGE);
+    struct stat status;
+    return sys_stat("/proc/self/task", &status) == 0 && status.st_nlink == 3;
+}
+
+/*
+ * All that is mapped is the parent's. Where the thread that forked by a raw system call left the
+ * first recorded call to another one, it still has a window there, which stays.
+ */
+static void image_forget(void)
+{
+    bool unmap = image_has_one_thread();
+    if (image.header != NULL && unmap)
+        sys_munmap(image.header, RAW_UNIT);
     image.header = NULL;
     image.early_lost = 0;
-    image_start((uint32_t)getppid());
-    file_forget();
-    window_forget(&stream_own);
-    if (image.children)
-        *image.live = 1;
-    else
-        image.state = IMAGE_OFF;
-    image_unlock(&pause);
+    image.early_errno = 0;
+    image.is_root = false;
+    image.refusal = NULL;
+    space_forget(unmap);
+    window_forget();
+}
+
+static bool image_begin_child(struct wiped *wiped)
+{
+    uint32_t self = lock_take(&wiped->lock);
+    if (self == 0)
+        return false;
+    if (!wiped->begun) {
+        struct recording_process process = control_identify(image_has_one_thread());
+        image_forget();
+        image_start(&process, sys_getppid());
+        if (image.children)
+            image_set_live(wiped);
+        else
+            __atomic_store_n(&image.state, IMAGE_OFF, __ATOMIC_RELEASE);
+    }
+    lock_give(&wiped->lock, self);
     return image.children;
 }
 
-bool image_attend(void)
+/* Whether spanbench wants what this process does at present. */
+static bool image_is_asked_for(struct wiped *wiped)
 {
+    enum recording_phase phase = control_phase();
+    if (phase == RECORDING_ALWAYS)
+        wiped->live = 1;
+    return phase == RECORDING_ALWAYS || phase == RECORDING_STRETCH;
+}
+
+static bool image_attend_quietly(void)
+{
+    struct wiped *wiped = image_wiped();
     switch (__atomic_load_n(&image.state, __ATOMIC_ACQUIRE)) {
     case IMAGE_OFF:
         return false;
     case IMAGE_UNKNOWN:
-        return image_decide();
+        return image_decide(&wiped->lock);
     case IMAGE_ON:
         break;
     }
-    return *image_live || image_begin_child();
+    return (wiped->begun || image_begin_child(wiped)) && image_is_asked_for(wiped);
+}
+
+/* The system calls are for what happens once; a call of the program that merely asks makes none. */
+bool image_attend(void)
+{
+    struct wiped *wiped = image_wiped();
+    if (wiped->begun)
+        return image_is_asked_for(wiped);
+    uint64_t signals = sys_signals_block();
+    bool recorded = image_attend_quietly();
+    sys_signals_restore(signals);
+    return recorded;
+}
+
+bool image_is_recorded(void)
+{
+    struct wiped *wiped = image_wiped();
+    return wiped->begun && image_is_asked_for(wiped);
+}
+
+static bool image_is_on(void)
+{
+    return __atomic_load_n(&image.state, __ATOMIC_ACQUIRE) == IMAGE_ON;
+}
+
+bool image_follows(uint32_t pid)
+{
+    return image_is_on() && (image.children || (image.is_root && pid == image.process.pid));
+}
+
+bool image_follows_children(void)
+{
+    return image_is_on() && image.children;
+}
+
+uint64_t image_pid_namespace(uint32_t pid)
+{
+    bool is_own = pid == image.process.pid;
+    return is_own ? image.process.pid_namespace : control_pid_namespace();
+}
+
+/* The child of a vfork that ends before it has turned into another image ends ours as well, as it
+   seems here: to tell the two apart would take a system call. */
+void image_ends(void)
+{
+    if (image_wiped()->begun && image.is_root)
+        control_root_ends();
 }
 
 static void header_fill(struct raw_header *header, uint32_t number)
 {
     struct text text = text_open(header->text, sizeof header->text);
     header->version = RAW_VERSION;
-    header->pid = image.pid;
+    header->pid = image.process.pid;
+    header->pid_namespace = image.process.pid_namespace;
+    header->start_ticks = image.process.start_ticks;
     header->image = number;
     header->parent = image.parent;
     header->start_stamp = header->last_stamp = image.start_stamp;
     header->start_ns = header->last_ns = image.start_ns;
-    header->end = RAW_PAGE;
+    header->end = RAW_UNIT;
     header->lost_ops = __atomic_exchange_n(&image.early_lost, 0, __ATOMIC_RELAXED);
+    header->lost_errno = (uint32_t)image.early_errno;
     text_describe_image(&text, header->pid, number);
+    text_put_lines(&text, image.libc);
     header->text_bytes = (uint32_t)text.length;
     __atomic_store_n(&header->magic, RAW_MAGIC, __ATOMIC_RELEASE);
 }
 
-static struct raw_header *header_map(int fd)
+/* Maps all of the file that is mapped first. */
+static int header_map(int fd, struct raw_header **header)
 {
-    if (!file_extend(fd, 0, RAW_PAGE))
-        return NULL;
-    void *p = mmap(NULL, RAW_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    return p != MAP_FAILED ? p : NULL;
-}
-
-static struct raw_header *header_create(void)
-{
-    uint32_t number;
-    int fd = file_create(image.pid, &number);
-    if (fd < 0)
-        return NULL;
-    struct raw_header *header = header_map(fd);
-    int error = errno;
-    file_close(fd);
-    if (header != NULL)
-        header_fill(header, number);
+    uint64_t bytes;
+    int error = file_size(fd, &bytes);
+    if (error != 0)
+        return error;
+    struct raw_header *mapped = sys_mmap(RAW_UNIT, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (sys_is_error((long)mapped))
+        return (int)(long)mapped;
+    error = control_claim(RAW_STEP) ? 0 : -RAW_LOST_BY_SIZE;
+    if (error == 0)
+        error = space_reserve(mapped, 0, sizeof *mapped);
+    if (error == 0)
+        error = space_begin(fd, bytes);
+    if (error == 0)
+        *header = mapped;
     else
-        file_remove();
-    errno = error;
-    return header;
+        sys_munmap(mapped, RAW_UNIT);
+    return error;
 }
 
-struct raw_header *image_header(void)
+/* So that it is known which image has which file, or why it has none. */
+static void header_report(const struct raw_header *header, int error)
 {
-    if (image.header == NULL)
-        __atomic_store_n(&image.header, header_create(), __ATOMIC_RELEASE);
-    return image.header;
+    char program[RECORDING_PATH_BYTES];
+    if (header != NULL) {
+        control_remove_note(image.refusal);
+        image.refusal = NULL;
+        if (image.is_root)
+            control_root_has_file(header->image);
+    } else if (image.is_root) {
+        control_root_lacks_file((uint32_t)-error);
+    } else if (image.refusal == NULL) {
+        control_program(program);
+        image.refusal =
+            control_note(NOTE_REFUSED, image.process.pid, image.process.pid_namespace, 0, program);
+        if (image.refusal != NULL)
+            image.refusal->error = (uint32_t)-error;
+    }
+}
+
+/* What becomes of an attempt to create the raw file. */
+struct creation {
+    struct raw_header *header;
+    int error;
+};
+
+static void header_create(void *p)
+{
+    struct creation *creation = p;
+    uint32_t number;
+    int fd = file_create(image.process.pid, &number);
+    creation->error = fd < 0 ? fd : header_map(fd, &creation->header);
+    if (creation->error == 0)
+        header_fill(creation->header, number);
+    if (fd >= 0)
+        sys_close(fd);
+    if (fd >= 0 && creation->error != 0)
+        file_remove();
+}
+
+/*
+ * No thread may find a descriptor of ours, not even for a moment. A process makes its first call
+ * before its first other thread; but a forked child may have several by then. Only an emulator
+ * refuses the helper as invalid, and lists threads that are its own.
+ */
+static int image_create(void)
+{
+    struct creation creation = {NULL, 0};
+    int refused = -EINVAL;
+    if (!image_has_one_thread())
+        refused = helper_run(header_create, &creation);
+    if (refused == -EINVAL)
+        header_create(&creation);
+    else if (refused != 0)
+        return refused;
+    __atomic_store_n(&image.header, creation.header, __ATOMIC_RELEASE);
+    return creation.error;
+}
+
+int image_header(struct raw_header **header)
+{
+    int error = 0;
+    *header = __atomic_load_n(&image.header, __ATOMIC_ACQUIRE);
+    if (*header != NULL)
+        return 0;
+    uint32_t *lock = &image_wiped()->lock;
+    uint32_t self = lock_take(lock);
+    if (self == 0)
+        return -EDEADLK;
+    if (image.header == NULL) {
+        error = image_create();
+        header_report(image.header, error);
+    }
+    lock_give(lock, self);
+    *header = image.header;
+    return error;
 }
 
 void image_lose(int error)
 {
     struct raw_header *header = __atomic_load_n(&image.header, __ATOMIC_ACQUIRE);
     if (header == NULL) {
+        if (error != 0)
+            image.early_errno = error;
         __atomic_fetch_add(&image.early_lost, 1, __ATOMIC_RELAXED);
         return;
     }
@@ -198,36 +413,36 @@ void image_lose(int error)
     __atomic_fetch_add(&header->lost_ops, 1, __ATOMIC_RELAXED);
 }
 
+/* One thread at a time, for stamp and time belong together; who comes second has nothing to add. */
 void image_renew_clock(void)
 {
-    struct raw_header *header = image.header;
+    struct raw_header *header = __atomic_load_n(&image.header, __ATOMIC_ACQUIRE);
+    struct wiped *wiped = image_wiped();
+    if (header == NULL || __atomic_exchange_n(&wiped->renewing, 1, __ATOMIC_ACQUIRE) != 0)
+        return;
+    header->last_ns = clock_ns();
+    header->last_stamp = raw_stamp();
+    __atomic_store_n(&wiped->renewing, 0, __ATOMIC_RELEASE);
+}
+
+void image_prepare(void)
+{
+    struct text line = text_open(image.libc, sizeof image.libc);
+    text_describe_libc(&line);
+    struct raw_header *header = __atomic_load_n(&image.header, __ATOMIC_ACQUIRE);
     if (header == NULL)
         return;
-    header->last_ns = raw_clock_ns();
-    header->last_stamp = raw_stamp();
+    struct text text = {header->text, header->text_bytes, sizeof header->text};
+    text_put_lines(&text, image.libc);
+    header->text_bytes = (uint32_t)text.length;
 }
 
 void image_forked(void)
 {
-    if (image.live != NULL)
-        *image.live = 0;
-}
-
-void image_keep_files(void)
-{
-    if (!*image_live)
-        return;
-    struct image_pause pause = image_lock();
-    if (image_header() != NULL)
-        file_keep();
-    image_unlock(&pause);
-}
-
-void image_drop_files(void)
-{
-    if (!*image_live)
-        return;
-    struct image_pause pause = image_lock();
-    file_drop_kept();
-    image_unlock(&pause);
+    struct wiped *wiped = image_wiped();
+    wiped->live = 0;
+    wiped->begun = 0;
+    wiped->lock = 0;
+    wiped->renewing = 0;
+    window_forget_own();
 }

@@ -7,14 +7,14 @@
 
 #include "raw.h"
 
-#include <signal.h>
 #include <stdbool.h>
 
 /*
  * Points to a word that is 1 while this process is known to be recorded. It is 0 before the first
- * call, where nothing is recorded, and (the kernel wipes it) in a child just forked.
+ * call, where nothing is recorded, and (the kernel wipes it) in a child just forked. Hidden, since
+ * each call reads it: so its address is not looked up in a table first.
  */
-extern const volatile uint64_t *image_live;
+extern const volatile uint64_t *image_live __attribute__((visibility("hidden")));
 
 /*
  * To be called when *image_live is 0. Finds out why, and sets up what is missing. Returns whether
@@ -22,9 +22,28 @@ extern const volatile uint64_t *image_live;
  */
 bool image_attend(void);
 
-/* The header of the raw file, which is created at the first call. NULL and errno on failure.
-   The lock must be held. */
-struct raw_header *image_header(void);
+/* From the library's constructor: what may call functions of libc, which others may stand before.
+ */
+void image_prepare(void);
+
+/* Whether the calling process is recorded now; for those who would not begin to. */
+bool image_is_recorded(void);
+
+/* Whether images are to be recorded that process `pid` turns into, or that it starts. It may be the
+   child of a vfork, in this image's memory. */
+bool image_follows(uint32_t pid);
+bool image_follows_children(void);
+/* The namespace of such a process. */
+uint64_t image_pid_namespace(uint32_t pid);
+
+/* This image comes to an orderly end. Makes no system call: a filter may forbid any. */
+void image_ends(void);
+
+/*
+ * Stores the header of the raw file, which is created at the first call. Returns 0 or a negative
+ * errno. All signals must be blocked.
+ */
+int image_header(struct raw_header **header);
 
 /* Counts one call that was not recorded; errno says why, 0 for a signal handler's. */
 void image_lose(int error);
@@ -34,20 +53,5 @@ void image_renew_clock(void);
 
 /* In a child that libc forked, for kernels that do not wipe the word. */
 void image_forked(void);
-
-/* Before and after the process changes its root or user: it must still reach its file. */
-void image_keep_files(void);
-void image_drop_files(void);
-
-/*
- * Around everything slow: no signal handler runs meanwhile (it might fork or call malloc), errno
- * is kept, and other threads wait.
- */
-struct image_pause {
-    sigset_t signals;
-    int error;
-};
-struct image_pause image_lock(void);
-void image_unlock(const struct image_pause *pause);
 
 #endif

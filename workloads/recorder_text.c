@@ -3,16 +3,14 @@
  * time zones and keep memory of the program's malloc.
  */
 #include "recorder_text.h"
+#include "recorder_sys.h"
 
-#include <fcntl.h>
-#include <gnu/libc-version.h>
+#include <features.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
-#include <time.h>
-#include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 
 /* Bytes kept for the lines after the command, which is the only long one. */
 enum { TEXT_AFTER_COMMAND = 512 };
@@ -31,6 +29,23 @@ static void text_put_byte(struct text *text, char byte)
     bool control = (unsigned char)byte < ' ' || byte == 0x7f;
     text->start[text->length++] = control ? ' ' : byte;
     text->start[text->length] = '\0';
+}
+
+size_t text_length(const char *string)
+{
+    size_t length = 0;
+    while (string[length] != '\0')
+        length++;
+    return length;
+}
+
+bool text_begins_with(const char *string, const char *beginning)
+{
+    while (*beginning != '\0' && *string == *beginning) {
+        string++;
+        beginning++;
+    }
+    return *beginning == '\0';
 }
 
 void text_put(struct text *text, const char *string)
@@ -59,6 +74,15 @@ static void text_end_line(struct text *text)
     text->start[text->length] = '\0';
 }
 
+void text_put_lines(struct text *text, const char *lines)
+{
+    for (; *lines != '\0'; lines++)
+        if (*lines == '\n')
+            text_end_line(text);
+        else
+            text_put_byte(text, *lines);
+}
+
 static void text_put_line(struct text *text, const char *key, const char *value)
 {
     text_put(text, key);
@@ -84,7 +108,7 @@ static void text_put_two(struct text *text, const char *before, unsigned number)
 /* false: it is not known. */
 static bool program_path(char path[PATH_MAX])
 {
-    ssize_t bytes = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    long bytes = sys_readlink("/proc/self/exe", path, PATH_MAX - 1);
     path[bytes > 0 ? bytes : 0] = '\0';
     return bytes > 0;
 }
@@ -94,8 +118,11 @@ static void text_put_program(struct text *text)
     char path[PATH_MAX];
     if (!program_path(path))
         return;
-    const char *slash = strrchr(path, '/');
-    text_put_line(text, "program=", slash != NULL ? slash + 1 : path);
+    const char *name = path;
+    for (const char *at = path; *at != '\0'; at++)
+        if (*at == '/')
+            name = at + 1;
+    text_put_line(text, "program=", name);
 }
 
 /* For who compiles the recording on this machine: the dot keeps the line out of the trace. */
@@ -113,15 +140,14 @@ static void text_put_arguments(struct text *text, const char *bytes, size_t coun
         text_put_byte(text, bytes[i]);
 }
 
-/* Through syscall(), since open and read are points where a thread may be cancelled. */
 static void text_put_command(struct text *text)
 {
     char bytes[2048]; /* longer commands are cut; arbitrary */
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    int fd = sys_openat(AT_FDCWD, "/proc/self/cmdline", O_RDONLY, 0);
     if (fd < 0)
         return;
-    ssize_t count = syscall(SYS_read, fd, bytes, sizeof bytes);
-    syscall(SYS_close, fd);
+    long count = sys_read(fd, bytes, sizeof bytes);
+    sys_close(fd);
     if (count <= 0)
         return;
     struct text part = *text;
@@ -156,8 +182,8 @@ static struct date date_from_days(uint64_t days)
 
 static void text_put_date(struct text *text)
 {
-    struct timespec now;
-    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || now.tv_sec < 0)
+    struct timespec now = sys_clock(CLOCK_REALTIME);
+    if (now.tv_sec <= 0)
         return;
     struct date date = date_from_days((uint64_t)now.tv_sec / 86400);
     unsigned second = (unsigned)(now.tv_sec % 86400);
@@ -180,8 +206,16 @@ void text_describe_image(struct text *text, uint32_t pid, uint32_t image)
     text_put_number_line(text, "pid=", pid);
     text_put_number_line(text, "image=", image);
     text_put_date(text);
-    if (uname(&system) == 0)
+    if (sys_uname(&system) == 0)
         text_put_line(text, "kernel=", system.release);
-    text_put_line(text, "libc=glibc ", gnu_get_libc_version());
     text_put_executable(text); /* last, since it may be long */
+}
+
+void text_describe_libc(struct text *text)
+{
+#ifdef __GLIBC__
+    text_put_line(text, "libc=glibc ", gnu_get_libc_version());
+#else
+    text_put_line(text, "libc=", "other");
+#endif
 }

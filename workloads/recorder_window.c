@@ -1,15 +1,18 @@
 /*
  * The windows of the recorder, see recorder_window.h: claiming, handing on, and the end of
- * threads. Everything here is slow and happens once in some thousand calls.
+ * threads. Everything here is slow and happens once in a thousand calls. No thread waits for
+ * another.
  */
 #include "recorder_window.h"
-#include "recorder_file.h"
+#include "recorder_control.h"
 #include "recorder_image.h"
+#include "recorder_space.h"
+#include "recorder_symbols.h"
+#include "recorder_sys.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sys/mman.h>
 
 enum {
     WINDOW_RESTS_MAX = 64,   /* about as many as threads end at the same time */
@@ -18,33 +21,23 @@ enum {
     WINDOW_SLACK_WORDS = RAW_WORDS_MAX - 1, /* cursor < limit: any record fits */
 };
 
-/* What an ended thread left of its window. */
-struct window_rest {
-    struct raw_window *window;
-    uint64_t *cursor;
-};
-
 _Thread_local struct stream stream_own __attribute__((tls_model("initial-exec")));
 
 uint32_t streams_begun;
 
-/* Guarded by the image's lock. */
-static struct window_rest rests[WINDOW_RESTS_MAX];
-static unsigned rest_count;
+/* Windows of which ended threads left something, behind `used`; NULL: a free place. Atomic: whoever
+   takes one out has it for himself. */
+static struct raw_window *rests[WINDOW_RESTS_MAX];
 
 static pthread_key_t thread_key;
-static bool thread_key_exists;
+static int (*thread_key_set)(pthread_key_t, const void *); /* atomic; NULL: there is no key */
 
-static uint64_t *window_end(struct raw_window *window)
+static void stream_enter(struct stream *stream, struct raw_window *window, uint64_t used)
 {
-    return (uint64_t *)((char *)window + window->bytes);
-}
-
-static void stream_enter(struct stream *stream, struct raw_window *window, uint64_t *cursor)
-{
+    char *start = (char *)window;
     stream->window = window;
-    stream->cursor = cursor;
-    stream->limit = window_end(window) - WINDOW_SLACK_WORDS;
+    stream->cursor = (uint64_t *)(start + used);
+    stream->limit = (uint64_t *)(start + window->bytes) - WINDOW_SLACK_WORDS;
     stream->sequence++;
 }
 
@@ -55,112 +48,156 @@ static void stream_leave(struct stream *stream)
     stream->limit = NULL;
 }
 
-static void window_unmap(struct raw_window *window)
-{
-    if (window != NULL)
-        munmap(window, window->bytes);
-}
-
 static void rest_put(struct stream *stream)
 {
-    uint64_t *end = window_end(stream->window);
-    size_t left = (size_t)((char *)end - (char *)stream->cursor);
-    if (left >= WINDOW_REST_LEAST && rest_count < WINDOW_RESTS_MAX)
-        rests[rest_count++] = (struct window_rest){stream->window, stream->cursor};
-    else
-        window_unmap(stream->window);
+    struct raw_window *window = stream->window;
+    size_t used = (size_t)((char *)stream->cursor - (char *)window);
+    window->used = (uint32_t)used;
+    for (unsigned i = 0; i < WINDOW_RESTS_MAX && RAW_UNIT - used >= WINDOW_REST_LEAST; i++) {
+        struct raw_window *none = NULL;
+        if (__atomic_compare_exchange_n(&rests[i], &none, window, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+            return;
+    }
+    space_give_up(window);
 }
 
-static void rest_take(struct stream *stream)
+static struct raw_window *rest_take(void)
 {
-    struct window_rest rest = rests[--rest_count];
+    for (unsigned i = 0; i < WINDOW_RESTS_MAX; i++) {
+        struct raw_window *window = NULL;
+        if (__atomic_load_n(&rests[i], __ATOMIC_RELAXED) != NULL)
+            window = __atomic_exchange_n(&rests[i], NULL, __ATOMIC_ACQUIRE);
+        if (window != NULL)
+            return window;
+    }
+    return NULL;
+}
+
+/* Takes the next step of the window from the disk. */
+static int step_reserve(struct raw_window *window, uint64_t from)
+{
+    if (!control_claim(RAW_STEP))
+        return -RAW_LOST_BY_SIZE;
+    int error = space_reserve(window, from, from + RAW_STEP);
+    if (error != 0)
+        control_give_back(RAW_STEP);
+    return error;
+}
+
+/* The window's next step. The process's files may be full, then the stream stays where it is. */
+static int window_grow(struct stream *stream)
+{
+    struct raw_window *window = stream->window;
+    int error = step_reserve(window, window->bytes);
+    if (error != 0)
+        return error;
+    window->bytes += RAW_STEP;
+    stream->limit = (uint64_t *)((char *)window + window->bytes) - WINDOW_SLACK_WORDS;
+    return 0;
+}
+
+static int rest_begin(struct stream *stream, struct raw_window *window)
+{
     const uint64_t more[] = {stream->sequence};
-    rest.window->handed_on = 1;
-    stream_enter(stream, rest.window, rest.cursor);
+    stream_enter(stream, window, window->used);
+    int error = 0;
+    if (stream->cursor >= stream->limit)
+        error = window_grow(stream);
+    if (error != 0) {
+        rest_put(stream);
+        stream_leave(stream);
+        stream->sequence--;
+        return error;
+    }
+    window->handed_on = 1;
     stream_put(stream, TRACE_THREAD_START, raw_stamp(), (void *)(uintptr_t)stream->thread, 0, more,
                1);
+    return 0;
 }
 
-static struct raw_window *window_map(const struct raw_header *header, uint64_t bytes)
+static void header_raise_end(struct raw_header *header, uint64_t end)
 {
-    void *p = MAP_FAILED;
-    int fd = file_open();
-    if (fd < 0)
-        return NULL;
-    if (file_extend(fd, header->end, bytes))
-        p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)header->end);
-    int error = errno;
-    file_close(fd);
-    errno = error;
-    return p != MAP_FAILED ? p : NULL;
+    uint64_t known = __atomic_load_n(&header->end, __ATOMIC_RELAXED);
+    while (known < end && !__atomic_compare_exchange_n(&header->end, &known, end, false,
+                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
 }
 
-/* A smaller window may still fit where a disk or a limit is nearly reached. */
-static bool error_may_pass_with_less(int error)
-{
-    return error == ENOSPC || error == EDQUOT || error == EFBIG || error == ENOMEM;
-}
-
-static struct raw_window *window_map_most(const struct raw_header *header, uint64_t *bytes)
+static int window_begin(struct stream *stream, struct raw_header *header)
 {
     struct raw_window *window;
-    while ((window = window_map(header, *bytes)) == NULL && *bytes > RAW_PAGE &&
-           error_may_pass_with_less(errno))
-        *bytes /= 2;
-    return window;
-}
-
-static bool window_begin(struct stream *stream, struct raw_header *header)
-{
-    uint64_t bytes = stream->next_bytes != 0 ? stream->next_bytes : RAW_WINDOW_FIRST;
-    struct raw_window *window = window_map_most(header, &bytes);
-    if (window == NULL)
-        return false;
-    window->bytes = bytes;
+    uint64_t end;
+    int error = space_claim(&window, &end);
+    if (error != 0)
+        return error;
+    error = step_reserve(window, 0);
+    if (error != 0) {
+        space_give_up(window);
+        return error;
+    }
+    header_raise_end(header, end);
+    window->bytes = RAW_STEP;
     window->thread = stream->thread;
     window->sequence = stream->sequence;
     __atomic_store_n(&window->magic, RAW_WINDOW_MAGIC, __ATOMIC_RELEASE);
-    header->end += bytes;
-    stream->next_bytes = bytes < RAW_WINDOW_LAST ? bytes * 2 : bytes;
-    stream_enter(stream, window, (uint64_t *)(window + 1));
+    stream_enter(stream, window, sizeof *window);
     image_renew_clock();
-    return true;
+    return 0;
+}
+
+/* The key makes the thread's end known to us. */
+static void stream_watch(struct stream *stream)
+{
+    int (*set)(pthread_key_t, const void *) = __atomic_load_n(&thread_key_set, __ATOMIC_ACQUIRE);
+    int error = errno;
+    if (set != NULL)
+        set(thread_key, stream);
+    errno = error;
 }
 
 static void stream_number(struct stream *stream, struct raw_header *header)
 {
     if (stream->numbered)
         return;
-    stream->thread = (uint32_t)header->threads++;
+    stream->thread = (uint32_t)__atomic_fetch_add(&header->threads, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&streams_begun, 1, __ATOMIC_RELAXED);
     stream->numbered = true;
-    if (thread_key_exists)
-        pthread_setspecific(thread_key, stream);
+    stream_watch(stream);
 }
 
-static bool claim_locked(struct stream *stream)
+/* A thread's first records go where another thread has left something. */
+static int claim_another(struct stream *stream, struct raw_header *header)
 {
-    struct raw_header *header = image_header();
-    if (header == NULL)
-        return false;
+    bool wants_little = stream->sequence == 0 || stream->over;
+    struct raw_window *rest = wants_little ? rest_take() : NULL;
+    return rest != NULL ? rest_begin(stream, rest) : window_begin(stream, header);
+}
+
+static int claim(struct stream *stream)
+{
+    struct raw_header *header;
+    int error = image_header(&header);
+    if (error != 0)
+        return error;
     stream_number(stream, header);
-    window_unmap(stream->window);
+    if (stream->window != NULL && stream->window->bytes < RAW_UNIT)
+        return window_grow(stream);
+    if (stream->window != NULL)
+        space_give_up(stream->window);
     stream_leave(stream);
-    bool wants_little = stream->next_bytes == 0 || stream->over;
-    if (!wants_little || rest_count == 0)
-        return window_begin(stream, header);
-    rest_take(stream);
-    return true;
+    return claim_another(stream, header);
 }
 
-static bool claim(struct stream *stream)
+/* No signal handler runs meanwhile: it might fork, or never return. */
+static bool claim_quietly(struct stream *stream)
 {
-    struct image_pause pause = image_lock();
-    bool claimed = claim_locked(stream);
-    stream->skip_errno = errno;
-    stream->skip = claimed ? 0 : WINDOW_SKIP;
-    image_unlock(&pause);
-    return claimed;
+    uint64_t signals = sys_signals_block();
+    int error = claim(stream);
+    sys_signals_restore(signals);
+    stream->skip_errno = -error;
+    stream->skip = error == 0 ? 0 : WINDOW_SKIP;
+    return error == 0;
 }
 
 bool window_claim(struct stream *stream)
@@ -168,7 +205,7 @@ bool window_claim(struct stream *stream)
     stream->busy = STREAM_INSIDE;
     if (stream->skip > 0)
         stream->skip--;
-    else if (claim(stream)) {
+    else if (claim_quietly(stream)) {
         stream->busy = STREAM_WRITING;
         return true;
     }
@@ -179,11 +216,9 @@ bool window_claim(struct stream *stream)
 void window_release(struct stream *stream)
 {
     stream_put(stream, TRACE_THREAD_END, raw_stamp(), NULL, 0, NULL, 0);
-    struct image_pause pause = image_lock();
     if (stream->window != NULL)
         rest_put(stream);
     stream_leave(stream);
-    image_unlock(&pause);
 }
 
 /*
@@ -195,10 +230,10 @@ static void thread_ends(void *p)
 {
     struct stream *stream = p;
     if (++stream->rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
-        pthread_setspecific(thread_key, stream);
+        stream_watch(stream);
         return;
     }
-    if (!*image_live)
+    if (!image_is_recorded())
         return; /* forked by a destructor, and nothing called since: nothing to end */
     stream->busy = STREAM_INSIDE;
     stream->over = true;
@@ -206,15 +241,30 @@ static void thread_ends(void *p)
     stream->busy = STREAM_IDLE;
 }
 
+/*
+ * Threads set the key while they call malloc, perhaps from a function of another preloaded library
+ * that holds a lock: so they call libc's own.
+ */
 void window_prepare(void)
 {
-    thread_key_exists = pthread_key_create(&thread_key, thread_ends) == 0;
+    void *set = symbol_of_libc("pthread_setspecific");
+    if (pthread_key_create(&thread_key, thread_ends) != 0)
+        return;
+    __atomic_store_n((void **)&thread_key_set, set != NULL ? set : (void *)pthread_setspecific,
+                     __ATOMIC_RELEASE);
+    if (stream_own.numbered)
+        stream_watch(&stream_own);
 }
 
-void window_forget(struct stream *stream)
+void window_forget_own(void)
 {
-    window_unmap(stream->window);
-    while (rest_count > 0)
-        window_unmap(rests[--rest_count].window);
+    struct stream *stream = &stream_own;
     *stream = (struct stream){.busy = stream->busy, .over = stream->over, .rounds = stream->rounds};
+}
+
+void window_forget(void)
+{
+    for (unsigned i = 0; i < WINDOW_RESTS_MAX; i++)
+        rests[i] = NULL;
+    window_forget_own();
 }

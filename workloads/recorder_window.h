@@ -27,12 +27,11 @@ struct stream {
     bool numbered;             /* `thread` is valid */
     struct raw_window *window; /* NULL: none */
     uint32_t thread;
-    uint32_t sequence;   /* pieces begun so far */
-    uint32_t rounds;     /* of thread-specific destructors seen */
-    uint32_t skip;       /* calls to lose before the next try for a window */
-    int skip_errno;      /* why the last try failed */
-    uint64_t next_bytes; /* of the next window; 0: none claimed yet */
-    uint64_t stamp;      /* shared by the next `stamp_uses` records ... */
+    uint32_t sequence; /* pieces begun so far */
+    uint32_t rounds;   /* of thread-specific destructors seen */
+    uint32_t skip;     /* calls to lose before the next try for a window */
+    int skip_errno;    /* why the last try failed */
+    uint64_t stamp;    /* shared by the next `stamp_uses` records ... */
     uint32_t stamp_uses;
     uint32_t stamp_streams; /* ... while streams_begun is this */
 };
@@ -41,12 +40,14 @@ extern _Thread_local struct stream stream_own __attribute__((tls_model("initial-
 
 /* Streams that have been numbered in this process. Changes only while there are several threads,
    except for the first. */
-extern uint32_t streams_begun;
+extern uint32_t streams_begun __attribute__((visibility("hidden")));
 
-/* Once in a process, before any record. */
+/* From the library's constructor: the ends of threads are noticed from now on. */
 void window_prepare(void);
-/* In a child after fork: all windows are the parent's. */
-void window_forget(struct stream *stream);
+/* In a child after fork, whose windows are its parent's: the calling thread has none ... */
+void window_forget_own(void);
+/* ... and no thread has. No other one may be recorded yet. */
+void window_forget(void);
 
 /* Finds the stream a place to go on; false: there is none, and the call was counted as lost. */
 bool window_claim(struct stream *stream);

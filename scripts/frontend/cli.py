@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.command_line import Parser
-from frontend.failure import WORK_FAILED, Failure
+from frontend.failure import WORK_FAILED, Failure, error_text
 from frontend.guess import meant
 from frontend.version import VERSION
 
@@ -75,7 +75,7 @@ def main(argv=None):
         if not error.filename:
             drop_output()
         name = error.filename or "standard output"
-        print(f"spanbench: {name}: {error.strerror}", file=sys.stderr)
+        print(f"spanbench: {name}: {error_text(error)}", file=sys.stderr)
         return WORK_FAILED
     except KeyboardInterrupt:
         print("spanbench: interrupted", file=sys.stderr)

@@ -1,7 +1,8 @@
 /*
  * Frees and mallocs 50 times, puts an obstacle in the recorder's way, then does 100,000 pairs of
- * malloc(2000) and free: obstacles none|chroot DIR|setuid UID|fsize|nofile|closeall. Prints the
- * number of open descriptors, and that errno was kept.
+ * malloc(2000) and free: obstacles none|chroot DIR|setuid UID|fsize|nofile|closeall|space. Prints
+ * the number of open descriptors, and that errno was kept; with `space`, whether 24 MiB could be
+ * had as well.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
     errno = 4242;
     churn(PAIRS, 2000);
     int kept = errno == 4242;
+    if (strcmp(argv[1], "space") == 0)
+        puts(malloc(24 << 20) != NULL ? "24 MiB" : "too little");
     printf("%d descriptors, errno %s\n", descriptors(), kept ? "kept" : "lost");
     return 0;
 }

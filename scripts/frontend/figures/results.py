@@ -23,6 +23,7 @@ from pathlib import Path
 
 from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
 
+LEAST_PLACE = 256 << 10  # bytes that a disk must have left before anything is measured; arbitrary
 TIMES = ("real_time", "cpu_time")
 MOST_FIGURE = 1e100  # arbitrary; products of two of them are still numbers
 WORDS = ("name", "run_type", "error_message")  # of an entry, where there is one
@@ -72,6 +73,7 @@ class Results:
     context: dict
     benchmarks: list
     path: Path = None  # where it was read from or written to
+    unwritten: Failure = None  # why it could not be kept
     _made: tuple = field(default=(), repr=False, compare=False)  # entries, and the rows of them
 
     @property
@@ -295,6 +297,21 @@ def write(path, results):
     results.path = Path(path)
 
 
+def keep(path, results):
+    """As write, but what was measured must be seen even if it cannot be written: the failure waits
+    until check_kept."""
+    try:
+        write(path, results)
+    except Failure as failure:
+        results.unwritten = failure
+
+
+def check_kept(results):
+    """Fails if the results could not be kept. To be called when they have been shown."""
+    if results.unwritten:
+        raise results.unwritten
+
+
 def write_text(path, text):
     """Replaces the file; what is no regular file (/dev/stdout) is written to as it is."""
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
@@ -341,15 +358,21 @@ def check_writable(path):
     if path.is_dir():
         raise Failure(f"{path}: is a directory", BAD_INPUT)
     try:
+        check_place(path)
         if path.exists():
             # A pipe that nobody reads yet is no fault, and not to be waited for.
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
             os.close(handle)
-            return
-        with tempfile.TemporaryFile(prefix=".spanbench.", dir=path.parent):
-            return
     except OSError as error:
         raise io_failure(error, path) from error
+
+
+def check_place(path):
+    """Raises OSError if no new file of some size can lie where `path` is to be written."""
+    if path.exists() and not path.is_file():
+        return
+    with tempfile.TemporaryFile(prefix=".spanbench.", dir=path.parent) as file:
+        os.posix_fallocate(file.fileno(), 0, LEAST_PLACE)
 
 
 def replace_folder(source, target):
@@ -358,6 +381,7 @@ def replace_folder(source, target):
         shutil.rmtree(target, ignore_errors=True)
         shutil.move(source, target)
     except OSError as error:
+        shutil.rmtree(target, ignore_errors=True)
         raise io_failure(error, target, WORK_FAILED) from error
 
 

@@ -143,6 +143,7 @@ def run(options, argv):
         whole.context["budget_s"] = options.budget
         keep(whole, output, curves, "curves")
     status = max(map(show_part, parts))
+    results.check_kept(whole)
     return status or draw(whole, parts, options.output)
 
 

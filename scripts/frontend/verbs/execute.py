@@ -90,7 +90,7 @@ def measure_and_show(commands, allocators, options, argv):
     """Runs, writes and shows; the exit status."""
     measured, unsteady = measure(commands, allocators, options, argv)
     if options.output:
-        results.write(options.output, measured)
+        results.keep(options.output, measured)
     status = show(measured)
     for line in remarks(measured, options):
         say(line)

@@ -396,12 +396,12 @@ def conclude(options, measured, looks, facts):
     facts["gate"].update(gate_page.facts(page))
     measured_results = results.Results(facts, entries(measured))
     path, summary = output_paths(options)
-    results.write(path, measured_results)
-    results.write_text(summary, gate_page.markdown(page, facts))
     if options.json:
         print(results.to_text(measured_results))
     else:
         gate_page.show(page)
+    results.write(path, measured_results)
+    results.write_text(summary, gate_page.markdown(page, facts))
     return STATUS.get(verdict, 0)
 
 

@@ -91,7 +91,7 @@ def run(options, argv):
         chosen = having_any(names)
         measured = measure(chosen, flags, attempt, lambda *_: options.repeats, argv)
     if options.output:
-        results.write(options.output, measured)
+        results.keep(options.output, measured)
     if JSON in flags and options.output != results.STDOUT:
         print(results.to_text(measured))
         return say_failures(measured)
@@ -242,6 +242,7 @@ def say_failures(measured):
     for (_, message), names in failed.items():
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
         say(f"{names[0]}{others}: {message}")
+    results.check_kept(measured)
     return WORK_FAILED if failed else 0
 
 

@@ -1,16 +1,21 @@
 """What becomes of the results that a verb has measured."""
 
-from frontend.failure import WORK_FAILED
+from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table
 from frontend.progress import say
 
 
 def keep(measured, output, curves, curves_name):
-    """Writes the results and puts the curves beside them; standard output has no place for any."""
-    if not results.is_stdout(output) and any(curves.iterdir()):
+    """Writes the results and puts the curves beside them; show tells if that failed."""
+    is_file = output.is_file() or not output.exists()  # beside a device there is no place
+    if not results.is_stdout(output) and any(curves.iterdir()) and is_file:
         measured.context["curves"] = curves_name
-        results.replace_folder(curves, output.parent / curves_name)
-    results.write(output, measured)
+        try:
+            results.replace_folder(curves, output.parent / curves_name)
+        except Failure as failure:
+            measured.unwritten = failure
+            return
+    results.keep(output, measured)
 
 
 def show(measured, unasked=()):
@@ -29,6 +34,7 @@ def show(measured, unasked=()):
         say(f"{name}: {message}")
     for name in unasked:
         say_unasked(name, [row for row in measured.rows if row.allocator == name])
+    results.check_kept(measured)
     return WORK_FAILED if failures else 0
 
 

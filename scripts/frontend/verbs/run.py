@@ -110,7 +110,7 @@ def run(options, argv):
             chosen, allocators, manner, lambda *_: options.repeats, argv, works
         )
     if options.output:
-        results.write(options.output, measured)
+        results.keep(options.output, measured)
     return show(measured)
 
 

@@ -1,0 +1,49 @@
+/*
+ * The units of this image's raw file as they are claimed and mapped. The file is mapped once, while
+ * there is a descriptor; from then on each mapping is made from the one before:
+ *
+ *   segment 0              segment 1                        segments double up to a limit
+ *   | unit | ... | unit | anchor |
+ *                       | unit | ... | unit | ... | anchor |
+ *
+ * The anchor is the unit behind a segment, mapped with it. mremap with an old size of 0 maps the
+ * same shared pages again, and whatever follows them in the file: the next segment. A segment is
+ * unmapped as a whole once all its units were claimed and given up, and the next one exists.
+ *
+ * Any thread may call these at any time. None waits for another: units and segments are claimed by
+ * atomic steps, which an observer may find done in part and completes.
+ */
+#ifndef WORKLOADS_RECORDER_SPACE_H
+#define WORKLOADS_RECORDER_SPACE_H
+
+#include "raw.h"
+
+#include <stdbool.h>
+
+/*
+ * Maps the first segment of file `fd`, behind unit 0. The file has `file_bytes`, a multiple of
+ * RAW_UNIT. Returns 0 or a negative errno.
+ */
+int space_begin(int fd, uint64_t file_bytes);
+
+/* In a child after fork: what is mapped is the parent's file, to be unmapped or left alone. No
+   other thread may be here. */
+void space_forget(bool unmap);
+
+/*
+ * Claims a unit: stores its address, and its end in the file. Returns 0 or a negative errno. The
+ * unit is a hole: it must be given blocks before it is touched.
+ */
+int space_claim(struct raw_window **window, uint64_t *end);
+
+/* Ends the use of a claimed unit, which goes out of the process's memory. */
+void space_give_up(struct raw_window *window);
+
+/*
+ * Gives bytes `from` to `to` of a mapping of the file their blocks on the disk, so that touching
+ * them cannot raise SIGBUS. `start` is where a page begins; what lies before `from` was given
+ * blocks before. Returns 0 or a negative errno: ENOSPC for a disk or quota that is full.
+ */
+int space_reserve(void *start, uint64_t from, uint64_t to);
+
+#endif
