@@ -1,6 +1,6 @@
 /*
- * librecord.so, second part: the functions that replace the process's image or start another one. An
- * image that is not recorded cannot say so; so each of these leaves a note before it hands on,
+ * librecord.so, second part: the functions that replace the process's image or start another one.
+ * An image that is not recorded cannot say so; so each of these leaves a note before it hands on,
  * which the new image removes when it is recorded, and which is removed here when there is no new
  * image.
  *
