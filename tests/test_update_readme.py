@@ -19,30 +19,40 @@ def readme(tmp_path):
     made_up_results.write(tmp_path / "results" / "reference", **FEW)
     path = tmp_path / "README.md"
     path.write_text(f"# title\n\n{MARKERS}\n\ntail\n")
+    tables_of(path).write_text(f"# tables\n\n{MARKERS}\n\ntail\n")
     return path
+
+
+def tables_of(readme):
+    """The document with the full tables."""
+    return readme.parent / "measuring.md"
 
 
 def update(readme, *options):
     """Runs the script: (status, stderr)."""
     reference = readme.parent / "results" / "reference"
-    command = [SCRIPT, "--readme", readme, "--reference", reference, *options]
+    places = ["--readme", readme, "--tables", tables_of(readme), "--reference", reference]
+    command = [SCRIPT, *places, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
 
 def test_numbers_are_written_and_the_rest_is_left(readme):
     assert update(readme) == (0, "")
-    text = readme.read_text()
-    assert text.startswith("# title\n\n<!-- numbers:begin -->\n")
-    assert text.endswith("\n<!-- numbers:end -->\n\ntail\n") and "\nold\n" not in text
-    for part in ("| git | ", "| lua | ", "| geometric mean |  | ", "n = 7 ", "95.3 %"):
-        assert part in text
-    for part in ("Imaginary 9000", "commit 0123456789 (dirty)", "2026-01-02"):
-        assert part in text
+    short, full = readme.read_text(), tables_of(readme).read_text()
+    for text, title in ((short, "title"), (full, "tables")):
+        assert text.startswith(f"# {title}\n\n<!-- numbers:begin -->\n")
+        assert text.endswith("\n<!-- numbers:end -->\n\ntail\n") and "\nold\n" not in text
+        for part in ("n = 7 ", "95.3 %", "Imaginary 9000", "commit 0123456789 (dirty)"):
+            assert part in text
+    for part in ("| git | ", "| lua | ", "| geometric mean |  | "):
+        assert part in full and part not in short
+    for part in ("|  | glibc | jemalloc", "| 2 traces: time per op | 1 | ", "<br>worst "):
+        assert part in short
     assert (readme.parent / "results" / "reference" / "frontier.svg").exists()
     page = (readme.parent / "results" / "reference" / "report.html").read_text()
     assert "<svg" in page and "results.json" in page
-    assert "](results/reference/frontier.svg)" in text and "null" not in text
+    assert "](results/reference/frontier.svg)" in short and "null" not in short + full
 
 
 def test_check_passes_what_was_written_and_fails_when_it_differs(readme):
@@ -50,9 +60,13 @@ def test_check_passes_what_was_written_and_fails_when_it_differs(readme):
     assert "\nold\n" in readme.read_text()
     update(readme)
     assert update(readme, "--check") == (0, "")
-    readme.write_text(readme.read_text().replace("| git | 1", "| git | 2"))
-    status, err = update(readme, "--check")
-    assert status == 1 and "its numbers are not those of" in err
+    for path, part in ((readme, "| 1 | "), (tables_of(readme), "| git | 1")):
+        text = path.read_text()
+        assert part in text
+        path.write_text(text.replace(part, f"{part[:-1]}2"))
+        status, err = update(readme, "--check")
+        assert status == 1 and f"{path}: its numbers are not those of" in err
+        path.write_text(text)
 
 
 def test_check_sees_new_results_and_a_missing_chart(readme):
@@ -69,7 +83,7 @@ def test_losing_rows_are_bold_and_failed_ones_are_kept(readme):
     reference = readme.parent / "results" / "reference"
     made_up_results.write(reference, **FEW, failing={("git", "jemalloc")})
     update(readme)
-    lines = readme.read_text().splitlines()
+    lines = tables_of(readme).read_text().splitlines()
     git = next(line for line in lines if line.startswith("| git |")).split(" | ")
     lua = next(line for line in lines if line.startswith("| lua |")).split(" | ")
     assert git[3].startswith("**failed**")
@@ -81,7 +95,8 @@ def test_losing_rows_are_bold_and_failed_ones_are_kept(readme):
 def test_a_row_that_too_few_rounds_show_is_not_bold(readme):
     made_up_results.write(readme.parent / "results" / "reference", **{**FEW, "rounds": 5})
     update(readme)
-    rows = [line for line in readme.read_text().splitlines() if line.startswith("| lua |")]
+    lines = tables_of(readme).read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| lua |")]
     assert "<br>" in rows[0] and "**1." not in rows[0].partition("<br>")[0]
 
 
@@ -90,7 +105,8 @@ def test_programs_have_a_table_of_their_own(readme):
     path = made_up_results.write(readme.parent / "other", **FEW, kind="exec")
     os.replace(path, reference / "exec.json")
     update(readme)
-    text = readme.read_text()
+    assert "| 2 programs: wall time | 1 | " in readme.read_text()
+    text = tables_of(readme).read_text()
     assert text.index("Replayed traces") < text.index("Real programs")
     assert "| program | glibc, ms and MiB | span | jemalloc |" in text
 
@@ -103,8 +119,9 @@ def test_what_is_held_out_is_a_row_of_means(readme):
     path = made_up_results.write(readme.parent / "other", **apart)
     os.replace(path, reference / "held-out.json")
     update(readme)
-    lines = readme.read_text().splitlines()
-    row = next(line for line in lines if line.startswith("| [held out]")).split(" | ")
+    assert "| 3 held out: time per op | 1 | – |" in readme.read_text()
+    lines = tables_of(readme).read_text().splitlines()
+    row = next(line for line in lines if line.startswith("| held out: ")).split(" | ")
     assert row[0].endswith(": 3 more") and row[1] == "" and row[3].strip(" |") == ""
     assert "1." in row[2] and "<br>" in row[2]
     assert sum(line.startswith("| trace |") for line in lines) == 1
@@ -112,7 +129,7 @@ def test_what_is_held_out_is_a_row_of_means(readme):
     assert any(line.startswith("Held out: n = 9 ") for line in lines)
     assert (reference / "frontier.svg").read_bytes() == frontier
     assert "held-out.json" in (reference / "report.html").read_text()
-    assert "trust that row most" in readme.read_text()
+    assert "trust these most" in readme.read_text()
 
 
 def test_what_was_held_out_once_is_told_apart(readme):
@@ -121,9 +138,21 @@ def test_what_was_held_out_once_is_told_apart(readme):
     path = made_up_results.write(readme.parent / "other", **apart)
     os.replace(path, reference / "once-held-out.json")
     update(readme)
-    text = readme.read_text()
-    assert "| once held out: 2 more | " in text and "have been learnt from since" in text
-    assert "trust that row most" not in text
+    assert "| once held out: 2 more | " in tables_of(readme).read_text()
+    assert "have been learnt from since" in readme.read_text()
+    assert "trust these most" not in readme.read_text()
+
+
+def test_the_short_table_knows_no_more_than_five_allocators_and_their_versions(readme):
+    names = ("span", "span-fast", "glibc", "jemalloc", "mimalloc", "tcmalloc", "glibc-perturb")
+    made_up_results.write(
+        readme.parent / "results" / "reference", **{**FEW, "allocators": (*names, "null")}
+    )
+    update(readme)
+    head = next(line for line in readme.read_text().splitlines() if line.startswith("|  | "))
+    heads = [cell.strip() for cell in head.strip("|").split("|")][1:]
+    shown = ["glibc", "span-fast", "jemalloc", "mimalloc", "tcmalloc"]
+    assert [cell.split()[0] for cell in heads] == shown
 
 
 @pytest.mark.parametrize(
