@@ -24,10 +24,10 @@ enum {
     FRONT_EXACT_LOG2 = 10,
     FRONT_LISTS_A_DOUBLING_LOG2 = 3,
     FRONT_LISTS_A_DOUBLING = 1 << FRONT_LISTS_A_DOUBLING_LOG2,
-    FRONT_GROSS_MAX = 32 * 1024, /* larger blocks go straight to their heap */
-    FRONT_UNIT = 128,            /* all lists above FRONT_EXACT_MAX are for multiples of it */
+    FRONT_GROSS_MAX = 8 * 1024, /* larger blocks go straight to their heap */
+    FRONT_UNIT = 128,           /* all lists above FRONT_EXACT_MAX are for multiples of it */
     FRONT_UNITS = FRONT_GROSS_MAX / FRONT_UNIT,
-    FRONT_LISTS = 64 + 5 * FRONT_LISTS_A_DOUBLING + 1,
+    FRONT_LISTS = 64 + 3 * FRONT_LISTS_A_DOUBLING + 1,
     FRONT_FREES_IN_A_ROW = 32, /* from here on they are delayed; arbitrary, more than the frees of
                                   one object's parts */
     FRONT_DELAY = 16,          /* blocks; a power of two */
