@@ -82,7 +82,7 @@ PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc
 	$(addprefix $(B)/micro-,span span-fast glibc jemalloc)
 
 # Tests of the allocator that hold for both builds run against both.
-WHOLE_LIBRARY := os threads forks
+WHOLE_LIBRARY := os threads forks give_back
 BOTH_BUILDS := api bins blocks check fuzz heap model refusals span $(WHOLE_LIBRARY)
 FAST_ONLY := front pool
 TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \

@@ -269,6 +269,14 @@ static void check_files(struct check *check)
     expect(check, filed == wanted, heap, "span is not where it is filed");
 }
 
+static void check_taken(struct check *check)
+{
+    size_t taken = 0;
+    for (const struct span *span = check->heap->spans.first; span; span = span->next)
+        taken += span->blkcount - span->loose_count;
+    expect(check, taken == check->heap->taken, check->heap, "count of taken blocks is wrong");
+}
+
 static void check_kept(struct check *check)
 {
     const struct spans *spans = &check->heap->spans;
@@ -319,6 +327,7 @@ unsigned heap_check(const struct heap *heap, char report[CHECK_REPORT_MAX])
         return check.faults;
     for (struct span *span = heap->spans.first; span; span = span->next)
         check_span(&check, span);
+    check_taken(&check);
     check_kept(&check);
     check_files(&check);
     check_spans_with_loose(&check);

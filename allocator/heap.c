@@ -256,17 +256,25 @@ static struct block *heap_take_ordinary(struct heap *heap, size_t gross)
     return block ? heap_carve(heap, block, gross) : NULL;
 }
 
+static struct block *heap_count_taken(struct heap *heap, struct block *block)
+{
+    heap->taken += block != NULL;
+    return block;
+}
+
 struct block *heap_take(struct heap *heap, size_t gross)
 {
-    return gross > BIN_LARGE ? heap_take_large(heap, gross) : heap_take_ordinary(heap, gross);
+    bool large = gross > BIN_LARGE;
+    return heap_count_taken(heap,
+                            large ? heap_take_large(heap, gross) : heap_take_ordinary(heap, gross));
 }
 
 struct block *heap_take_apart(struct heap *heap, size_t gross, bool *fresh)
 {
     if (gross > BIN_LARGE)
-        return heap_take_dedicated(heap, gross, fresh);
+        return heap_count_taken(heap, heap_take_dedicated(heap, gross, fresh));
     *fresh = false;
-    return heap_take_ordinary(heap, gross);
+    return heap_count_taken(heap, heap_take_ordinary(heap, gross));
 }
 
 void *heap_allocate(struct heap *heap, size_t request)
@@ -332,5 +340,8 @@ size_t heap_allocate_run(struct heap *heap, size_t gross, void **payloads, size_
             break;
         taken += heap_carve_run(heap, block, gross, payloads + taken, count - taken);
     }
+    heap->taken += taken;
+    if (heap->taken > heap->taken_peak)
+        heap->taken_peak = heap->taken;
     return taken;
 }

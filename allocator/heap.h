@@ -53,6 +53,8 @@ struct heap {
     struct span *filed[BINS];
     struct span *shared[HEAP_SHARED_MAX]; /* the shared spans, or NULL */
     struct span *loose;                   /* spans with loose blocks */
+    size_t taken; /* blocks that were allocated and not freed; those in fronts are among them */
+    size_t taken_peak; /* the most of them after a run was allocated, since a front was drained */
 };
 
 /* `request` bytes, 16-aligned; a request of 0 is served with BLOCK_PAYLOAD_MIN bytes. */

@@ -128,5 +128,7 @@ void heap_release(struct heap *heap, struct block *block, const char *function)
 
 void heap_free(struct heap *heap, void *p, const char *function)
 {
-    heap_release(heap, heap_block_checked(p, BLOCK_MAGIC_USED, function), function);
+    struct block *block = heap_block_checked(p, BLOCK_MAGIC_USED, function);
+    heap->taken--;
+    heap_release(heap, block, function);
 }

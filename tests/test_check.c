@@ -563,6 +563,13 @@ static void files_linked_wrongly(void **state)
     expect_fault("filed span is not the heap's");
 }
 
+static void a_wrong_count_of_taken_blocks(void **state)
+{
+    (void)state;
+    heap.taken++;
+    expect_fault("count of taken blocks is wrong");
+}
+
 static void a_map_of_files_that_lies(void **state)
 {
     (void)state;
@@ -631,6 +638,7 @@ int main(void)
         CHECK_TEST(loose_spans_linked_wrongly),
         CHECK_TEST(loose_blocks_of_a_span_that_is_not_listed),
         CHECK_TEST(a_dedicated_span_with_more_than_its_block),
+        CHECK_TEST(a_wrong_count_of_taken_blocks),
         CHECK_TEST(a_span_filed_under_a_wrong_bin),
         CHECK_TEST(a_span_that_says_it_is_not_filed),
         CHECK_TEST(a_span_that_is_not_where_it_is_filed),
