@@ -116,16 +116,6 @@ static inline struct block *bin_walk(struct block *block, size_t gross)
     return NULL;
 }
 
-/* The same, but the smallest of those that are looked at. */
-static inline struct block *bin_walk_closest(struct block *block, size_t gross)
-{
-    struct block *best = NULL;
-    for (int looked = 0; block && looked < BIN_WALK_MAX; looked++, block = block->next)
-        if (block_size(block) >= gross && (!best || block_size(block) < block_size(best)))
-            best = block;
-    return best;
-}
-
 /*
  * A free block of at least `gross` bytes, left in its bin; NULL if none was found. Blocks of a bin
  * that may or may not fit are looked at last and BIN_WALK_MAX at the most.

@@ -20,6 +20,20 @@ static __attribute__((noinline)) struct block *file_walk(struct span *span, size
     return NULL;
 }
 
+/* The smallest block of at least `gross` bytes in a span's bin, as far as its blocks are looked at.
+   Fatal if a link on the way is impossible: it is about to be followed. */
+static struct block *bin_find_closest(struct span *span, unsigned bin, size_t gross)
+{
+    struct block *best = NULL;
+    struct block *block = span->bins.first[bin];
+    for (int looked = 0; block && looked < BIN_WALK_MAX; looked++, block = block->next) {
+        links_check(span, block, "malloc");
+        if (block_size(block) >= gross && (!best || block_size(block) < block_size(best)))
+            best = block;
+    }
+    return best;
+}
+
 /* The smallest block of at least `gross` bytes in a bin of the spans that are filed under it, as
    far as they are looked at. */
 static struct block *file_find_closest(const struct heap *heap, unsigned bin, size_t gross)
@@ -28,7 +42,7 @@ static struct block *file_find_closest(const struct heap *heap, unsigned bin, si
     struct block *best = NULL;
     struct span *span = heap->filed[bin];
     for (int looked = 0; span && looked < HEAP_WALK_MAX; looked++, span = span->filed[file].next) {
-        struct block *block = bin_walk_closest(span->bins.first[bin], gross);
+        struct block *block = bin_find_closest(span, bin, gross);
         if (block && (!best || block_size(block) < block_size(best)))
             best = block;
     }
