@@ -49,7 +49,7 @@ COMPILE_CXX = $(CXX) $(CPPFLAGS_OWN) $(CXXFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CXXF
 LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
-ALLOCATOR := os span heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse \
+ALLOCATOR := os span heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse \
 	guard libspan
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
@@ -86,7 +86,7 @@ PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc
 	$(addprefix $(B)/micro-,span span-fast glibc jemalloc)
 
 # Tests of the allocator that hold for both builds run against both.
-WHOLE_LIBRARY := os threads forks
+WHOLE_LIBRARY := os threads forks give_back
 BOTH_BUILDS := api bins blocks check fuzz heap model refusals span $(WHOLE_LIBRARY)
 FAST_ONLY := front pool
 TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \

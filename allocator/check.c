@@ -234,20 +234,21 @@ static void check_span(struct check *check, struct span *span)
            "span is shared and the heap does not know it, or the other way round");
     check_loose_blocks(check, span);
     check_blocks(check, span);
-    expect(check, span->filed_bin == heap_filing_bin(span), span,
+    expect(check, span->filed_map == heap_filing_map(span), span,
            "span is filed under a wrong bin");
 }
 
 /* Spans filed under the bin, as far as the list can be followed. */
-static size_t check_file(struct check *check, int bin)
+static size_t check_file(struct check *check, unsigned bin)
 {
     size_t count = 0;
     const struct span *prev = NULL;
     const struct span *span = check->heap->filed[bin];
-    for (; span; prev = span, span = span->filed_next, count++)
+    for (; span; prev = span, span = span->filed[span_file_of(bin)].next, count++)
         if (!expect(check, is_listed(check, span), check->heap, "filed span is not the heap's") ||
-            !expect(check, span->filed_bin == bin, span, "span is not where it is filed") ||
-            !expect(check, span->filed_prev == prev, span, "filed spans are not linked back"))
+            !expect(check, span->filed_map >> bin & 1, span, "span is not where it is filed") ||
+            !expect(check, span->filed[span_file_of(bin)].prev == prev, span,
+                    "filed spans are not linked back"))
             break;
     return count;
 }
@@ -257,15 +258,23 @@ static void check_files(struct check *check)
     const struct heap *heap = check->heap;
     size_t filed = 0;
     size_t wanted = 0;
-    for (int bin = 0; bin < BINS; bin++) {
+    for (unsigned bin = 0; bin < BINS; bin++) {
         bool marked = heap->filed_map >> bin & 1;
         expect(check, marked == (heap->filed[bin] != NULL), heap, "bitmap of filed spans lies");
         filed += check_file(check, bin);
     }
     expect(check, heap->filed_map >> (BINS - 1) <= 1, heap, "bitmap of filed spans lies");
     for (const struct span *span = heap->spans.first; span; span = span->next)
-        wanted += span->filed_bin >= 0;
+        wanted += (size_t)__builtin_popcountl(span->filed_map);
     expect(check, filed == wanted, heap, "span is not where it is filed");
+}
+
+static void check_taken(struct check *check)
+{
+    size_t taken = 0;
+    for (const struct span *span = check->heap->spans.first; span; span = span->next)
+        taken += span->blkcount - span->loose_count;
+    expect(check, taken == check->heap->taken, check->heap, "count of taken blocks is wrong");
 }
 
 static void check_kept(struct check *check)
@@ -276,10 +285,10 @@ static void check_kept(struct check *check)
     size_t wanted = 0;
     const struct span *prev = NULL;
     for (const struct span *span = spans->kept; span;
-         prev = span, span = span->filed_next, count++) {
+         prev = span, span = span->filed[0].next, count++) {
         if (!expect(check, is_listed(check, span), check->heap, "kept span is not the heap's") ||
             !expect(check, span->kind == SPAN_KEPT, span, "span is kept and does not know it") ||
-            !expect(check, span->filed_prev == prev, span, "kept spans are not linked back"))
+            !expect(check, span->filed[0].prev == prev, span, "kept spans are not linked back"))
             return;
         bytes += span->size;
     }
@@ -318,6 +327,7 @@ unsigned heap_check(const struct heap *heap, char report[CHECK_REPORT_MAX])
         return check.faults;
     for (struct span *span = heap->spans.first; span; span = span->next)
         check_span(&check, span);
+    check_taken(&check);
     check_kept(&check);
     check_files(&check);
     check_spans_with_loose(&check);

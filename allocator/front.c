@@ -14,6 +14,11 @@ enum {
     FRONT_FILL_BYTES = 4096,               /* taken from the heap at once; a page */
     FRONT_FILL_MAX = 64,                   /* blocks */
     FRONT_FLUSH_SHARE = 2,                 /* what part of a list that overflows goes home */
+    FRONT_DRAIN_FROM = 4 * 1024 * 1024,    /* mapped bytes of a heap that are worth a drain */
+    FRONT_LEFT_SHARE = 16, /* a drain begins when the program has so much fewer blocks than the
+                              front: each of them goes home by itself then */
+    FRONT_DRAIN_SHARE = 4, /* and what part of its blocks are left then: the next one is due when
+                              as many have come and gone again */
 };
 
 static size_t lists_gross(unsigned index)
@@ -77,15 +82,57 @@ static void guarded_free(struct guard *guard, void *p)
     guard_unlock(guard, locked);
 }
 
-void front_delete(struct front *front)
+/* Brings all blocks home, and what the lists were written on. */
+static void front_empty(struct front *front)
 {
     for (unsigned i = 0; i < FRONT_LISTS; i++) {
         struct front_list *list = &front->lists[i];
         list_flush(list, list->count);
         if (list->payloads)
             guarded_free(front->guard, list->payloads);
+        list->payloads = NULL;
+        list->limit = 0;
     }
+    front->room = 0;
+}
+
+void front_delete(struct front *front)
+{
+    front_empty(front);
     guarded_free(front->guard, front);
+}
+
+static size_t front_count(const struct front *front)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < FRONT_LISTS; i++)
+        count += front->lists[i].count;
+    return count;
+}
+
+bool front_is_left_over(struct front *front)
+{
+    const struct heap *heap = &front->guard->heap;
+    bool locked = guard_lock(front->guard);
+    size_t taken = heap->taken;
+    bool fell = taken <= heap->taken_peak / FRONT_DRAIN_SHARE;
+    bool worth = heap->spans.mapped >= FRONT_DRAIN_FROM;
+    guard_unlock(front->guard, locked);
+    if (!fell || !worth)
+        return false;
+    size_t count = front_count(front);
+    return taken <= count + count / FRONT_LEFT_SHARE + FRONT_LOOK;
+}
+
+void front_drain(struct front *front)
+{
+    struct guard *guard = front->guard;
+    front_empty(front);
+    front->is_draining = true;
+    front->frees = 0; /* nothing is delayed now, and frees that go home are not counted */
+    bool locked = guard_lock(guard);
+    guard->heap.taken_peak = guard->heap.taken;
+    guard_unlock(guard, locked);
 }
 
 /*
@@ -203,6 +250,10 @@ void *front_refill(struct front *front, struct front_list *list)
 bool front_make_room(struct front *front, struct front_list *list)
 {
     front->is_busy[list - front->lists] = true;
+    if (!front->is_draining && front_is_left_over(front))
+        front_drain(front);
+    if (front->is_draining)
+        return false;
     if (list_grow(front, list, FRONT_LIMIT_MAX))
         return true;
     if (list->count == 0)

@@ -10,6 +10,10 @@
  * lists a doubling, and requests are rounded up to the size of their list, so that any block of a
  * list serves any request for it.
  *
+ * A front that holds more blocks than are left of what the program had waits for nothing: it is
+ * drained, and what is freed from then on goes home at once, or each of these few blocks would hold
+ * a span of 2 MiB. The next malloc ends that.
+ *
  * A program that frees many blocks in a row has often not looked at them for long: their headers
  * would be fetched from memory one by one. So after some frees in a row the next ones are delayed:
  * the header is asked for, and looked at a few frees later. The next malloc ends that.
@@ -24,13 +28,16 @@ enum {
     FRONT_EXACT_LOG2 = 10,
     FRONT_LISTS_A_DOUBLING_LOG2 = 3,
     FRONT_LISTS_A_DOUBLING = 1 << FRONT_LISTS_A_DOUBLING_LOG2,
-    FRONT_GROSS_MAX = 32 * 1024, /* larger blocks go straight to their heap */
-    FRONT_UNIT = 128,            /* all lists above FRONT_EXACT_MAX are for multiples of it */
+    FRONT_GROSS_MAX = 8 * 1024, /* larger blocks go straight to their heap */
+    FRONT_UNIT = 128,           /* all lists above FRONT_EXACT_MAX are for multiples of it */
     FRONT_UNITS = FRONT_GROSS_MAX / FRONT_UNIT,
-    FRONT_LISTS = 64 + 5 * FRONT_LISTS_A_DOUBLING + 1,
+    FRONT_LISTS = 64 + 3 * FRONT_LISTS_A_DOUBLING + 1,
     FRONT_FREES_IN_A_ROW = 32, /* from here on they are delayed; arbitrary, more than the frees of
                                   one object's parts */
     FRONT_DELAY = 16,          /* blocks; a power of two */
+    /* Delayed frees from one look at whether the front is to be drained to the next; arbitrary,
+       a look costs some 400 instructions. */
+    FRONT_LOOK = 256,
     FRONT_REQUEST_MAX = FRONT_GROSS_MAX - BLOCK_HEADER,
 };
 
@@ -52,6 +59,7 @@ struct front {
     size_t room;               /* bytes of blocks that the lists could hold */
     unsigned hand;             /* index of the list that is asked next to give up room */
     bool is_busy[FRONT_LISTS]; /* ran dry or over since the hand passed */
+    bool is_draining;          /* holds nothing, and is to hold nothing before the next malloc */
 };
 
 /* The list in which a block of `gross` bytes is kept; at most FRONT_GROSS_MAX. */
@@ -89,6 +97,13 @@ void *front_refill(struct front *front, struct front_list *list);
 /* Makes room for one more block in a full list; false: there is none, and no block can be put
  * there. */
 bool front_make_room(struct front *front, struct front_list *list);
+
+/* Whether most of what the heap has given is free and more of the rest is here than with the
+   program. */
+bool front_is_left_over(struct front *front);
+
+/* Brings all blocks home, gives up all room and begins to drain. None may be delayed. */
+void front_drain(struct front *front);
 
 /* Puts a used block into a list that has room. */
 static inline void front_put(struct front *front, struct front_list *list, struct block *block)

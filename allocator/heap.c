@@ -8,10 +8,11 @@
 #include <assert.h>
 #include <string.h>
 
-/* A block of at least `gross` bytes in the spans that are filed with this one. */
+/* A block of at least `gross` bytes in the spans that are filed with this one under a bin below
+   SPAN_FILED_FROM, where it is their highest. */
 static __attribute__((noinline)) struct block *file_walk(struct span *span, size_t gross)
 {
-    for (int looked = 0; span && looked < HEAP_WALK_MAX; looked++, span = span->filed_next) {
+    for (int looked = 0; span && looked < HEAP_WALK_MAX; looked++, span = span->filed[0].next) {
         struct block *block = bins_find(&span->bins, gross);
         if (block)
             return block;
@@ -19,12 +20,55 @@ static __attribute__((noinline)) struct block *file_walk(struct span *span, size
     return NULL;
 }
 
-/* A free block of at least `gross` bytes in any filed span, or NULL. */
-static struct block *heap_find(struct heap *heap, size_t gross)
+/* The smallest block of at least `gross` bytes in a span's bin, as far as its blocks are looked at.
+   Fatal if a link on the way is impossible: it is about to be followed. */
+static struct block *bin_find_closest(struct span *span, unsigned bin, size_t gross)
 {
+    struct block *best = NULL;
+    struct block *block = span->bins.first[bin];
+    for (int looked = 0; block && looked < BIN_WALK_MAX; looked++, block = block->next) {
+        links_check(span, block, "malloc");
+        if (block_size(block) >= gross && (!best || block_size(block) < block_size(best)))
+            best = block;
+    }
+    return best;
+}
+
+/* The smallest block of at least `gross` bytes in a bin of the spans that are filed under it, as
+   far as they are looked at. */
+static struct block *file_find_closest(const struct heap *heap, unsigned bin, size_t gross)
+{
+    unsigned file = span_file_of(bin);
+    struct block *best = NULL;
+    struct span *span = heap->filed[bin];
+    for (int looked = 0; span && looked < HEAP_WALK_MAX; looked++, span = span->filed[file].next) {
+        struct block *block = bin_find_closest(span, bin, gross);
+        if (block && (!best || block_size(block) < block_size(best)))
+            best = block;
+    }
+    return best;
+}
+
+/* As heap_find, for a request from SPAN_FILED_BYTES on. */
+static __attribute__((noinline)) struct block *heap_find_closest(const struct heap *heap,
+                                                                 size_t gross)
+{
+    struct block *block = file_find_closest(heap, bin_of(gross), gross);
     unsigned bin = bin_for(gross);
     uint64_t sufficient = heap->filed_map >> bin << bin;
-    if (sufficient && gross <= BIN_LARGE)
+    if (block || !sufficient || gross > BIN_LARGE)
+        return block;
+    return file_find_closest(heap, (unsigned)__builtin_ctzl(sufficient), gross);
+}
+
+/* A free block of at least `gross` bytes in any filed span, or NULL. */
+static struct block *heap_find(const struct heap *heap, size_t gross)
+{
+    if (gross >= SPAN_FILED_BYTES)
+        return heap_find_closest(heap, gross);
+    unsigned bin = bin_for(gross);
+    uint64_t sufficient = heap->filed_map >> bin << bin;
+    if (sufficient)
         return bins_find(&heap->filed[__builtin_ctzl(sufficient)]->bins, gross);
     return file_walk(heap->filed[bin_of(gross)], gross);
 }
@@ -226,17 +270,25 @@ static struct block *heap_take_ordinary(struct heap *heap, size_t gross)
     return block ? heap_carve(heap, block, gross) : NULL;
 }
 
+static struct block *heap_count_taken(struct heap *heap, struct block *block)
+{
+    heap->taken += block != NULL;
+    return block;
+}
+
 struct block *heap_take(struct heap *heap, size_t gross)
 {
-    return gross > BIN_LARGE ? heap_take_large(heap, gross) : heap_take_ordinary(heap, gross);
+    bool large = gross > BIN_LARGE;
+    return heap_count_taken(heap,
+                            large ? heap_take_large(heap, gross) : heap_take_ordinary(heap, gross));
 }
 
 struct block *heap_take_apart(struct heap *heap, size_t gross, bool *fresh)
 {
     if (gross > BIN_LARGE)
-        return heap_take_dedicated(heap, gross, fresh);
+        return heap_count_taken(heap, heap_take_dedicated(heap, gross, fresh));
     *fresh = false;
-    return heap_take_ordinary(heap, gross);
+    return heap_count_taken(heap, heap_take_ordinary(heap, gross));
 }
 
 void *heap_allocate(struct heap *heap, size_t request)
@@ -302,5 +354,8 @@ size_t heap_allocate_run(struct heap *heap, size_t gross, void **payloads, size_
             break;
         taken += heap_carve_run(heap, block, gross, payloads + taken, count - taken);
     }
+    heap->taken += taken;
+    if (heap->taken > heap->taken_peak)
+        heap->taken_peak = heap->taken;
     return taken;
 }

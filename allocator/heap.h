@@ -3,7 +3,9 @@
  * and none of them locks: a heap that threads share stands behind a mutex (guard.h).
  *
  * A request goes to the span whose largest free block is the smallest that suffices, and inside
- * that span to the smallest bin that suffices: full spans fill up, emptying ones can drain. A span
+ * that span to the smallest bin that suffices: full spans fill up, emptying ones can drain. One of
+ * SPAN_FILED_BYTES or more goes to the smallest block that suffices in any span, as far as looking
+ * at a few tells: the rests of large blocks are what makes a heap grow that lives long. A span
  * that is empty is kept, or goes back to the system (span.h). Where only memory worth sparing is
  * found, or none, loose blocks (see heap_free_run) are merged; then a kept span is used again; then
  * a new one is mapped.
@@ -45,12 +47,14 @@ enum {
 /* Zero-initialised is an empty heap. */
 struct heap {
     struct spans spans;
-    /* Ordinary spans with a free block by their highest bin; bit i of the map: filed[i] is not
-       NULL. */
+    /* Ordinary spans by bins in which they have something (see SPAN_FILED_FROM); bit i of the map:
+       filed[i] is not NULL. */
     uint64_t filed_map;
     struct span *filed[BINS];
     struct span *shared[HEAP_SHARED_MAX]; /* the shared spans, or NULL */
     struct span *loose;                   /* spans with loose blocks */
+    size_t taken; /* blocks that were allocated and not freed; those in fronts are among them */
+    size_t taken_peak; /* the most of them after a run was allocated, since a front was drained */
 };
 
 /* `request` bytes, 16-aligned; a request of 0 is served with BLOCK_PAYLOAD_MIN bytes. */

@@ -42,6 +42,7 @@ static void *heap_map_aligned(struct heap *heap, size_t align, size_t gross)
     }
     span->kind = SPAN_DEDICATED;
     span->blkcount = 1;
+    heap->taken++;
     size_t front = (size_t)((char *)block - (char *)span_first_block(span));
     block_bin(span, span_first_block(span), front);
     block_make_used(block, span, (size_t)((char *)span_end(span) - (char *)block), false);

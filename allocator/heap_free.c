@@ -90,7 +90,7 @@ static bool heap_return_span(struct heap *heap, struct span *span)
 {
     if (span->blkcount > 1 || span_is_worth_keeping(&heap->spans, span))
         return false;
-    heap_file_under(heap, span, -1);
+    heap_unfile(heap, span);
     heap_unshare(heap, span);
     return span_unmap(&heap->spans, span);
 }
@@ -99,7 +99,7 @@ static bool heap_return_span(struct heap *heap, struct span *span)
 void heap_empty_span(struct heap *heap, struct span *span)
 {
     heap_forget_loose(heap, span);
-    heap_file_under(heap, span, -1);
+    heap_unfile(heap, span);
     heap_unshare(heap, span);
     if (!span_is_worth_keeping(&heap->spans, span) && span_unmap(&heap->spans, span))
         return;
@@ -128,5 +128,7 @@ void heap_release(struct heap *heap, struct block *block, const char *function)
 
 void heap_free(struct heap *heap, void *p, const char *function)
 {
-    heap_release(heap, heap_block_checked(p, BLOCK_MAGIC_USED, function), function);
+    struct block *block = heap_block_checked(p, BLOCK_MAGIC_USED, function);
+    heap->taken--;
+    heap_release(heap, block, function);
 }

@@ -17,7 +17,7 @@ void heap_keep_span(struct heap *heap, struct span *span)
 {
     while (spans_are_too_many(&heap->spans, span->size) && spans_evict(&heap->spans, span->size))
         continue;
-    heap_file_under(heap, span, -1);
+    heap_unfile(heap, span);
     heap_unshare(heap, span);
     span_keep(&heap->spans, span);
 }
@@ -25,7 +25,7 @@ void heap_keep_span(struct heap *heap, struct span *span)
 struct block *heap_find_kept(const struct heap *heap, size_t gross)
 {
     struct block *best = NULL;
-    for (struct span *span = heap->spans.kept; span; span = span->filed_next) {
+    for (struct span *span = heap->spans.kept; span; span = span->filed[0].next) {
         struct block *block = span_first_block(span);
         size_t size = block_size(block);
         /* Blocks are cut from the end, which must be in reach of the span's start. */
@@ -51,7 +51,7 @@ void heap_use_kept(struct heap *heap, struct span *span, size_t size)
 static struct span *heap_find_stretchable(const struct heap *heap, size_t size)
 {
     struct span *best = NULL;
-    for (struct span *span = heap->spans.kept; span; span = span->filed_next)
+    for (struct span *span = heap->spans.kept; span; span = span->filed[0].next)
         if (span->size < size && span->size >= size / 2 && (!best || span->size > best->size))
             best = span;
     return best;

@@ -36,6 +36,7 @@ size_t heap_free_run(struct heap *heap, void **payloads, size_t count, const cha
         else
             payloads[others++] = payloads[i];
     }
+    heap->taken -= count - others;
     return others;
 }
 

@@ -2,6 +2,7 @@
  * What the parts of the heap share, and nobody else but check.c sees. Each part uses those above it
  * in this list:
  *
+ *     heap_filed.c    which spans have free blocks of what size
  *     heap_kept.c     empty spans that are kept, and large blocks served from them
  *     heap_free.c     checks of what the program passes in, merging with neighbours, release
  *     heap_loose.c    blocks that are freed now and merged later
@@ -29,42 +30,30 @@ static inline bool request_fits(size_t request)
     return false;
 }
 
-/* The bin that a span is to be filed under; -1: none. */
-static inline int heap_filing_bin(const struct span *span)
+/* The bins that a span is to be filed under. */
+static inline uint64_t heap_filing_map(const struct span *span)
 {
-    return __builtin_expect(span->kind == SPAN_ORDINARY, 1) ? bins_highest(&span->bins) : -1;
+    uint64_t map = span->kind == SPAN_ORDINARY ? span->bins.map : 0;
+    uint64_t large = map >> SPAN_FILED_FROM << SPAN_FILED_FROM;
+    return large || !map ? large : UINT64_C(1) << bins_highest(&span->bins);
 }
 
-/* Files the span under `bin`; -1: takes it out of the files. */
-static inline void heap_file_under(struct heap *heap, struct span *span, int bin)
-{
-    if (__builtin_expect(bin == span->filed_bin, 1))
-        return;
-    if (span->filed_bin >= 0) {
-        if (span->filed_next)
-            span->filed_next->filed_prev = span->filed_prev;
-        if (span->filed_prev)
-            span->filed_prev->filed_next = span->filed_next;
-        else
-            heap->filed[span->filed_bin] = span->filed_next;
-        if (!heap->filed[span->filed_bin])
-            heap->filed_map &= ~(UINT64_C(1) << span->filed_bin);
-    }
-    span->filed_bin = bin;
-    if (bin < 0)
-        return;
-    span->filed_prev = NULL;
-    span->filed_next = heap->filed[bin];
-    if (span->filed_next)
-        span->filed_next->filed_prev = span;
-    heap->filed[bin] = span;
-    heap->filed_map |= UINT64_C(1) << bin;
-}
+/* Files the span under the bins of `map` and no others. */
+void heap_refile(struct heap *heap, struct span *span, uint64_t map);
 
 /* Files the span where it belongs; to be called after any change of its bins or its role. */
 static inline void heap_file(struct heap *heap, struct span *span)
 {
-    heap_file_under(heap, span, heap_filing_bin(span));
+    uint64_t map = heap_filing_map(span);
+    if (map != span->filed_map)
+        heap_refile(heap, span, map);
+}
+
+/* Takes the span out of all files. */
+static inline void heap_unfile(struct heap *heap, struct span *span)
+{
+    if (span->filed_map)
+        heap_refile(heap, span, 0);
 }
 
 /* Puts the span into the list of those that have loose blocks. */

@@ -36,6 +36,7 @@ void *pool_allocate_slowly(size_t request)
     if (front_delays(front))
         front_free_delayed(front);
     front->frees = 0;
+    front->is_draining = false;
     struct front_list *list = front_list_for(front, request);
     return list->count ? front_take(front, list) : front_refill(front, list);
 }
@@ -120,14 +121,33 @@ void pool_free_slowly(void *p)
         free_to_heap(block);
 }
 
-void pool_free_with_delay(struct front *front, void *p)
+/* Puts a payload among the delayed ones, and frees the oldest of them. */
+static inline void pool_delay(struct front *front, void *p)
 {
     __builtin_prefetch(block_from_payload(p), 1);
-    void **place = &front->delayed[front->turn++ % FRONT_DELAY];
+    void **place = &front->delayed[front->turn % FRONT_DELAY];
     void *oldest = *place;
     *place = p;
     if (oldest)
         pool_free_now(front, oldest);
+}
+
+/* Out of line, so that the usual way through pool_free_with_delay saves no registers for it. */
+static __attribute__((noinline)) void pool_delay_and_look(struct front *front, void *p)
+{
+    pool_delay(front, p);
+    if (!front_is_left_over(front))
+        return;
+    front_free_delayed(front);
+    front_drain(front);
+}
+
+void pool_free_with_delay(struct front *front, void *p)
+{
+    if (__builtin_expect(++front->turn % FRONT_LOOK == 0, 0))
+        pool_delay_and_look(front, p);
+    else
+        pool_delay(front, p);
 }
 
 void front_free_delayed(struct front *front)

@@ -54,7 +54,6 @@ static struct span *span_begin(struct spans *spans, void *start, size_t size)
 {
     struct span *span = start; /* zeroed: no bins, no blocks */
     span->size = size;
-    span->filed_bin = -1;
     keep_max_learn(spans, size);
     span_link(spans, span);
     return span;
@@ -171,12 +170,12 @@ bool spans_are_too_many(const struct spans *spans, size_t size)
 
 void span_keep(struct spans *spans, struct span *span)
 {
-    assert(span->filed_bin < 0 && "its links are free");
+    assert(span->filed_map == 0 && "its links are free");
     span->kind = SPAN_KEPT;
-    span->filed_prev = NULL;
-    span->filed_next = spans->kept;
+    span->filed[0].prev = NULL;
+    span->filed[0].next = spans->kept;
     if (spans->kept)
-        spans->kept->filed_prev = span;
+        spans->kept->filed[0].prev = span;
     spans->kept = span;
     spans->kept_count++;
     spans->kept_bytes += span->size;
@@ -185,12 +184,12 @@ void span_keep(struct spans *spans, struct span *span)
 void span_unkeep(struct spans *spans, struct span *span, enum span_kind kind)
 {
     span->kind = kind;
-    if (span->filed_next)
-        span->filed_next->filed_prev = span->filed_prev;
-    if (span->filed_prev)
-        span->filed_prev->filed_next = span->filed_next;
+    if (span->filed[0].next)
+        span->filed[0].next->filed[0].prev = span->filed[0].prev;
+    if (span->filed[0].prev)
+        span->filed[0].prev->filed[0].next = span->filed[0].next;
     else
-        spans->kept = span->filed_next;
+        spans->kept = span->filed[0].next;
     spans->kept_count--;
     spans->kept_bytes -= span->size;
 }
@@ -214,8 +213,8 @@ bool span_unmap(struct spans *spans, struct span *span)
 static struct span *spans_oldest_kept(const struct spans *spans)
 {
     struct span *span = spans->kept;
-    while (span && span->filed_next)
-        span = span->filed_next;
+    while (span && span->filed[0].next)
+        span = span->filed[0].next;
     return span;
 }
 

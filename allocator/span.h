@@ -43,10 +43,36 @@ enum {
 /* Small blocks settle in ordinary spans only: in the others they would hold all the pages that a
    large one leaves. */
 enum span_kind {
-    SPAN_ORDINARY,  /* any block; filed under its highest bin */
+    SPAN_ORDINARY,  /* any block; filed */
     SPAN_SHARED,    /* large blocks; not filed */
     SPAN_DEDICATED, /* one large block; not filed */
     SPAN_KEPT,      /* no block */
+};
+
+/*
+ * A span is filed under each of its bins from SPAN_FILED_FROM on, so that a larger request finds
+ * the block of the heap that fits it best; or, where it has none of these, under its highest one.
+ * Smaller blocks are not worth a list in each span: what is left of one is small as well.
+ */
+enum {
+    SPAN_FILED_BYTES = 8192, /* gross sizes in the first such bin; a page */
+    SPAN_FILED_LOG2 = 13,
+    SPAN_FILED_FROM = BINS_EXACT + (SPAN_FILED_LOG2 - BIN_EXACT_LOG2) * BINS_A_DOUBLING,
+    SPAN_FILES = BINS - SPAN_FILED_FROM + 1, /* lists that a span is in at the most */
+};
+
+_Static_assert(SPAN_FILED_BYTES == 1 << SPAN_FILED_LOG2, "where bins are filed one by one");
+
+/* Which of a span's links are those of the file of `bin`. */
+static inline unsigned span_file_of(unsigned bin)
+{
+    return bin < SPAN_FILED_FROM ? 0 : bin - SPAN_FILED_FROM + 1;
+}
+
+/* A span's neighbours in a list. */
+struct span_links {
+    struct span *prev;
+    struct span *next;
 };
 
 struct span {
@@ -57,13 +83,12 @@ struct span {
     struct bins bins; /* the free list; nothing in it while every byte is in use */
 
     /*
-     * The heap's, whose span it is. Spans that are kept are not filed and use the links for the
-     * list of those.
+     * The heap's, whose span it is. Spans that are kept are not filed and use the first links for
+     * the list of those.
      */
     struct heap *heap;
-    struct span *filed_prev;
-    struct span *filed_next;
-    int filed_bin; /* -1: not filed */
+    uint64_t filed_map; /* bit i: filed under bin i */
+    struct span_links filed[SPAN_FILES];
     enum span_kind kind;
 
     /* The heap's, too: blocks that are free but not merged yet, linked by next, and the list of

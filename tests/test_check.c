@@ -35,6 +35,12 @@ static void release(struct block *block)
     heap_free(&heap, block_payload(block), "free");
 }
 
+/* The lowest bin that a span is filed under. */
+static unsigned filed_bin(const struct span *filed)
+{
+    return (unsigned)__builtin_ctzl(filed->filed_map);
+}
+
 static int make_heap(void **state)
 {
     alarm(30); /* a walk without end would hang the test, not fail it */
@@ -51,7 +57,7 @@ static int make_heap(void **state)
     release(allocate(SPAN_KEEP_FIRST / 2));
     span = block_owner(row[0]);
     assert_ptr_not_equal(span, other);
-    assert_int_not_equal(span->filed_bin, other->filed_bin);
+    assert_int_not_equal(filed_bin(span), filed_bin(other));
     kept = heap.spans.kept;
     assert_non_null(kept);
     assert_int_equal(heap_check(&heap, NULL), 0);
@@ -125,7 +131,7 @@ static void spans_that_overlap(void **state)
     struct span *inner = (struct span *)((char *)dedicated + LARGE / 2);
     memset(inner, 0, sizeof *inner);
     inner->size = SPAN_MIN;
-    inner->filed_bin = -1;
+    inner->filed_map = 0;
     inner->next = heap.spans.first;
     inner->next->prev = inner;
     heap.spans.first = inner;
@@ -372,12 +378,12 @@ static void a_listed_span_that_is_not_kept(void **state)
 static void kept_spans_linked_wrongly(void **state)
 {
     (void)state;
-    kept->filed_prev = other;
+    kept->filed[0].prev = other;
     expect_fault("kept spans are not linked back");
-    kept->filed_prev = NULL;
-    kept->filed_next = kept;
+    kept->filed[0].prev = NULL;
+    kept->filed[0].next = kept;
     expect_fault("kept spans are not linked back");
-    kept->filed_next = (struct span *)((char *)other + SPAN_MIN / 2);
+    kept->filed[0].next = (struct span *)((char *)other + SPAN_MIN / 2);
     expect_fault("kept span is not the heap's");
 }
 
@@ -516,43 +522,52 @@ static void a_dedicated_span_with_more_than_its_block(void **state)
 static void a_span_filed_under_a_wrong_bin(void **state)
 {
     (void)state;
-    span->filed_bin--;
+    span->filed_map >>= 1;
     expect_fault("span is filed under a wrong bin");
 }
 
 static void a_span_that_says_it_is_not_filed(void **state)
 {
     (void)state;
-    span->filed_bin = -1;
+    span->filed_map = 0;
     expect_fault("span is filed under a wrong bin");
 }
 
 static void a_span_that_is_not_where_it_is_filed(void **state)
 {
     (void)state;
-    heap.filed[other->filed_bin] = NULL;
-    heap.filed_map &= ~(UINT64_C(1) << other->filed_bin);
+    heap.filed[filed_bin(other)] = NULL;
+    heap.filed_map &= ~(UINT64_C(1) << filed_bin(other));
     expect_fault("span is not where it is filed");
 }
 
 static void a_file_with_a_span_of_another(void **state)
 {
     (void)state;
-    span->filed_next = other->filed_next;
-    other->filed_next = span;
+    unsigned file = span_file_of(filed_bin(other));
+    span->filed[file].next = other->filed[file].next;
+    other->filed[file].next = span;
     expect_fault("span is not where it is filed");
 }
 
 static void files_linked_wrongly(void **state)
 {
     (void)state;
-    span->filed_prev = other;
+    struct span_links *links = &span->filed[span_file_of(filed_bin(span))];
+    links->prev = other;
     expect_fault("filed spans are not linked back");
-    span->filed_prev = NULL;
-    span->filed_next = span;
+    links->prev = NULL;
+    links->next = span;
     expect_fault("filed spans are not linked back");
-    span->filed_next = (struct span *)((char *)other + SPAN_MIN / 2);
+    links->next = (struct span *)((char *)other + SPAN_MIN / 2);
     expect_fault("filed span is not the heap's");
+}
+
+static void a_wrong_count_of_taken_blocks(void **state)
+{
+    (void)state;
+    heap.taken++;
+    expect_fault("count of taken blocks is wrong");
 }
 
 static void a_map_of_files_that_lies(void **state)
@@ -623,6 +638,7 @@ int main(void)
         CHECK_TEST(loose_spans_linked_wrongly),
         CHECK_TEST(loose_blocks_of_a_span_that_is_not_listed),
         CHECK_TEST(a_dedicated_span_with_more_than_its_block),
+        CHECK_TEST(a_wrong_count_of_taken_blocks),
         CHECK_TEST(a_span_filed_under_a_wrong_bin),
         CHECK_TEST(a_span_that_says_it_is_not_filed),
         CHECK_TEST(a_span_that_is_not_where_it_is_filed),

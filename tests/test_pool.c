@@ -107,8 +107,8 @@ static void frees_in_a_row_are_delayed(void **state)
     void *q = span_malloc(3000); /* of any size ends it */
     assert_int_equal(delayed_blocks(), 0);
     assert_int_equal(thread_front->frees, 0);
-    for (size_t i = 0; i < MANY; i++)
-        assert_int_not_equal(block_magic(block_from_payload(p[i])), BLOCK_MAGIC_USED);
+    for (size_t i = 0; i < MANY; i++) /* q may have taken the place of one that went home */
+        assert_true(p[i] == q || block_magic(block_from_payload(p[i])) != BLOCK_MAGIC_USED);
     span_free(q);
 }
 

@@ -26,9 +26,9 @@ static void sound_kept(void)
     size_t count = 0;
     size_t bytes = 0;
     const struct span *prev = NULL;
-    for (struct span *span = spans.kept; span; prev = span, span = span->filed_next) {
+    for (struct span *span = spans.kept; span; prev = span, span = span->filed[0].next) {
         assert_int_equal(span->kind, SPAN_KEPT);
-        assert_ptr_equal(span->filed_prev, prev);
+        assert_ptr_equal(span->filed[0].prev, prev);
         count++;
         bytes += span->size;
     }

@@ -44,6 +44,7 @@ SHORT = {
     "phases": "--ops 1 --size 1",
     "sawtooth": "--ops 5000 --size 1",
     "ramp": "--size 1",
+    "ripples": "--ops 20000 --size 4",
     "cfrac-like": "--ops 20000",
     "espresso-like": "--ops 20000",
     "realloc-pingpong": "--ops 5000",
@@ -340,6 +341,22 @@ def test_sawtooth_rises_again_and_ramp_rises_once():
         assert MIB <= info["peak_live"] <= MIB + 16384
     assert blocks(saw_info) > 3 * saw_info["slots"]
     assert blocks(ramp_info) == ramp_info["slots"]
+
+
+def test_ripples_stay_near_their_level():
+    _, info = recorded("ripples")
+    assert 4 * MIB <= info["peak_live"] <= 4 * MIB + 2**16
+    low, high = spread(info)
+    assert 16 <= low and high < 2**16 and blocks(info) > 5 * info["slots"]
+
+
+def test_memory_is_not_lost_in_gaps_over_time():
+    """Of span-fast, which once took half as much again as was live."""
+    program, library = BUILD / "workload-span-fast", BUILD / "libspan-fast.so"
+    command = [program, "--allocator", library, "--ops", "500000", "ripples"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    told = json.loads(done.stdout)
+    assert told["peak_rss"] < 1.2 * told["peak_live"]
 
 
 def test_numbers_of_cfrac_are_tiny_and_die_young():

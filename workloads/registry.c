@@ -31,6 +31,7 @@
     X(phases)                                                                                      \
     X(sawtooth)                                                                                    \
     X(ramp)                                                                                        \
+    X(ripples)                                                                                     \
     X(cfrac_like)                                                                                  \
     X(espresso_like)                                                                               \
     X(realloc_pingpong)                                                                            \

@@ -1,12 +1,14 @@
 /*
- * phases, sawtooth and ramp: live memory that comes and goes. phases works on images (rows of 4 to
- * 64 KiB), then on text (blocks of 16 to 256 bytes), then on images again, with a hundredth of each
- * phase's blocks kept to the end: can the memory of one phase serve the next? sawtooth fills up to
- * a level and frees all but a tenth, again and again, like a server under bursts. ramp fills once
- * and frees everything in random order, like a program that closes its document: what is given
- * back? They stress peak memory and what stays after the peak (rss_after_drain), not the speed of
- * calls. Source: the kinds of program behaviour in Wilson, Johnstone, Neely and Boles, "Dynamic
- * Storage Allocation: A Survey and Critical Review", IWMM 1995 (ramps, peaks, plateaus).
+ * phases, sawtooth, ramp and ripples: live memory that comes and goes. phases works on images (rows
+ * of 4 to 64 KiB), then on text (blocks of 16 to 256 bytes), then on images again, with a hundredth
+ * of each phase's blocks kept to the end: can the memory of one phase serve the next? sawtooth
+ * fills up to a level and frees all but a tenth, again and again, like a server under bursts. ramp
+ * fills once and frees everything in random order, like a program that closes its document: what is
+ * given back? ripples keeps a level, give or take a hundredth, with sizes from 16 bytes to 64 KiB,
+ * like a server that runs for weeks: how much memory is lost in the gaps between blocks? They
+ * stress peak memory and what stays after the peak (rss_after_drain), not the speed of calls.
+ * Source: the kinds of program behaviour in Wilson, Johnstone, Neely and Boles, "Dynamic Storage
+ * Allocation: A Survey and Critical Review", IWMM 1995 (ramps, peaks, plateaus).
  */
 #include "workloads/worker.h"
 
@@ -45,6 +47,11 @@ static size_t size_of_word(struct prng *prng)
 static size_t size_of_any(struct prng *prng)
 {
     return prng_log_uniform(prng, 5, 14);
+}
+
+static size_t size_of_wide(struct prng *prng)
+{
+    return prng_log_uniform(prng, 4, 16);
 }
 
 /* Makes blocks until there are `level` bytes. */
@@ -108,6 +115,16 @@ static void ramp_run(struct worker *worker)
     }
 }
 
+static void ripples_run(struct worker *worker)
+{
+    size_t level = tide_level(worker);
+    while (worker_is_due(worker)) {
+        tide_rise(worker, level, size_of_wide);
+        tide_fall(worker, level - level / 100);
+    }
+    tide_fall(worker, 0);
+}
+
 const struct workload workload_phases = {
     .name = "phases",
     .summary = "images, then text, then images; a hundredth of each phase stays",
@@ -142,4 +159,16 @@ const struct workload workload_ramp = {
     .size_least = 1,
     .prepare = tide_prepare,
     .run = ramp_run,
+};
+
+const struct workload workload_ripples = {
+    .name = "ripples",
+    .summary = "a level that is kept, sizes log-uniform from 16 bytes to 64 KiB",
+    .size_is = "MiB live",
+    .size = 64,
+    .ops = 1500000,
+    .threads = 1,
+    .size_least = 1,
+    .prepare = tide_prepare,
+    .run = ripples_run,
 };
