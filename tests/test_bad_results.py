@@ -139,7 +139,8 @@ def test_two_signals_end_what_draws_charts(tmp_path, pause_s):
         for _ in range(2):
             process.send_signal(signal.SIGTERM)
             time.sleep(pause_s)
-        assert process.wait(PATIENCE_S) == 143
+        # A shell calls both 143: in its last moments Python has given up its own handlers.
+        assert process.wait(PATIENCE_S) in (143, -signal.SIGTERM)
         assert drawing and "Traceback" not in process.stderr.read()
     while any(os.path.exists(f"/proc/{pid}") for pid in drawing):
         assert time.monotonic() < limit

@@ -5,6 +5,7 @@ there are is decided here; each kind has a module of its own. No result file is 
 import multiprocessing
 import os
 import signal
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from frontend.charts import frontier_chart, heat_chart, ratio_chart, size_chart,
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
 _jobs = []  # functions that draw a chart and save it, inherited by the processes that call them
 
 
@@ -54,7 +56,8 @@ def call_all(count):
             share = range(first, count, workers)
             child = forking.Process(target=call_share, args=(share, sender), daemon=True)
             children.append((child, receiver))
-            child.start()
+            with signals_held():
+                child.start()
             sender.close()
         done = {i: paths for _, receiver in children for i, paths in receive(receiver)}
     finally:
@@ -63,10 +66,22 @@ def call_all(count):
     return [done[i] for i in range(count)]
 
 
+@contextmanager
+def signals_held():
+    """Signals that end us wait meanwhile: what runs in Python on both sides of a fork would print
+    and drop the exception that they are."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def call_share(share, sender):
     """Does some of the jobs and sends [(job, what it returned)], or the exception."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # held by the parent at the fork
     try:
         sender.send([(i, call(i)) for i in share])
     except Exception as error:
