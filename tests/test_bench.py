@@ -26,6 +26,7 @@ def corpus(made_up_build, made_up_trace, tmp_path, monkeypatch):
     reported = types.SimpleNamespace(main_report=lambda paths, folder: print("the page") or 0)
     monkeypatch.setitem(sys.modules, "frontend.page.report", reported)
     monkeypatch.setattr(bench.traces, "CORPUS", tmp_path)
+    monkeypatch.setattr(bench.traces, "STANDARD", LONGEST_FIRST)
     monkeypatch.setattr(bench, "EXPECTED", ("span", "glibc"))
     monkeypatch.setattr(bench.registry, "found", lambda: [])
     monkeypatch.setattr(bench.workloads, "QUICK", (("steady", (1, 2), "--ops 500"),))
@@ -52,7 +53,7 @@ def test_bench_without_a_corpus_says_so(corpus, spanbench, tmp_path):
     for trace in tmp_path.glob("*.trace"):
         trace.unlink()
     status, _, err = spanbench("bench", "-o", tmp_path / "latest")
-    assert status == 2 and "no traces" in err
+    assert status == 2 and "t0.trace: No such file or directory" in err
 
 
 def test_an_unwritable_folder_is_refused(corpus, spanbench):

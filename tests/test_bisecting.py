@@ -205,7 +205,7 @@ def test_ends_that_are_none_are_told(bisect, trace, words, complaint):
     [
         (("--metric", "peak_rss", "nonesuch"), "nonesuch: neither a trace"),
         (("--metric", "peak_rss", "none/such.trace"), "No such file"),
-        (("--metric", "beauty", "tree"), "invalid choice"),
+        (("--metric", "beauty", "tree"), "beauty: not one of time"),
         (("--metric", "peak_rss", "xmalloc"), "several threads"),
         (("tree",), "--metric"),
     ],

@@ -255,7 +255,8 @@ def test_marks_tell_their_figures(read):
     cell = summary.cells["git", "span"]
     assert f"git, span\n{digest.figure_text(cell.rss_ratio)} of glibc's peak RSS" in said
     low, median, high = (f"{end:.0f}" for end in digest.ends(cell.rss))
-    assert f"git, span\npeak RSS {median} MiB ({low}–{high})" in said
+    coverage = digest.coverage_remark(cell.rss)
+    assert f"git, span\npeak RSS {median} MiB ({low}–{high}){coverage}" in said
     assert any(text.startswith("geometric mean, jemalloc\n") for text in said)
     said = titles(canvas.svg_bytes(frontier_chart.frontier_figure(summary)))
     assert any(text.startswith("lua, jemalloc\n") and "time per op" in text for text in said)

@@ -127,7 +127,7 @@ def test_a_step_fails_where_it_must_and_warns_where_it_cannot_tell(
 
 
 def test_a_slower_head_stops_the_change(repository, short_trace):
-    folder = repository(0, 200)
+    folder = repository(0, 5000)  # so slow that it shows on a busy machine
     rest = ("--workloads", f"'{short_trace}'", "--metrics", "peak_rss,time", "--pairs", "6")
     done = run_line(gate_line(*rest), folder)
     assert done.returncode == 1, done.stderr

@@ -69,7 +69,7 @@ def remarks(summary, faint, limits):
     beyond = [point for point in faint.values() if held(point, limits) != point]
     farthest = [far_out.figure(max(values, key=from_one)) for values in zip(*beyond)]
     told = f"marks at the edge lie beyond it, up to {' in time and '.join(farthest)} in memory"
-    return " · ".join(filter(None, (canvas.twin_note(summary), told if beyond else "")))
+    return "\n".join(filter(None, (canvas.twin_note(summary), told if beyond else "")))
 
 
 def from_one(ratio):
