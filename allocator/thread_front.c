@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <string.h>
 #if __has_include(<gnu/lib-names.h>)
 #include <gnu/lib-names.h>
 #endif
@@ -44,35 +45,46 @@ __attribute__((destructor)) static void process_end(void)
 
 #ifdef LIBC_SO
 /* Not there in a static program, where nothing stands before libc. */
+#pragma weak dladdr
 #pragma weak dlopen
 #pragma weak dlsym
 
-/* libc's own function, or NULL. */
-static void *function_of_libc(const char *name)
+static bool is_of_libc(key_set_function *function)
 {
-    void *libc = dlopen && dlsym ? dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD) : NULL;
-    return libc ? dlsym(libc, name) : NULL;
+    static const char libc[] = "/" LIBC_SO;
+    Dl_info from;
+    if (!dladdr || !dladdr((void *)function, &from))
+        return false;
+    size_t bytes = strlen(from.dli_fname);
+    return bytes >= strlen(libc) && strcmp(from.dli_fname + bytes - strlen(libc), libc) == 0;
+}
+
+/* dlopen allocates for good, if little: it is called only where that is needed. */
+static key_set_function *key_set_of_libc(void)
+{
+    if (!dlopen || !dlsym || is_of_libc(pthread_setspecific))
+        return pthread_setspecific;
+    void *libc = dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
+    void *found = libc ? dlsym(libc, "pthread_setspecific") : NULL;
+    return found ? (key_set_function *)found : pthread_setspecific;
 }
 #else
-static void *function_of_libc(const char *name)
+static key_set_function *key_set_of_libc(void)
 {
-    (void)name;
-    return NULL;
+    return pthread_setspecific;
 }
 #endif
 
 /*
  * Other libraries may stand before pthread_setspecific, too, and that is called inside malloc: so
- * libc's own is looked for. All that may meet such a library is called here, while nobody waits for
- * a malloc.
+ * libc's own is looked for. What may meet such a library is called from here, not from inside a
+ * malloc that it called.
  */
 __attribute__((constructor)) static void key_make(void)
 {
-    key_set_function *set = (key_set_function *)function_of_libc("pthread_setspecific");
     if (pthread_key_create(&key, thread_end) != 0)
         return;
-    if (!set)
-        set = pthread_setspecific;
+    key_set_function *set = key_set_of_libc();
     atomic_store_explicit(&key_set, set, memory_order_release);
     if (thread_front_is_real())
         set(key, thread_front);

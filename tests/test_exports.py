@@ -39,7 +39,7 @@ IMPORTS = {
 }
 IMPORTS_OF_FAST = {
     # From a constructor, also to find the pthread_setspecific that is libc's own.
-    *("dlopen", "dlsym", "pthread_key_create"),
+    *("dladdr", "dlopen", "dlsym", "pthread_key_create"),
     "pthread_setspecific",  # inside malloc, where libc's own could not be found
 }
 # What every shared object imports, if only weakly.

@@ -56,7 +56,7 @@ def preload_with_locking(library, allocator_first):
 @pytest.mark.parametrize("allocator_first", [True, False])
 @pytest.mark.parametrize("words", ASKING)
 def test_other_libraries_may_lock_and_allocate_in_calls_of_libc(library, allocator_first, words):
-    """The allocator must not come to them from inside a malloc that they called under their lock."""
+    """It must not come to them from inside of a malloc that they called under their lock."""
     program, *arguments = words.split()
     preload = preload_with_locking(library, allocator_first)
     ended = run([SUBJECTS / program, *arguments], *preload)
