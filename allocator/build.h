@@ -12,6 +12,12 @@
 #error "spanbench's allocator needs 64-bit pointers"
 #endif
 
+#ifdef __has_feature /* clang */
+#define BUILD_HAS_FEATURE(name) __has_feature(name)
+#else
+#define BUILD_HAS_FEATURE(name) 0
+#endif
+
 #ifndef SPAN_FAST
 #define SPAN_FAST 0
 #endif

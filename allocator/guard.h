@@ -1,14 +1,18 @@
 /*
- * Heaps behind mutexes, and what becomes of those in a fork. A mutex is left alone while the
- * process has a single thread.
+ * Heaps behind locks, and what becomes of those in a fork. A lock is left alone while the process
+ * has a single thread.
+ *
+ * The lock is a word and the kernel's futex, as libc's plain mutex is: who finds it taken sleeps,
+ * in no order, and lends no priority. It is no pthread_mutex_t because pthread_mutex_lock may be
+ * another library's (see kernel.h).
  */
 #ifndef ALLOCATOR_GUARD_H
 #define ALLOCATOR_GUARD_H
 
 #include "heap.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
 #define GUARD_SINGLE_THREADED __libc_single_threaded
@@ -18,10 +22,13 @@
 
 enum { GUARD_LINE = 64 }; /* bytes; guards of two threads share no cache line */
 
+/* 0 first: heaps need no constructor. */
+enum guard_lock { GUARD_FREE, GUARD_TAKEN, GUARD_AWAITED /* taken, and others may sleep */ };
+
 struct guard {
     _Alignas(GUARD_LINE) struct heap heap; /* first: guard_of_heap */
-    pthread_mutex_t mutex;
-    _Atomic unsigned fronts; /* threads that take their blocks from here */
+    _Atomic uint32_t lock;                 /* an enum guard_lock */
+    _Atomic unsigned fronts;               /* threads that take their blocks from here */
 };
 
 /* All heaps of the process. */
@@ -32,8 +39,9 @@ static inline struct guard *guard_of_heap(struct heap *heap)
     return (struct guard *)heap;
 }
 
-/* Locks the mutex, unless the calling thread has it: see guard.c. */
+/* Locks, unless the calling thread has all locks: see guard.c. */
 bool guard_lock_threaded(struct guard *guard);
+void guard_unlock_threaded(struct guard *guard);
 
 /*
  * Locks and unlocks; the bool is whether there was anything to lock, and belongs to the unlock: the
@@ -48,7 +56,7 @@ static inline bool guard_lock(struct guard *guard)
 static inline void guard_unlock(struct guard *guard, bool locked)
 {
     if (locked)
-        pthread_mutex_unlock(&guard->mutex);
+        guard_unlock_threaded(guard);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * The heap: allocate, free, resize, align. An instance is a struct heap; there may be any number,
- * and none of them locks: a heap that threads share stands behind a mutex (guard.h).
+ * and none of them locks: a heap that threads share stands behind a lock (guard.h).
  *
  * A request goes to the span whose largest free block is the smallest that suffices, and inside
  * that span to the smallest bin that suffices: full spans fill up, emptying ones can drain. One of

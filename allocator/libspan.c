@@ -6,6 +6,7 @@
 #include "block.h"
 #include "check.h"
 #include "handicap.h"
+#include "kernel.h"
 #include "os.h"
 #include "pool.h"
 
@@ -136,8 +137,7 @@ unsigned span_check(void)
     unsigned faults = pool_check(report);
     if (faults) {
         int bytes = snprintf(line, sizeof line, "span: %u faults, first %s\n", faults, report);
-        ssize_t written = write(STDERR_FILENO, line, (size_t)bytes);
-        (void)written;
+        kernel_call(SYS_write, STDERR_FILENO, (long)line, bytes, 0, 0, 0);
     }
     return faults;
 }

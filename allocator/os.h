@@ -1,6 +1,7 @@
 /*
- * The operating system, as the allocator sees it: pages come and pages go. The only file that
- * calls mmap, mremap, munmap and madvise, and so the seam at which tests make them fail.
+ * The operating system, as the allocator sees it: pages come and pages go. Its .c is the only file
+ * that makes the calls mmap, mremap, munmap and madvise (see kernel.h), and so the seam at which
+ * tests make them fail.
  */
 #ifndef ALLOCATOR_OS_H
 #define ALLOCATOR_OS_H

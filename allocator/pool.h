@@ -1,6 +1,6 @@
 /*
  * Where the public functions get their memory from: all heaps of the process together, to be called
- * from any thread. One of two files implements it: pool_plain.c, one heap behind a mutex, or
+ * from any thread. One of two files implements it: pool_plain.c, one heap behind a lock, or
  * pool_fronts.c, several heaps and recently freed blocks in front of them.
  *
  * The functions are those of heap.h, without a heap to be named; errors are the same.

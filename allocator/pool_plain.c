@@ -1,4 +1,4 @@
-/* One heap behind one mutex: see pool.h. */
+/* One heap behind one lock: see pool.h. */
 #include "check.h"
 #include "guard.h"
 #include "pool.h"

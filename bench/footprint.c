@@ -13,7 +13,8 @@
 #include <link.h>
 #include <stddef.h>
 
-enum { PAGE = 4096 };
+/* Bytes; the smallest page there is. Larger ones are read from several times. */
+enum { TEXT_STEP = 4096 };
 
 bool footprint_open(struct footprint *footprint, const char **path)
 {
@@ -52,7 +53,7 @@ static int object_load_text(struct dl_phdr_info *object, size_t bytes, void *dat
             continue;
         uintptr_t start = object->dlpi_addr + header->p_vaddr;
         uintptr_t end = start + header->p_memsz;
-        for (uintptr_t page = start & ~(uintptr_t)(PAGE - 1); page < end; page += PAGE)
+        for (uintptr_t page = start & ~(uintptr_t)(TEXT_STEP - 1); page < end; page += TEXT_STEP)
             (void)*(const volatile char *)page;
     }
     return 0;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Bytes; the smallest page there is, so that the work is the same on all machines. */
 enum { MICRO_PAGE = 4096 };
 
 /* p itself, which is a block: the program ends otherwise, since a call that failed is a fast one.

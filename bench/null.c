@@ -12,19 +12,20 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
 enum {
     ALIGNMENT = 16,
-    PAGE = 4096,
-    RING_BYTES = 64 << 10 /* arbitrary: well inside a second-level cache */
+    RING_ALIGNMENT = 4096, /* a page at the least; not all loaders care for larger ones */
+    RING_BYTES = 64 << 10  /* arbitrary: well inside a second-level cache */
 };
 
 /* Largest block and largest alignment; arbitrary. */
 static const size_t large_max = (size_t)32 << 30;
 
-static _Alignas(PAGE) char ring[RING_BYTES];
+static _Alignas(RING_ALIGNMENT) char ring[RING_BYTES];
 
 /*
  * The blocks that do not fit the ring all begin at the start of the reserve, of which the first
@@ -50,6 +51,16 @@ void *memalign(size_t alignment, size_t size);
 void *valloc(size_t size);
 void *pvalloc(size_t size);
 size_t malloc_usable_size(void *p);
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static size_t page_round(size_t bytes)
+{
+    return (bytes + page_size() - 1) & ~(page_size() - 1);
+}
 
 static size_t larger(size_t a, size_t b)
 {
@@ -131,7 +142,7 @@ static bool reserve_grow(size_t least)
 static void *large_block(size_t alignment, size_t size)
 {
     bool is_possible = size <= large_max && alignment <= large_max;
-    size_t least = is_possible ? (size + alignment + PAGE - 1) & ~(size_t)(PAGE - 1) : 0;
+    size_t least = is_possible ? page_round(size + alignment) : 0;
     bool is_open = least <= atomic_load_explicit(&opened, memory_order_acquire);
     if (is_possible && (is_open || reserve_grow(least))) {
         uintptr_t start = (uintptr_t)atomic_load_explicit(&reserve, memory_order_acquire);
@@ -144,7 +155,7 @@ static void *large_block(size_t alignment, size_t size)
 static inline void *block(size_t alignment, size_t size)
 {
     size_t at = (cursor + alignment - 1) & ~(alignment - 1);
-    if (__builtin_expect(size > RING_BYTES || alignment > PAGE, 0))
+    if (__builtin_expect(size > RING_BYTES || alignment > RING_ALIGNMENT, 0))
         return large_block(alignment, size);
     if (at + size > RING_BYTES)
         at = 0;
@@ -218,12 +229,12 @@ EXPORT void *memalign(size_t alignment, size_t size)
 
 EXPORT void *valloc(size_t size)
 {
-    return aligned_alloc(PAGE, size);
+    return aligned_alloc(page_size(), size);
 }
 
 EXPORT void *pvalloc(size_t size)
 {
-    return aligned_alloc(PAGE, size);
+    return aligned_alloc(page_size(), size <= large_max ? page_round(size) : size);
 }
 
 /* Unknown, and no byte more than was asked for may be used. */

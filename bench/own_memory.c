@@ -9,7 +9,8 @@
 
 #include <sys/mman.h>
 
-enum { PAGE = 4096 };
+/* Bytes; the smallest page there is. Larger ones are written to several times. */
+enum { TOUCH_STEP = 4096 };
 
 static void own_memory_advise(void *p, size_t bytes)
 {
@@ -22,7 +23,7 @@ void *own_memory_map(size_t bytes)
     if (p == NULL)
         return NULL;
     own_memory_advise((void *)p, bytes);
-    for (size_t i = 0; i < bytes; i += PAGE)
+    for (size_t i = 0; i < bytes; i += TOUCH_STEP)
         p[i] = 0;
     return (void *)p;
 }

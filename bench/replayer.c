@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 4096 };
+/* Bytes; what counts as a page, on all machines, so that the same trace is the same work. It is the
+   smallest there is: larger ones are written to several times. */
+enum { TOUCH_STEP = 4096 };
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -27,8 +29,9 @@ ALWAYS_INLINE void touch_bytes(char *p, size_t from, size_t to, enum touch touch
         *(volatile char *)p = 1;
     if (touch == TOUCH_FIRST)
         return;
-    char *page = (char *)(((uintptr_t)p + from + PAGE - (from > 0)) & ~(uintptr_t)(PAGE - 1));
-    for (; page < p + to; page += PAGE)
+    char *page =
+        (char *)(((uintptr_t)p + from + TOUCH_STEP - (from > 0)) & ~(uintptr_t)(TOUCH_STEP - 1));
+    for (; page < p + to; page += TOUCH_STEP)
         *(volatile char *)page = 1;
 }
 
@@ -129,7 +132,7 @@ bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, b
 void replayer_touch(struct replayer *replayer)
 {
     volatile char *table = (volatile char *)replayer->table;
-    for (size_t at = 0; at < replayer->slots * sizeof(struct slot); at += PAGE)
+    for (size_t at = 0; at < replayer->slots * sizeof(struct slot); at += TOUCH_STEP)
         table[at] = table[at];
 }
 

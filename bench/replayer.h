@@ -13,7 +13,7 @@
 enum touch {
     TOUCH_NONE,
     TOUCH_FIRST, /* the first byte of the block */
-    TOUCH_PAGE,  /* the first byte of the block, and of each page that begins inside it */
+    TOUCH_PAGE,  /* the first byte of the block, and of each 4 KiB page that begins inside it */
     TOUCH_ALL,
 };
 

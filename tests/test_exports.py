@@ -1,4 +1,4 @@
-"""The symbols that the preloadable libraries export, to the last one."""
+"""The symbols that the preloadable libraries export and import, to the last one."""
 
 import subprocess
 
@@ -26,10 +26,39 @@ EXPORTS = {
     "libspan-fast.so": STANDARD | C23 | PREFIXED,
     "libnull.so": STANDARD,
 }
+# What an allocator imports can be another library's, which may lock and allocate in it.
+IMPORTS = {
+    # Called inside malloc and free; the compiler itself calls such, so they can do no more than
+    # they should.
+    *("memcpy", "memmove", "memset", "strcmp", "strlen"),
+    "__errno_location",  # the same: errno is a macro
+    "__libc_single_threaded",  # a variable
+    "__register_atfork",  # from a constructor
+    "abort",  # what comes after it does not matter
+    "snprintf",  # in span_check alone, about a heap that is broken
+}
+IMPORTS_OF_FAST = {
+    # From a constructor, also to find the pthread_setspecific that is libc's own.
+    *("dladdr", "dlopen", "dlsym", "pthread_key_create"),
+    "pthread_setspecific",  # inside malloc, where libc's own could not be found
+}
+# What every shared object imports, if only weakly.
+LINKED = {"_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"}
+LINKED |= {"__gmon_start__"}
+
+
+def symbols(library, which):
+    command = ["nm", "-D", which, "--format=posix", BUILD / library]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {line.split()[0].partition("@")[0] for line in lines.splitlines()}
 
 
 @pytest.mark.parametrize("library", EXPORTS)
 def test_exports(library):
-    command = ["nm", "-D", "--defined-only", "--format=posix", BUILD / library]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert {line.split()[0] for line in lines.splitlines()} == EXPORTS[library]
+    assert symbols(library, "--defined-only") == EXPORTS[library]
+
+
+@pytest.mark.parametrize("library", ["libspan.so", "libspan-fast.so"])
+def test_imports(library):
+    allowed = IMPORTS | (IMPORTS_OF_FAST if library == "libspan-fast.so" else set())
+    assert symbols(library, "--undefined-only") - LINKED <= allowed

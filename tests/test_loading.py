@@ -2,6 +2,8 @@
 after main, other preloaded libraries, threads that are cleaned up late, and dlopen."""
 
 import os
+import re
+import signal
 import subprocess
 
 import pytest
@@ -13,6 +15,10 @@ RUNS = 3
 # Threads that each left as little as a page behind would hold twice as much.
 LATE_THREADS = 2000
 GROWN_MAX_KB = 4000
+
+LOCKING = SUBJECTS / "locking_library.so"
+# All that the allocator may ask of the system, by one thread, by several, by new ones, by children.
+ASKING = ("growing alone", "growing threads", "shim_caller", "early_and_late", "short_threads 50")
 
 each_build = pytest.mark.parametrize("library", ALLOCATORS.values(), ids=ALLOCATORS)
 
@@ -40,6 +46,29 @@ def test_other_libraries_may_be_preloaded(library, allocator_first):
     preload = [library, other] if allocator_first else [other, library]
     for _ in range(RUNS):
         assert_prints(run([SUBJECTS / "early_and_late"], *preload), str(library))
+
+
+def preload_with_locking(library, allocator_first):
+    return [library, LOCKING] if allocator_first else [LOCKING, library]
+
+
+@each_build
+@pytest.mark.parametrize("allocator_first", [True, False])
+@pytest.mark.parametrize("words", ASKING)
+def test_other_libraries_may_lock_and_allocate_in_calls_of_libc(library, allocator_first, words):
+    """It must not come to them from inside of a malloc that they called under their lock."""
+    program, *arguments = words.split()
+    preload = preload_with_locking(library, allocator_first)
+    ended = run([SUBJECTS / program, *arguments], *preload)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@each_build
+@pytest.mark.parametrize("allocator_first", [True, False])
+def test_misuse_is_told_though_another_library_stands_before_write(library, allocator_first):
+    ended = run([SUBJECTS / "growing", "twice"], *preload_with_locking(library, allocator_first))
+    assert ended.returncode == -signal.SIGABRT
+    assert re.fullmatch(r"span: free\(0x[0-9a-f]+\): double free\n", ended.stderr)
 
 
 @each_build

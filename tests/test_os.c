@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { PAGES = 16, SLEEP_NS = 50 * 1000 * 1000, SPIN_NS = 5 * 1000 * 1000 };
 
@@ -14,6 +15,12 @@ static const int some_errno = EXDEV;
 static size_t bytes_of_pages(void)
 {
     return PAGES * os_page_size();
+}
+
+static void page_size_is_what_libc_says(void **state)
+{
+    (void)state;
+    assert_int_equal(os_page_size(), sysconf(_SC_PAGESIZE));
 }
 
 static bool is_mapped(void *start)
@@ -118,6 +125,7 @@ static void work_is_spent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(page_size_is_what_libc_says),
         cmocka_unit_test(mapped_memory_is_zero_and_goes_back),
         cmocka_unit_test(memory_that_is_not_there_is_ENOMEM),
         cmocka_unit_test(resized_memory_keeps_its_contents),

@@ -8,23 +8,27 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
-
-/* The smallest page of the machines that matter; where pages are larger, mmap rounds by itself. */
-enum { PAGE = 4096 };
+#include <unistd.h>
 
 /* Room for the size in front of what is lent; keeps what is behind it on a cache line. */
 enum { LENT_PREFIX = 64 };
 
 static atomic_size_t mapped;
 
+/* The system's own, for what is counted is what mmap makes of a size. */
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static size_t page_round(size_t bytes)
 {
-    return (bytes + PAGE - 1) & ~(size_t)(PAGE - 1);
+    return (bytes + page_size() - 1) & ~(page_size() - 1);
 }
 
 static bool size_is_sane(size_t bytes)
 {
-    if (bytes > 0 && bytes <= PTRDIFF_MAX - PAGE)
+    if (bytes > 0 && bytes <= PTRDIFF_MAX - page_size())
         return true;
     errno = ENOMEM;
     return false;

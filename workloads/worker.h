@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    WORKER_PAGE = 4096,
+    WORKER_PAGE = 4096,       /* bytes; the smallest page there is, on all machines the same work */
     WORKER_LEAST = 8,         /* bytes of the smallest block: it has room for the stamp */
     WORKER_APART = 128,       /* two cache lines, which processors fetch together */
     WORKER_SHARED_AT = 65536, /* arbitrary: live bytes that a worker keeps to itself */
