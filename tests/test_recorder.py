@@ -510,11 +510,13 @@ def test_the_recorder_asks_little_of_libc():
     inside = {"__errno_location", "memmove", "memcpy", "memset", "strlen"}
     constructor = {"__register_atfork", "gnu_get_libc_version", "pthread_key_create"}
     resolved = {"pthread_setspecific", "dlsym"}  # where libc's own, or a list, cannot be read
+    # At the first call of an operator of C++, to find the next one; it is not inside malloc.
+    operators = {"dladdr", "dladdr1", "dlopen", "dlclose", "dlerror", "abort"}
     data = {"environ", "__environ", "_r_debug", "__libc_single_threaded"}
     command = ["nm", "-D", "--undefined-only", BUILD / "librecord.so"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     names = {line.split()[-1].split("@")[0] for line in lines if " U " in line}
-    assert names - inside - constructor - resolved - data == set()
+    assert names - inside - constructor - resolved - operators - data == set()
 
 
 def test_missing_directory_is_harmless(recorder):
@@ -625,7 +627,7 @@ def test_programs_of_cxx_are_recorded_whole(recorder, behind):
     assert recorder.run(OPERATORS, "many", "300000", preload=behind).returncode == 0
     counts = compile_raw(recorder.only())
     assert_clean(counts)
-    assert count_calls(recorder.only(), "malloc", 100) == 300000
+    assert count_calls(recorder.only(), "malloc", 4321) == 300000
     assert 600002 <= counts["ops"] < 600100
 
 
