@@ -126,8 +126,8 @@ MUTANTS = [
     (
         "span_header_fields",
         "span.c",
-        "    span->size = size;\n    span->filed_bin",
-        "    span->size = size - 16;\n    span->filed_bin",
+        "    span->size = size;\n    keep_max_learn",
+        "    span->size = size - 16;\n    keep_max_learn",
     ),
     (
         "full_span_has_an_empty_free_list",

@@ -287,7 +287,7 @@ def test_results_of_something_else_are_refused(tmp_path):
         (["FRONT_DELAY", "--build", "span"], "FRONT_DELAY: decides nothing in span"),
         (["FRONT_DELAY", "-t", "/none.trace"], "/none.trace: No such file"),
         (["FRONT_DELAY", "-o", "/none/out.json"], "/none/out.json: No such file"),
-        (["-n", "0"], "invalid positive value"),
+        (["-n", "0"], "0: not a whole number above zero"),
     ],
 )
 def test_usage_is_checked_before_any_work(options, complaint):

@@ -174,7 +174,7 @@ def test_options_behind_the_command_are_not_ours(words):
         (("replay", "TRACE", "-a", "jemaloc"), "; did you mean jemalloc"),
         (
             ("replay", "mdae.trace"),
-            "mdae.trace: No such file or directory; did you mean made.trace?",
+            "mdae.trace: No such file or directory; did you mean made.trace",
         ),
         (("replay", "rdis.trace"), "workloads/traces/redis.trace?"),
         (("info", "no/rdis.trace"), "no/rdis.trace: No such file or directory\n"),

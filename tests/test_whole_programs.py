@@ -64,7 +64,7 @@ def test_programs_are_listed(whole):
 def test_an_unknown_program_is_refused(whole):
     status, measured, out, err = whole("nope")
     assert (status, measured, out) == (2, None, "")
-    assert err.endswith("spanbench: prepare: nope: no such program\n")
+    assert err.endswith("spanbench: nope: no such program (words)\n")
 
 
 def test_the_real_table_makes_its_input(tmp_path):

@@ -23,7 +23,7 @@ def comparison_facts(comparison):
         "a": comparison.before,
         "b": comparison.after,
         **estimate_facts(comparison.ratio),
-        "p_value": comparison.p_value,
+        "is_sure": comparison.is_sure,
         "rows": comparison.rows,
     }
     return {key: value for key, value in told.items() if value is not None}

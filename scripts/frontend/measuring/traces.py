@@ -3,6 +3,7 @@ business of build/.../trace."""
 
 import hashlib
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,9 @@ class Trace:
 
 def read_info(path):
     """What `trace info` says of a file; a Failure with its line if the file is no good."""
-    check_regular(path)
     try:
+        os.stat(path)  # not opened before it is known to be no pipe
+        check_regular(path)
         with open(path, "rb"):
             pass
     except FileNotFoundError as error:

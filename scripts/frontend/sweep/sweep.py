@@ -58,6 +58,7 @@ KEPT = (
     "peak_rss",
 )
 KEPT += ("error_occurred", "error_message")
+VERSION_FILE = Path("scripts/frontend/version.py")
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,11 @@ def plan(names, builds, folder):
 
 
 def copy_tree(folder):
-    """The Makefile and the allocator, to be changed and built there as here."""
+    """The Makefile, what it reads, and the allocator, to be changed and built there as here."""
     try:
         shutil.copy(ROOT / "Makefile", folder)
+        (folder / VERSION_FILE).parent.mkdir(parents=True)
+        shutil.copy(ROOT / VERSION_FILE, folder / VERSION_FILE)
         shutil.copytree(ROOT / "allocator", folder / "allocator")
     except OSError as error:
         raise io_failure(error, folder) from error

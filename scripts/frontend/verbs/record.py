@@ -104,10 +104,10 @@ def size(text):
     match = SIZE.fullmatch(text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text}: not a size such as 500M or 2G")
-    number = int(float(match.group(1)) * 2 ** UNITS[match.group(2).upper()])
+    number = float(match.group(1)) * 2 ** UNITS[match.group(2).upper()]
     if not LEAST_BYTES <= number < controls.UNLIMITED:
         raise argparse.ArgumentTypeError(f"{text}: not between {LEAST_BYTES >> 10}K and 16E")
-    return number
+    return int(number)
 
 
 def run(options, _argv):
