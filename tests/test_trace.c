@@ -247,7 +247,7 @@ static void program_make(struct program *program, struct trace_op *op)
         op->flags = TRACE_NULL;
     if (op->kind == TRACE_CALLOC)
         op->count = program_random(program, 100);
-    if (op_is_aligned(op))
+    if (op_shape(op) & SHAPE_ALIGNED)
         op->count = UINT64_C(1) << program_random(program, 20);
     if (program_random(program, 50) == 0)
         op->flags |= TRACE_FAILED;
@@ -371,7 +371,7 @@ static void test_block_of_long_operations(void **state)
 static void slot_release(struct slots *slots, uint64_t *serials, uint32_t slot)
 {
     assert_int_equal(slots_find(slots, serials[slot]), slot);
-    slots_free(slots, slot);
+    slots_free(slots, slot, serials[slot]);
     assert_int_equal(slots_find(slots, serials[slot]), TRACE_NO_SLOT);
     serials[slot] = 0;
 }
@@ -380,7 +380,7 @@ static void slot_release(struct slots *slots, uint64_t *serials, uint32_t slot)
 static void test_slots_are_the_lowest_free(void **state)
 {
     (void)state;
-    enum { MOST = 270000, HOLES = 3000 };
+    enum { MOST = 270016, HOLES = 3000 }; /* a multiple of 64: the next slot takes a new word */
     struct slots slots = {0};
     uint64_t *serials = calloc(MOST, sizeof *serials); /* by slot; 0: free */
     struct program dice = {.random = 88172645463325252};
@@ -404,19 +404,42 @@ static void test_slots_are_the_lowest_free(void **state)
     free(serials);
 }
 
-/* Serials that agree in the half that the table keeps. */
-static void test_serials_of_equal_low_half(void **state)
+static void test_serials_that_do_not_live(void **state)
 {
     (void)state;
     struct slots slots = {0};
-    const uint64_t low = 77, high = low + (UINT64_C(1) << 32);
-    assert_int_equal(slots_make(&slots, low), 0);
-    assert_int_equal(slots_make(&slots, high), 1);
-    assert_int_equal(slots_find(&slots, low), 0);
-    assert_int_equal(slots_find(&slots, high), 1);
-    slots_free(&slots, 1);
-    assert_int_equal(slots_find(&slots, low), 0);
-    assert_int_equal(slots_find(&slots, high), TRACE_NO_SLOT);
+    assert_int_equal(slots_find(&slots, 1), TRACE_NO_SLOT);
+    assert_int_equal(slots_make(&slots, 1), 0);
+    assert_int_equal(slots_make(&slots, 64 * 600), 1);
+    for (uint64_t serial = 0; serial < 64 * 2000; serial++) {
+        uint32_t want = serial == 1 ? 0 : serial == 64 * 600 ? 1 : TRACE_NO_SLOT;
+        assert_int_equal(slots_find(&slots, serial), want);
+    }
+    assert_int_equal(slots_find(&slots, UINT64_MAX), TRACE_NO_SLOT);
+    assert_true(slots_rename(&slots, 0, 1, 64 * 600 + 1));
+    assert_int_equal(slots_find(&slots, 1), TRACE_NO_SLOT);
+    assert_int_equal(slots_find(&slots, 64 * 600 + 1), 0);
+    slots_free(&slots, 1, 64 * 600);
+    assert_int_equal(slots_find(&slots, 64 * 600), TRACE_NO_SLOT);
+    assert_int_equal(slots_find(&slots, 64 * 600 + 1), 0);
+    slots_close(&slots);
+}
+
+/* What trace.h says of memory, where it is worst: each block lives alone among its neighbours. */
+static void test_memory_is_bounded_by_what_lives(void **state)
+{
+    (void)state;
+    enum { LIVE = 1000, SERIALS = 64 * 20000, PAGES = 16 * 4096 };
+    struct slots slots = {0};
+    for (uint64_t serial = 0; serial < SERIALS; serial++) {
+        uint32_t slot = slots_make(&slots, serial);
+        assert_int_not_equal(slot, TRACE_NO_SLOT);
+        if (serial % 64 != 0)
+            slots_free(&slots, slot, serial);
+        else if (serial >= 64 * LIVE)
+            slots_free(&slots, slots_find(&slots, serial - 64 * LIVE), serial - 64 * LIVE);
+    }
+    assert_in_range(slots_mapped(&slots), 1, 2 * (273 * LIVE + SERIALS / 8) + PAGES);
     slots_close(&slots);
 }
 
@@ -552,8 +575,11 @@ static void test_hostile_columns(void **state)
     const unsigned null = TRACE_NULL << MARK_FLAGS_SHIFT;
     column_refused(COLUMN_KINDS, 1, 12, "block 0: operation 1: unknown kind");
     column_refused(COLUMN_KINDS, 1, TRACE_MALLOC | null, "operation 1: flags that");
-    column_refused(COLUMN_KINDS, 1, TRACE_THREAD_START, "block 0: its columns are too long");
-    column_refused(COLUMN_KINDS, 1, TRACE_THREAD_END, "block 0: its columns are too long");
+    column_refused(COLUMN_KINDS, 1, TRACE_THREAD_START, "operation 1: a thread starts out of turn");
+    column_refused(COLUMN_KINDS, 1, TRACE_THREAD_END, "operation 3: a thread that has ended");
+    column_refused(COLUMN_KINDS, 10, TRACE_FREE | null | MARK_THREAD, "trailer: totals do not");
+    column_refused(COLUMN_KINDS, 9, TRACE_FREE, "operation 8: impossible name");
+    column_refused(COLUMN_KINDS, 8, TRACE_FREE | null, "block 0: its columns are too long");
     column_refused(COLUMN_KINDS, 1, MARK_CLOCK, "block 0: ");
     column_refused(COLUMN_KINDS, 4, TRACE_FREE | MARK_THREAD, "hand-off flag is wrong");
     column_refused(COLUMN_KINDS, 4, TRACE_FREE | MARK_THREAD | null | handoff, "hand-off of no");
@@ -837,7 +863,8 @@ int main(void)
         TEST(test_empty_trace),
         TEST(test_block_of_long_operations),
         TEST(test_slots_are_the_lowest_free),
-        TEST(test_serials_of_equal_low_half),
+        TEST(test_serials_that_do_not_live),
+        TEST(test_memory_is_bounded_by_what_lives),
         TEST(test_what_is_no_trace),
         TEST(test_every_changed_byte),
         TEST(test_every_length),

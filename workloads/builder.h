@@ -1,7 +1,7 @@
 /*
- * Turns calls that name blocks by address (or by any other 64-bit key) into a trace: gives slots,
- * counts what cannot be known (frees of blocks never seen), numbers threads, repairs what a
- * recording may have inverted. Recordings and importers both end here.
+ * Turns calls that name blocks by address (or by any other 64-bit key) into a trace: finds the live
+ * block at an address, counts what cannot be known (frees of blocks never seen), numbers threads,
+ * repairs what a recording may have inverted. Recordings and importers both end here.
  */
 #ifndef WORKLOADS_BUILDER_H
 #define WORKLOADS_BUILDER_H

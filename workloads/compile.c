@@ -61,9 +61,8 @@ static void heap_sink(struct merge *merge, size_t i)
 {
     for (;;) {
         size_t first = i;
-        for (size_t child = 2 * i + 1; child <= 2 * i + 2; child++)
-            if (child < merge->count &&
-                head_is_before(merge, merge->heap[child], merge->heap[first]))
+        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < merge->count; child++)
+            if (head_is_before(merge, merge->heap[child], merge->heap[first]))
                 first = child;
         if (first == i)
             return;

@@ -65,7 +65,7 @@ static bool census_add(struct census *census, const struct trace_op *op)
     if (!array_reserve(&census->threads, &census->threads_capacity, (size_t)op->thread + 1))
         return false;
     census->threads[op->thread]++;
-    if (op_takes_serial(op))
+    if (op_takes_serial(op, op_shape(op)))
         census_add_size(census, trace_op_bytes(op));
     if (trace_op_frees(op))
         census->lifetimes[bucket_of(census->serial - census->births[op->slot])]++;

@@ -93,10 +93,8 @@ void pages_return(void *opaque, void *p)
     pages_unmap(start, *start);
 }
 
-bool pages_reserve(void **p, size_t *capacity, size_t element, size_t wanted)
+bool pages_reserve_more(void **p, size_t *capacity, size_t element, size_t wanted)
 {
-    if (wanted <= *capacity)
-        return true;
     size_t target = wanted > *capacity * 2 ? wanted : *capacity * 2;
     size_t bytes;
     if (__builtin_mul_overflow(target, element, &bytes) || !size_is_sane(bytes)) {

@@ -22,8 +22,14 @@ size_t pages_mapped(void);
 void *pages_lend(void *opaque, size_t bytes);
 void pages_return(void *opaque, void *p);
 
+/* What pages_reserve does where the array is too small. */
+bool pages_reserve_more(void **p, size_t *capacity, size_t element, size_t wanted);
+
 /* Makes sure that array *p of *capacity elements of `element` bytes has room for `wanted`
    elements, doubling; false and errno on failure (nothing changed then). */
-bool pages_reserve(void **p, size_t *capacity, size_t element, size_t wanted);
+static inline bool pages_reserve(void **p, size_t *capacity, size_t element, size_t wanted)
+{
+    return wanted <= *capacity || pages_reserve_more(p, capacity, element, wanted);
+}
 
 #endif

@@ -73,7 +73,7 @@ static unsigned record_kind(uint64_t word0)
 }
 
 /* Words of the record at `at`, which is before `end`; 0 if it makes no sense. */
-static size_t record_words(const uint64_t *at, const uint64_t *end)
+static inline size_t record_words(const uint64_t *at, const uint64_t *end)
 {
     unsigned kind = record_kind(at[0]);
     unsigned flags = at[0] & ((1 << RAW_STAMP_SHIFT) - (1 << RAW_KIND_BITS));
@@ -315,7 +315,7 @@ const char *raw_reader_error(const struct raw_reader *reader)
 }
 
 /* The piece with the stream's next record; NULL at the end. */
-static struct piece *stream_piece(struct raw_reader *reader, struct raw_stream *stream)
+static inline struct piece *stream_piece(struct raw_reader *reader, struct raw_stream *stream)
 {
     for (; stream->next < stream->last; stream->next++) {
         struct piece *piece = &reader->pieces[stream->next];

@@ -1,6 +1,5 @@
 /*
- * Serial to slot by a hash table with linear probing and backward-shift deletion (no tombstones:
- * a trace frees as often as it allocates), the lowest free slot by a tree of bitmaps.
+ * Serial to slot by the directory and its leaves, the lowest free slot by a tree of bitmaps.
  */
 #include "slots.h"
 
@@ -8,106 +7,70 @@
 
 #include <errno.h>
 
-enum { TABLE_FIRST = 1024 };
-
-/*
- * Fibonacci hashing of the serial's low half (an entry has no more of it), eight neighbours to a
- * cache line: blocks made one after the other are mostly freed one after the other. Measured on
- * traces with a million live blocks: twice as fast as scattering each.
- */
-static size_t entry_home(const struct slots *slots, uint32_t serial_low)
+/* Sets *leaf to a leaf without entries, unused until now or used again. */
+static __attribute__((noinline)) bool leaf_take(struct slots *slots, struct slots_leaf *leaf)
 {
-    size_t line = (size_t)((serial_low >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
-    return (line << 3 | (serial_low & 7)) & (slots->table_size - 1);
-}
-
-static size_t entry_next(const struct slots *slots, size_t i)
-{
-    return (i + 1) & (slots->table_size - 1);
-}
-
-static void table_put(struct slots *slots, uint64_t entry)
-{
-    size_t i = entry_home(slots, (uint32_t)(entry >> 32));
-    while (slots->table[i] != 0)
-        i = entry_next(slots, i);
-    slots->table[i] = entry;
-}
-
-static void table_add(struct slots *slots, uint64_t serial, uint32_t slot)
-{
-    table_put(slots, serial << 32 | (slot + 1));
-}
-
-/* Three quarters full is where linear probing begins to hurt. */
-static bool table_reserve(struct slots *slots, size_t live)
-{
-    if (live * 4 <= slots->table_size * 3)
+    leaf->number = slots->leaves_free;
+    if (leaf->number != 0) {
+        slots->leaves_free = slots->leaves[leaf->number][0];
+        slots->leaves[leaf->number][0] = 0;
         return true;
-    struct slots old = *slots;
-    size_t size = old.table_size ? old.table_size * 2 : TABLE_FIRST;
-    uint64_t *table = pages_map(size * sizeof *table);
-    if (table == NULL)
-        return false;
-    slots->table = table;
-    slots->table_size = size;
-    for (size_t i = 0; i < old.table_size; i++) {
-        if (old.table[i] != 0)
-            table_put(slots, old.table[i]);
     }
-    pages_unmap(old.table, old.table_size * sizeof *old.table);
+    if (slots->leaves_used == UINT32_MAX) {
+        errno = ENOMEM;
+        return false;
+    }
+    uint32_t number = slots->leaves_used > 0 ? slots->leaves_used : 1;
+    void *p = slots->leaves;
+    if (!pages_reserve(&p, &slots->leaves_capacity, sizeof *slots->leaves, number + 1))
+        return false;
+    slots->leaves = p;
+    slots->leaves_used = number + 1;
+    leaf->number = number;
     return true;
 }
 
-/* The entry of this serial, or table_size. */
-static size_t table_find(const struct slots *slots, uint64_t serial)
+static inline void leaf_put(struct slots *slots, struct slots_leaf *leaf)
 {
-    if (slots->table_size == 0)
-        return 0;
-    size_t i = entry_home(slots, (uint32_t)serial);
-    for (; slots->table[i] != 0; i = entry_next(slots, i)) {
-        uint64_t entry = slots->table[i];
-        if (entry >> 32 == (uint32_t)serial && slots->blocks[(uint32_t)entry - 1].serial == serial)
-            return i;
-    }
-    return slots->table_size;
+    slots->leaves[leaf->number][0] = slots->leaves_free;
+    slots->leaves_free = leaf->number;
+    leaf->number = 0;
 }
 
-/* Closes the hole at i with whatever entry behind it may stand there. */
-static void table_remove(struct slots *slots, size_t i)
+static inline bool serial_add(struct slots *slots, uint64_t serial, uint32_t slot)
 {
-    size_t mask = slots->table_size - 1;
-    size_t hole = i;
-    for (i = entry_next(slots, i); slots->table[i] != 0; i = entry_next(slots, i)) {
-        size_t home = entry_home(slots, (uint32_t)(slots->table[i] >> 32));
-        if (((i - home) & mask) >= ((i - hole) & mask)) {
-            slots->table[hole] = slots->table[i];
-            hole = i;
-        }
-    }
-    slots->table[hole] = 0;
-}
-
-static bool level_reserve(struct slots *slots, unsigned level, size_t words)
-{
-    void *p = slots->level[level];
-    if (!pages_reserve(&p, &slots->level_capacity[level], sizeof(uint64_t), words))
+    size_t i = serial / SLOTS_LEAF;
+    void *p = slots->directory;
+    if (!pages_reserve(&p, &slots->directory_capacity, sizeof *slots->directory, i + 1))
         return false;
-    slots->level[level] = p;
+    slots->directory = p;
+    struct slots_leaf *leaf = &slots->directory[i];
+    if (leaf->live == 0 && !leaf_take(slots, leaf))
+        return false;
+    leaf->live++;
+    slots->leaves[leaf->number][serial % SLOTS_LEAF] = slot + 1;
     return true;
 }
 
-/* Makes room for slots up to `used`; a new top level takes over what the old one says. */
-static bool tree_reserve(struct slots *slots, uint32_t used)
+static inline void serial_remove(struct slots *slots, uint64_t serial)
 {
-    size_t words = used;
+    struct slots_leaf *leaf = &slots->directory[serial / SLOTS_LEAF];
+    slots->leaves[leaf->number][serial % SLOTS_LEAF] = 0;
+    if (--leaf->live == 0)
+        leaf_put(slots, leaf);
+}
+
+/* Makes room for these words in level 0; a new top level takes over what the old one says. */
+static bool tree_reserve(struct slots *slots, size_t words)
+{
     unsigned height = 0;
-    do {
-        words = (words + 63) / 64;
-        if (!level_reserve(slots, height, words))
+    for (size_t wanted = words; height == 0 || wanted > 1; height++) {
+        wanted = height > 0 ? (wanted + 63) / 64 : wanted;
+        void *p = slots->level[height];
+        if (!pages_reserve(&p, &slots->level_capacity[height], sizeof(uint64_t), wanted))
             return false;
-        height++;
-    } while (words > 1);
+        slots->level[height] = p;
+    }
     for (; slots->height < height; slots->height++) {
         if (slots->height > 0)
             slots->level[slots->height][0] = slots->level[slots->height - 1][0] != 0;
@@ -115,102 +78,101 @@ static bool tree_reserve(struct slots *slots, uint32_t used)
     return true;
 }
 
-static bool tree_is_empty(const struct slots *slots)
-{
-    return slots->height == 0 || slots->level[slots->height - 1][0] == 0;
-}
-
-static uint32_t tree_lowest(const struct slots *slots)
+/* The word of level 0 with the lowest free slot, of which there is one. */
+static __attribute__((noinline)) uint32_t tree_lowest_word(const struct slots *slots)
 {
     size_t i = 0;
-    for (unsigned level = slots->height; level-- > 0;)
+    for (unsigned level = slots->height; level-- > 1;)
         i = i * 64 + (size_t)__builtin_ctzll(slots->level[level][i]);
     return (uint32_t)i;
 }
 
-static void tree_add(struct slots *slots, size_t i)
+/* Level 0 knows; tells the levels above that its word i has slots now, or has none any more. */
+static __attribute__((noinline)) void tree_tell(struct slots *slots, size_t i, bool has_slots)
 {
-    for (unsigned level = 0; level < slots->height; level++, i /= 64)
-        slots->level[level][i / 64] |= UINT64_C(1) << (i % 64);
-}
-
-static void tree_remove(struct slots *slots, size_t i)
-{
-    for (unsigned level = 0; level < slots->height; level++, i /= 64) {
-        slots->level[level][i / 64] &= ~(UINT64_C(1) << (i % 64));
-        if (slots->level[level][i / 64] != 0)
+    for (unsigned level = 1; level < slots->height; level++, i /= 64) {
+        uint64_t *word = &slots->level[level][i / 64];
+        uint64_t others = *word & ~(UINT64_C(1) << (i % 64));
+        *word = others | (uint64_t)has_slots << (i % 64);
+        if (others != 0)
             return;
     }
 }
 
-static bool slots_reserve(struct slots *slots, size_t wanted)
+/* The lowest free slot, of which there is one, is taken. */
+static uint32_t tree_take(struct slots *slots)
 {
-    if (wanted <= slots->capacity)
-        return true;
-    if (wanted >= TRACE_NO_SLOT) {
+    uint32_t word = slots->lowest;
+    uint64_t bits = slots->level[0][word];
+    uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
+    slots->level[0][word] = bits & (bits - 1);
+    slots->free--;
+    if ((bits & (bits - 1)) == 0) {
+        tree_tell(slots, word, false);
+        if (slots->free > 0)
+            slots->lowest = tree_lowest_word(slots);
+    }
+    return slot;
+}
+
+static void tree_put(struct slots *slots, uint32_t slot)
+{
+    uint32_t word = slot / 64;
+    uint64_t bits = slots->level[0][word];
+    slots->level[0][word] = bits | UINT64_C(1) << (slot % 64);
+    if (bits == 0)
+        tree_tell(slots, word, true);
+    if (slots->free++ == 0 || word < slots->lowest)
+        slots->lowest = word;
+}
+
+/* 64 free slots above all that there were. */
+static __attribute__((noinline)) bool slots_grow(struct slots *slots)
+{
+    uint32_t word = slots->words;
+    void *p = slots->blocks;
+    if (word == TRACE_NO_SLOT / 64) {
         errno = ENOMEM;
         return false;
     }
-    void *p = slots->blocks;
-    if (!pages_reserve(&p, &slots->capacity, sizeof *slots->blocks, wanted))
+    if (!pages_reserve(&p, &slots->capacity, sizeof *slots->blocks, (word + UINT64_C(1)) * 64))
         return false;
     slots->blocks = p;
+    if (!tree_reserve(slots, word + UINT64_C(1)))
+        return false;
+    slots->level[0][word] = UINT64_MAX;
+    tree_tell(slots, word, true);
+    slots->words++;
+    slots->free = 64;
+    slots->lowest = word;
     return true;
 }
 
 uint32_t slots_make(struct slots *slots, uint64_t serial)
 {
-    if (!table_reserve(slots, (size_t)slots->live + 1))
+    if (slots->free == 0 && !slots_grow(slots))
         return TRACE_NO_SLOT;
-    uint32_t slot;
-    if (!tree_is_empty(slots)) {
-        slot = tree_lowest(slots);
-        tree_remove(slots, slot);
-    } else {
-        slot = slots->used;
-        if (!slots_reserve(slots, (size_t)slot + 1) || !tree_reserve(slots, slot + 1))
-            return TRACE_NO_SLOT;
-        slots->used++;
-    }
-    slots->blocks[slot].serial = serial;
-    table_add(slots, serial, slot);
-    slots->live++;
-    return slot;
+    uint32_t slot = tree_take(slots);
+    return serial_add(slots, serial, slot) ? slot : (uint32_t)TRACE_NO_SLOT;
 }
 
-uint32_t slots_find(struct slots *slots, uint64_t serial)
+bool slots_rename(struct slots *slots, uint32_t slot, uint64_t serial, uint64_t renamed)
 {
-    slots->found = table_find(slots, serial);
-    if (slots->found == slots->table_size)
-        return TRACE_NO_SLOT;
-    return (uint32_t)slots->table[slots->found] - 1;
+    serial_remove(slots, serial);
+    return serial_add(slots, renamed, slot);
 }
 
-void slots_prefetch(const struct slots *slots, uint64_t serial)
+void slots_free(struct slots *slots, uint32_t slot, uint64_t serial)
 {
-    if (slots->table_size > 0)
-        __builtin_prefetch(&slots->table[entry_home(slots, (uint32_t)serial)], 1);
-}
-
-void slots_rename(struct slots *slots, uint32_t slot, uint64_t serial)
-{
-    table_remove(slots, slots->found);
-    slots->blocks[slot].serial = serial;
-    table_add(slots, serial, slot);
-}
-
-void slots_free(struct slots *slots, uint32_t slot)
-{
-    table_remove(slots, slots->found);
-    slots->blocks[slot].serial = 0;
-    tree_add(slots, slot);
-    slots->live--;
+    serial_remove(slots, serial);
+    tree_put(slots, slot);
 }
 
 void slots_close(struct slots *slots)
 {
+    pages_unmap(slots->directory, slots->directory_capacity * sizeof *slots->directory);
+    pages_unmap(slots->leaves, slots->leaves_capacity * sizeof *slots->leaves);
     pages_unmap(slots->blocks, slots->capacity * sizeof *slots->blocks);
-    pages_unmap(slots->table, slots->table_size * sizeof *slots->table);
     for (unsigned level = 0; level < SLOTS_LEVELS; level++)
         pages_unmap(slots->level[level], slots->level_capacity[level] * sizeof(uint64_t));
     *slots = (struct slots){0};
@@ -218,8 +180,9 @@ void slots_close(struct slots *slots)
 
 size_t slots_mapped(const struct slots *slots)
 {
-    size_t bytes = slots->capacity * sizeof *slots->blocks;
-    bytes += slots->table_size * sizeof *slots->table;
+    size_t bytes = slots->directory_capacity * sizeof *slots->directory;
+    bytes += slots->leaves_capacity * sizeof *slots->leaves;
+    bytes += slots->capacity * sizeof *slots->blocks;
     for (unsigned level = 0; level < SLOTS_LEVELS; level++)
         bytes += slots->level_capacity[level] * sizeof(uint64_t);
     return bytes;

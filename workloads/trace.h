@@ -6,7 +6,7 @@
  *
  * A block is named by its slot: a small integer that is the block's own from the operation that
  * made it until the one that freed it, and may then be given to another block. A realloc keeps the
- * slot. Slots in a file are not stored: the writer may use any (dense) numbering; the reader
+ * slot. Slots are not stored in a file: the writer may be given any (dense) numbering; the reader
  * hands out the lowest free slot each time, so that a table of slots stays in the cache.
  *
  * Nothing in here calls malloc: the reader runs inside the programs that measure malloc. All
@@ -59,11 +59,28 @@ struct trace_op {
     uint8_t flags;    /* enum trace_flag, or-ed */
 };
 
-/* What an operation does to its slot. realloc(p, 0) and free end a block's life. */
-bool trace_op_makes(const struct trace_op *op); /* a block begins in op->slot */
-bool trace_op_frees(const struct trace_op *op); /* the block in op->slot ends */
+/* A block begins in op->slot. */
+static inline bool trace_op_makes(const struct trace_op *op)
+{
+    if (op->flags & TRACE_FAILED || op->kind >= TRACE_THREAD_START || op->kind == TRACE_FREE)
+        return false;
+    return op->kind != TRACE_REALLOC || op->flags & TRACE_NULL;
+}
+
+/* The block in op->slot ends, by free or realloc(p, 0). */
+static inline bool trace_op_frees(const struct trace_op *op)
+{
+    if (op->flags & (TRACE_FAILED | TRACE_NULL))
+        return false;
+    return op->kind == TRACE_FREE || (op->kind == TRACE_REALLOC && op->size == 0);
+}
+
 /* Bytes that the block has after an op that makes or resizes it: size, or count * size. */
-uint64_t trace_op_bytes(const struct trace_op *op);
+static inline uint64_t trace_op_bytes(const struct trace_op *op)
+{
+    return op->kind == TRACE_CALLOC ? op->size * op->count : op->size;
+}
+
 const char *trace_kind_name(enum trace_kind kind); /* "malloc", "posix_memalign", ... */
 
 /* What is known of a whole trace. Sizes in bytes. */
@@ -104,9 +121,10 @@ struct trace_writer;
 struct trace_writer *trace_writer_open(const char *path, const char *origin,
                                        char error[TRACE_ERROR_MAX]);
 /*
- * Appends op; HANDOFF is computed here, so the flag need not be set. The order of calls is the
- * order of the trace. false on an I/O error or an operation that makes no sense (a free of a slot
- * that is not live, a make into a slot that is): see trace_writer_error.
+ * Appends op, which may come from a reader as it is; HANDOFF is computed here, so the flag need not
+ * be set. The order of calls is the order of the trace. false on an I/O error or an operation that
+ * makes no sense (a free of a slot that is not live, a make into a slot that is): see
+ * trace_writer_error.
  */
 bool trace_writer_add(struct trace_writer *writer, const struct trace_op *op);
 /* Writes what is left, the losses and the totals; renames; frees the writer in any case. */
@@ -120,8 +138,10 @@ struct trace_reader;
 
 /*
  * Opens a trace and verifies its header and trailer. NULL on failure, with "PATH: what" or
- * "PATH: block N: what" in error. Damaged, cut and hostile files are told as such; memory is
- * bounded by a few blocks plus 48 bytes for each block live at once.
+ * "PATH: block N: what" in error. Damaged, cut and hostile files are told as such. Memory is
+ * bounded by a few blocks of the file, plus 273 bytes for each block of memory live at once (21
+ * where those made together live together), plus an eighth of a byte for each operation read that
+ * made or resized one. Growing by doubling may map twice as much, which is then not touched.
  */
 struct trace_reader *trace_reader_open(const char *path, char error[TRACE_ERROR_MAX]);
 void trace_reader_close(struct trace_reader *reader);

@@ -59,46 +59,49 @@ size_t block_header_raw(const struct block_header *header)
     return raw;
 }
 
-static unsigned flags_allowed(enum trace_kind kind)
-{
-    switch (kind) {
-    case TRACE_FREE:
-        return TRACE_NULL | TRACE_HANDOFF;
-    case TRACE_REALLOC:
-        return TRACE_NULL | TRACE_FAILED | TRACE_HANDOFF;
-    case TRACE_THREAD_START:
-    case TRACE_THREAD_END:
-        return 0;
-    default:
-        return TRACE_FAILED;
-    }
-}
+#define MARK(kind, flags) [(kind) | (flags) << MARK_FLAGS_SHIFT]
+enum {
+    FAILS = SHAPE_VALID | SHAPE_SIZE,
+    MAKES = SHAPE_VALID | SHAPE_SIZE | SHAPE_MAKES,
+    ALIGNED = SHAPE_COUNT | SHAPE_ALIGNED,
+    RESIZES = SHAPE_VALID | SHAPE_SIZE | SHAPE_NAMES | SHAPE_RESIZES,
+    FREES = SHAPE_VALID | SHAPE_NAMES | SHAPE_FREES,
+};
 
-static const char *size_fault(const struct trace_op *op)
-{
-    uint64_t product;
-    if (op->kind == TRACE_CALLOC && __builtin_mul_overflow(op->size, op->count, &product))
-        return "a calloc of more bytes than can be counted succeeded";
-    if (trace_op_bytes(op) > INT64_MAX)
-        return "a call for more bytes than there can be succeeded";
-    if (op_is_aligned(op) && (op->count == 0 || (op->count & (op->count - 1)) != 0))
-        return "alignment is no power of two";
-    return NULL;
-}
+const uint8_t op_shapes[MARKS] = {
+    MARK(TRACE_MALLOC, 0) = MAKES,
+    MARK(TRACE_MALLOC, TRACE_FAILED) = FAILS,
+    MARK(TRACE_CALLOC, 0) = MAKES | SHAPE_COUNT,
+    MARK(TRACE_CALLOC, TRACE_FAILED) = FAILS | SHAPE_COUNT,
+    MARK(TRACE_REALLOC, 0) = RESIZES,
+    MARK(TRACE_REALLOC, TRACE_HANDOFF) = RESIZES,
+    MARK(TRACE_REALLOC, TRACE_FAILED) = FAILS | SHAPE_NAMES,
+    MARK(TRACE_REALLOC, TRACE_NULL) = MAKES,
+    MARK(TRACE_REALLOC, TRACE_NULL | TRACE_FAILED) = FAILS,
+    MARK(TRACE_FREE, 0) = FREES,
+    MARK(TRACE_FREE, TRACE_HANDOFF) = FREES,
+    MARK(TRACE_FREE, TRACE_NULL) = SHAPE_VALID,
+    MARK(TRACE_ALIGNED_ALLOC, 0) = MAKES | ALIGNED,
+    MARK(TRACE_ALIGNED_ALLOC, TRACE_FAILED) = FAILS | ALIGNED,
+    MARK(TRACE_MEMALIGN, 0) = MAKES | ALIGNED,
+    MARK(TRACE_MEMALIGN, TRACE_FAILED) = FAILS | ALIGNED,
+    MARK(TRACE_POSIX_MEMALIGN, 0) = MAKES | ALIGNED,
+    MARK(TRACE_POSIX_MEMALIGN, TRACE_FAILED) = FAILS | ALIGNED,
+    MARK(TRACE_VALLOC, 0) = MAKES,
+    MARK(TRACE_VALLOC, TRACE_FAILED) = FAILS,
+    MARK(TRACE_PVALLOC, 0) = MAKES,
+    MARK(TRACE_PVALLOC, TRACE_FAILED) = FAILS,
+    MARK(TRACE_THREAD_START, 0) = SHAPE_VALID,
+    MARK(TRACE_THREAD_END, 0) = SHAPE_VALID,
+};
 
-const char *op_fault(const struct trace_op *op)
+const char *mark_fault(unsigned kind, unsigned flags)
 {
-    if (op->kind >= TRACE_KINDS)
+    if (kind >= TRACE_KINDS)
         return "unknown kind of operation";
-    if (op->flags & ~flags_allowed(op->kind))
-        return "flags that this kind of operation cannot have";
-    if ((op->flags & TRACE_HANDOFF) && (op->flags & (TRACE_NULL | TRACE_FAILED)))
+    if (flags & TRACE_HANDOFF && (kind == TRACE_FREE || kind == TRACE_REALLOC))
         return "a hand-off of no block";
-    if (!op_has_size(op) && op->size != 0)
-        return "a size where there is none";
-    if (!op_has_count(op) && op->count != 0)
-        return "a count where there is none";
-    return op->flags & TRACE_FAILED ? NULL : size_fault(op);
+    return "flags that this kind of operation cannot have";
 }
 
 static bool thread_has_ended(const struct tally *tally, uint32_t thread)
@@ -120,62 +123,63 @@ static const char *thread_start(struct tally *tally, uint32_t thread)
     return NULL;
 }
 
-const char *tally_thread(struct tally *tally, const struct trace_op *op)
+const char *tally_thread_change(struct tally *tally, const struct trace_op *op)
 {
+    tally->running = op->thread + UINT64_C(1);
     if (op->kind == TRACE_THREAD_START)
         return thread_start(tally, op->thread);
     if (op->thread >= tally->totals.threads)
         return "a thread that has not started";
     if (thread_has_ended(tally, op->thread))
         return "a thread that has ended";
-    if (op->kind == TRACE_THREAD_END)
+    if (op->kind == TRACE_THREAD_END) {
         tally->ended[op->thread / 64] |= UINT64_C(1) << (op->thread % 64);
+        tally->running = 0;
+    }
     return NULL;
 }
 
-/* The block's bytes before and after are exchanged in what is live. */
-static const char *tally_live(struct trace_totals *totals, uint64_t before, uint64_t after)
-{
-    totals->final_live -= before;
-    if (__builtin_add_overflow(totals->final_live, after, &totals->final_live) ||
-        __builtin_add_overflow(totals->bytes_requested, after, &totals->bytes_requested))
-        return "more bytes in all than can be counted";
-    if (totals->final_live > totals->peak_live)
-        totals->peak_live = totals->final_live;
-    return NULL;
-}
-
-static const char *tally_block(struct trace_totals *totals, const struct trace_op *op,
-                               struct live_block *block)
-{
-    if (op->flags & TRACE_FAILED)
-        return NULL;
-    uint64_t before = block->bytes;
-    block->bytes = trace_op_frees(op) ? 0 : trace_op_bytes(op);
-    block->thread = op->thread;
-    if (trace_op_makes(op))
-        totals->final_slots++;
-    else if (trace_op_frees(op))
-        totals->final_slots--;
-    if (totals->final_slots > totals->slots)
-        totals->slots = totals->final_slots;
-    return tally_live(totals, before, block->bytes);
-}
-
-const char *tally_add(struct tally *tally, const struct trace_op *op, struct live_block *block)
+const struct trace_totals *tally_sum(struct tally *tally, uint64_t ticks)
 {
     struct trace_totals *totals = &tally->totals;
-    totals->ops++;
-    totals->by_kind[op->kind]++;
-    totals->failed += (op->flags & TRACE_FAILED) != 0;
-    totals->handoffs += (op->flags & TRACE_HANDOFF) != 0;
-    totals->null_frees += op->kind == TRACE_FREE && (op->flags & TRACE_NULL);
-    totals->duration_ns = op->time_ns;
-    return block ? tally_block(totals, op, block) : NULL;
+    memset(totals->by_kind, 0, sizeof totals->by_kind);
+    totals->ops = totals->failed = totals->handoffs = 0;
+    for (unsigned mark = 0; mark < MARKS; mark++) {
+        uint64_t ops = tally->marks[mark];
+        unsigned kind = mark & MARK_KIND;
+        unsigned flags = mark >> MARK_FLAGS_SHIFT;
+        if (kind >= TRACE_KINDS)
+            continue;
+        totals->ops += ops;
+        totals->by_kind[kind] += ops;
+        totals->failed += flags & TRACE_FAILED ? ops : 0;
+        totals->handoffs += flags & TRACE_HANDOFF ? ops : 0;
+    }
+    totals->null_frees = tally->marks[TRACE_FREE | TRACE_NULL << MARK_FLAGS_SHIFT];
+    totals->duration_ns = ticks * FORMAT_TICK_NS;
+    return totals;
 }
 
 void tally_close(struct tally *tally)
 {
     pages_unmap(tally->ended, tally->ended_words * sizeof(uint64_t));
     *tally = (struct tally){0};
+}
+
+const char *trace_kind_name(enum trace_kind kind)
+{
+    static const char *const names[TRACE_KINDS] = {
+        [TRACE_MALLOC] = "malloc",
+        [TRACE_CALLOC] = "calloc",
+        [TRACE_REALLOC] = "realloc",
+        [TRACE_FREE] = "free",
+        [TRACE_ALIGNED_ALLOC] = "aligned_alloc",
+        [TRACE_MEMALIGN] = "memalign",
+        [TRACE_POSIX_MEMALIGN] = "posix_memalign",
+        [TRACE_VALLOC] = "valloc",
+        [TRACE_PVALLOC] = "pvalloc",
+        [TRACE_THREAD_START] = "thread_start",
+        [TRACE_THREAD_END] = "thread_end",
+    };
+    return kind < TRACE_KINDS ? names[kind] : "unknown";
 }

@@ -43,7 +43,14 @@ enum {
 
 /* The kinds column: kind in the low 4 bits, flags above, and the highest bit says that the thread
    changes (its number is in the threads column). A clock mark is no operation. */
-enum { MARK_KIND = 15, MARK_FLAGS_SHIFT = 4, MARK_FLAGS = 7, MARK_THREAD = 128, MARK_CLOCK = 15 };
+enum {
+    MARK_KIND = 15,
+    MARK_FLAGS_SHIFT = 4,
+    MARK_FLAGS = 7,
+    MARK_THREAD = 128,
+    MARKS = MARK_THREAD, /* number of marks without MARK_THREAD */
+    MARK_CLOCK = 15
+};
 
 enum column_name {
     COLUMN_KINDS,   /* a byte an operation or clock mark */
@@ -75,15 +82,17 @@ struct block_entry {
 /* What must be known of a live block. */
 struct live_block {
     uint64_t bytes;
-    uint64_t serial : 44; /* 0: not live */
+    uint64_t serial : 44; /* 0: not live. Of no meaning to the reader */
     uint64_t thread : 20; /* that made or last resized it */
 };
 #define FORMAT_SERIAL_MAX ((UINT64_C(1) << 44) - 1)
 
-/* Totals in the making, with what is needed to keep the rules. */
+/* Totals in the making, with what is needed to keep the rules. All zero is the start. */
 struct tally {
-    struct trace_totals totals;
-    uint64_t *ended; /* a bit a thread */
+    struct trace_totals totals; /* what does not follow from `marks` and the time */
+    uint64_t marks[MARKS];      /* operations by op_mark */
+    uint64_t running;           /* 1 + thread of the last operation; 0: that thread has ended */
+    uint64_t *ended;            /* a bit a thread */
     size_t ended_words;
 };
 
@@ -136,45 +145,102 @@ const char *block_header_take(struct block_header *header,
                               const unsigned char at[FORMAT_BLOCK_BYTES]);
 size_t block_header_raw(const struct block_header *header);
 
-static inline bool op_is_aligned(const struct trace_op *op)
+/* What operations of a mark (kind and flags, as in the kinds column) are like. */
+enum op_shape {
+    SHAPE_VALID = 1,   /* such operations may be */
+    SHAPE_SIZE = 2,    /* has a value in the sizes column */
+    SHAPE_COUNT = 4,   /* in the counts column */
+    SHAPE_ALIGNED = 8, /* which is an alignment */
+    SHAPE_NAMES = 16,  /* in the names column: names a block that lives already */
+    SHAPE_MAKES = 32,  /* makes a block */
+    SHAPE_FREES = 64,  /* frees a block; a SHAPE_RESIZES does so if its size is 0 */
+    SHAPE_RESIZES = 128,
+};
+
+extern const uint8_t op_shapes[MARKS]; /* enum op_shape, or-ed */
+
+static inline unsigned op_mark(const struct trace_op *op)
 {
-    return op->kind == TRACE_ALIGNED_ALLOC || op->kind == TRACE_MEMALIGN ||
-           op->kind == TRACE_POSIX_MEMALIGN;
+    return (op->kind | (unsigned)op->flags << MARK_FLAGS_SHIFT) % MARKS;
 }
 
-/* Which columns an operation has a value in, and whether it takes a serial. */
-static inline bool op_has_size(const struct trace_op *op)
+static inline unsigned op_shape(const struct trace_op *op)
 {
-    return op->kind < TRACE_THREAD_START && op->kind != TRACE_FREE;
+    return op_shapes[op_mark(op)];
 }
 
-static inline bool op_has_count(const struct trace_op *op)
+/* Whether op, of this shape, takes the next serial: makes a block or resizes one. */
+static inline bool op_takes_serial(const struct trace_op *op, unsigned shape)
 {
-    return op->kind == TRACE_CALLOC || op_is_aligned(op);
+    return shape & SHAPE_MAKES || (shape & SHAPE_RESIZES && op->size > 0);
 }
 
-/* slot is a block that lives already */
-static inline bool op_names_block(const struct trace_op *op)
+/* What is wrong with a kind and flags that are not SHAPE_VALID. */
+const char *mark_fault(unsigned kind, unsigned flags);
+
+/* NULL, or what is wrong with the size and count of a call of this shape that succeeded. */
+static inline const char *size_fault(const struct trace_op *op, unsigned shape)
 {
-    return (op->kind == TRACE_FREE || op->kind == TRACE_REALLOC) && !(op->flags & TRACE_NULL);
+    uint64_t product;
+    if (op->kind == TRACE_CALLOC && __builtin_mul_overflow(op->size, op->count, &product))
+        return "a calloc of more bytes than can be counted succeeded";
+    if (trace_op_bytes(op) > INT64_MAX)
+        return "a call for more bytes than there can be succeeded";
+    if (shape & SHAPE_ALIGNED && (op->count == 0 || (op->count & (op->count - 1)) != 0))
+        return "alignment is no power of two";
+    return NULL;
 }
 
-static inline bool op_takes_serial(const struct trace_op *op)
-{
-    return op_has_size(op) && !(op->flags & TRACE_FAILED) && !trace_op_frees(op);
-}
-
-/* NULL, or what is wrong with an operation on its own (slot and HANDOFF are not looked at). */
-const char *op_fault(const struct trace_op *op);
+/* The same where the thread changes, starts or ends. */
+const char *tally_thread_change(struct tally *tally, const struct trace_op *op);
 
 /* NULL, or what is wrong with the operation's thread at this place in the trace. */
-const char *tally_thread(struct tally *tally, const struct trace_op *op);
+static inline const char *tally_thread(struct tally *tally, const struct trace_op *op)
+{
+    bool goes_on = tally->running == op->thread + UINT64_C(1) && op->kind < TRACE_THREAD_START;
+    return goes_on ? NULL : tally_thread_change(tally, op);
+}
+
 /*
- * Adds an operation without fault; `block` is the live block of op->slot, or the zeroed one to
- * be, or NULL when the operation has none. Sets bytes and thread of *block (serial is the
- * caller's). NULL, or what is wrong.
+ * Counts what an operation of this shape does to the block that it makes (of 0 bytes before),
+ * resizes or frees (0 after). Sets bytes and thread; serial is the caller's. NULL, or what is
+ * wrong.
  */
-const char *tally_add(struct tally *tally, const struct trace_op *op, struct live_block *block);
+static inline const char *tally_block(struct trace_totals *totals, const struct trace_op *op,
+                                      unsigned shape, struct live_block *block)
+{
+    if (!(shape & (SHAPE_MAKES | SHAPE_FREES | SHAPE_RESIZES)))
+        return NULL;
+    totals->final_live -= block->bytes;
+    if (!op_takes_serial(op, shape)) {
+        totals->final_slots--;
+        block->bytes = 0;
+        return NULL;
+    }
+    if (shape & SHAPE_MAKES && ++totals->final_slots > totals->slots)
+        totals->slots = totals->final_slots;
+    uint64_t bytes = trace_op_bytes(op);
+    block->bytes = bytes;
+    block->thread = op->thread;
+    if (__builtin_add_overflow(totals->final_live, bytes, &totals->final_live) ||
+        __builtin_add_overflow(totals->bytes_requested, bytes, &totals->bytes_requested))
+        return "more bytes in all than can be counted";
+    if (totals->final_live > totals->peak_live)
+        totals->peak_live = totals->final_live;
+    return NULL;
+}
+
+/* The totals so far, whose last operation is at `ticks`. */
+const struct trace_totals *tally_sum(struct tally *tally, uint64_t ticks);
 void tally_close(struct tally *tally);
+
+/*
+ * Appends an operation as trace_writer_add does, for a caller that keeps the records of live
+ * blocks: `block` is that of the block which op names, a zeroed one if op makes it, NULL if there
+ * is none. op->slot is not looked at. The writer keeps *block up to date; its serial is 0 once it
+ * is freed.
+ */
+bool trace_writer_put(struct trace_writer *writer, const struct trace_op *op,
+                      struct live_block *block);
 
 #endif

@@ -22,13 +22,6 @@
 
 enum {
     PACKED_MAX = FORMAT_BLOCK_BYTES + FORMAT_RAW_MAX + FORMAT_CHECKSUM_BYTES,
-    NAMES_BYTES = TRACE_BLOCK_OPS * sizeof(uint64_t),
-    NAMES_AHEAD = 16, /* operations by which a look-up is prefetched; 8 to 32 are alike */
-};
-
-/* What is left of a column. */
-struct column {
-    const unsigned char *at, *end;
 };
 
 struct trace_reader {
@@ -50,14 +43,11 @@ struct trace_reader {
 
     size_t block;    /* the next to be read */
     uint64_t serial; /* the next to be given */
-    uint64_t ticks;
-    uint32_t thread;
-    struct column column[COLUMNS];
+    uint64_t ticks;  /* of the last operation */
     struct tally tally;
     struct slots slots;
     unsigned char *packed; /* PACKED_MAX mapped */
     unsigned char *raw;    /* FORMAT_RAW_MAX mapped */
-    uint64_t *names;       /* of the block's operations, see op_take_name; NAMES_BYTES mapped */
     ZSTD_DCtx *zstd;
 };
 
@@ -130,9 +120,8 @@ static bool reader_open_memory(struct trace_reader *reader)
     ZSTD_customMem memory = {pages_lend, pages_return, NULL};
     reader->packed = pages_map(PACKED_MAX);
     reader->raw = pages_map(FORMAT_RAW_MAX);
-    reader->names = pages_map(NAMES_BYTES);
     reader->zstd = ZSTD_createDCtx_advanced(memory);
-    if (reader->packed && reader->raw && reader->names && reader->zstd)
+    if (reader->packed && reader->raw && reader->zstd)
         return true;
     errno = ENOMEM;
     return reader_fail_errno(reader);
@@ -317,7 +306,6 @@ void trace_reader_close(struct trace_reader *reader)
     pages_unmap(reader->trailer, reader->trailer_bytes);
     pages_unmap(reader->packed, PACKED_MAX);
     pages_unmap(reader->raw, FORMAT_RAW_MAX);
-    pages_unmap(reader->names, NAMES_BYTES);
     ZSTD_freeDCtx(reader->zstd);
     tally_close(&reader->tally);
     slots_close(&reader->slots);
@@ -347,42 +335,68 @@ static bool block_read(struct trace_reader *reader, struct block_header *header)
     return true;
 }
 
-/* Makes the columns point into the unpacked payload. */
-static bool block_unpack(struct trace_reader *reader, const struct block_header *header)
+/* What is left of a column. */
+struct column {
+    const unsigned char *at, *end;
+};
+
+/* How far a block's columns are taken. */
+struct decoder {
+    struct column column[COLUMNS];
+    uint64_t ticks;
+    uint64_t serial; /* the next to be given */
+    uint64_t named;  /* where the next distance starts */
+    uint32_t thread;
+};
+
+/* The columns, unpacked; NULL: the reader has failed. */
+static const unsigned char *block_unpack(struct trace_reader *reader,
+                                         const struct block_header *header)
 {
     const unsigned char *payload = reader->packed + FORMAT_BLOCK_BYTES;
     size_t raw = block_header_raw(header);
-    if (header->stored < raw) {
-        size_t n = ZSTD_decompressDCtx(reader->zstd, reader->raw, raw, payload, header->stored);
-        if (ZSTD_isError(n) || n != raw)
-            return block_fail(reader, "its payload cannot be decompressed");
-        payload = reader->raw;
-    }
-    for (int i = 0; i < COLUMNS; i++) {
-        reader->column[i] = (struct column){payload, payload + header->column[i]};
-        payload += header->column[i];
-    }
-    reader->thread = header->thread;
-    return true;
+    if (header->stored == raw)
+        return payload;
+    size_t n = ZSTD_decompressDCtx(reader->zstd, reader->raw, raw, payload, header->stored);
+    if (!ZSTD_isError(n) && n == raw)
+        return reader->raw;
+    block_fail(reader, "its payload cannot be decompressed");
+    return NULL;
 }
 
-/* false: the column ends within the number, or the number has more than 64 bits. */
-static bool varint_take_long(struct column *column, uint64_t *value)
+static struct decoder decoder_open(const struct block_header *header, const unsigned char *raw)
 {
-    const unsigned char *at = column->at;
-    uint64_t sum = 0;
-    for (unsigned shift = 0; shift < 64 && at < column->end; shift += 7) {
-        uint64_t byte = *at++;
-        if (shift == 63 && byte > 1)
-            return false;
-        sum |= (byte & 127) << shift;
-        if (byte < 128) {
-            *value = sum;
-            column->at = at;
-            return true;
-        }
+    struct decoder decoder = {
+        .ticks = header->ticks,
+        .serial = header->serial,
+        .named = header->serial,
+        .thread = header->thread,
+    };
+    for (int i = 0; i < COLUMNS; i++) {
+        decoder.column[i] = (struct column){raw, raw + header->column[i]};
+        raw += header->column[i];
     }
-    return false;
+    return decoder;
+}
+
+/* A number, and what is left behind it: NULL if there is none, or one of more than 64 bits. */
+struct varint {
+    const unsigned char *rest;
+    uint64_t value;
+};
+
+static struct varint varint_long(struct column column)
+{
+    uint64_t sum = 0;
+    for (unsigned shift = 0; shift < 64 && column.at < column.end; shift += 7) {
+        uint64_t byte = *column.at++;
+        if (shift == 63 && byte > 1)
+            break;
+        sum |= (byte & 127) << shift;
+        if (byte < 128)
+            return (struct varint){column.at, sum};
+    }
+    return (struct varint){NULL, 0};
 }
 
 static inline bool varint_take(struct column *column, uint64_t *value)
@@ -391,167 +405,147 @@ static inline bool varint_take(struct column *column, uint64_t *value)
         *value = *column->at++;
         return true;
     }
-    return varint_take_long(column, value);
+    struct varint varint = varint_long(*column);
+    if (varint.rest == NULL)
+        return false;
+    column->at = varint.rest;
+    *value = varint.value;
+    return true;
 }
 
 /* Takes clock marks up to the next operation's mark. */
-static const char *mark_take(struct trace_reader *reader, unsigned *mark)
+static inline const char *mark_take(struct decoder *decoder, unsigned *mark)
 {
-    struct column *kinds = &reader->column[COLUMN_KINDS];
+    struct column *kinds = &decoder->column[COLUMN_KINDS];
     while (kinds->at < kinds->end) {
         *mark = *kinds->at++;
         if (*mark != MARK_CLOCK)
             return NULL;
         uint64_t step;
-        if (!varint_take(&reader->column[COLUMN_CLOCKS], &step) || step == 0 ||
-            step > UINT64_MAX / FORMAT_TICK_NS - reader->ticks)
+        if (!varint_take(&decoder->column[COLUMN_CLOCKS], &step) || step == 0 ||
+            step > UINT64_MAX / FORMAT_TICK_NS - decoder->ticks)
             return "impossible step of time";
-        reader->ticks += step;
+        decoder->ticks += step;
     }
     return "its kinds column is too short";
 }
 
-/* Everything of an operation that stands in the columns, except which block it names. */
-static const char *op_take(struct trace_reader *reader, struct trace_op *op)
+static inline const char *thread_take(struct decoder *decoder)
 {
-    unsigned mark;
-    const char *fault = mark_take(reader, &mark);
-    if (fault != NULL)
-        return fault;
-    if (mark & MARK_THREAD) {
-        uint64_t thread;
-        if (!varint_take(&reader->column[COLUMN_THREADS], &thread) || thread >= TRACE_THREADS_MAX ||
-            thread == reader->thread)
-            return "impossible change of thread";
-        reader->thread = (uint32_t)thread;
-    }
-    *op = (struct trace_op){
-        .time_ns = reader->ticks * FORMAT_TICK_NS,
-        .slot = TRACE_NO_SLOT,
-        .thread = reader->thread,
-        .kind = mark & MARK_KIND,
-        .flags = mark >> MARK_FLAGS_SHIFT & MARK_FLAGS,
-    };
-    if (op_has_size(op) && !varint_take(&reader->column[COLUMN_SIZES], &op->size))
-        return "impossible size";
-    if (op_has_count(op) && !varint_take(&reader->column[COLUMN_COUNTS], &op->count))
-        return "impossible count";
-    return op_fault(op);
-}
-
-/* Where names stand within a block of the file. */
-struct naming {
-    uint64_t serial; /* the next to be given */
-    uint64_t named;  /* where the next distance starts */
-};
-
-/* The serial of the block that op names, else the one that it would give. */
-static const char *op_take_name(struct trace_reader *reader, const struct trace_op *op,
-                                struct naming *naming, uint64_t *name)
-{
-    uint64_t distance;
-    *name = naming->serial;
-    if (op_names_block(op)) {
-        if (!varint_take(&reader->column[COLUMN_NAMES], &distance))
-            return "impossible name of a block";
-        *name = naming->named = distance_unfold(naming->named, distance);
-    }
-    if (op_takes_serial(op)) {
-        if (op_names_block(op))
-            naming->named = naming->serial;
-        naming->serial++;
-    }
+    uint64_t thread;
+    if (!varint_take(&decoder->column[COLUMN_THREADS], &thread) || thread >= TRACE_THREADS_MAX ||
+        thread == decoder->thread)
+        return "impossible change of thread";
+    decoder->thread = (uint32_t)thread;
     return NULL;
 }
 
-/* Finds the live block that op names. */
-static const char *op_find(struct trace_reader *reader, struct trace_op *op, uint64_t name)
+static inline const char *sizes_take(struct decoder *decoder, struct trace_op *op, unsigned shape)
 {
-    op->slot = slots_find(&reader->slots, name);
+    if (!varint_take(&decoder->column[COLUMN_SIZES], &op->size))
+        return "impossible size";
+    if (shape & SHAPE_COUNT && !varint_take(&decoder->column[COLUMN_COUNTS], &op->count))
+        return "impossible count";
+    return op->flags & TRACE_FAILED ? NULL : size_fault(op, shape);
+}
+
+/* Frees or resizes the live block that op names, or fails to. */
+static inline const char *op_change(struct trace_reader *reader, struct decoder *decoder,
+                                    struct trace_op *op, unsigned shape)
+{
+    struct slots *slots = &reader->slots;
+    uint64_t distance;
+    if (!varint_take(&decoder->column[COLUMN_NAMES], &distance))
+        return "impossible name of a block";
+    uint64_t name = decoder->named = distance_unfold(decoder->named, distance);
+    op->slot = slots_find(slots, name);
     if (op->slot == TRACE_NO_SLOT)
         return "names a block that is not live";
-    const struct live_block *block = &reader->slots.blocks[op->slot];
-    bool handoff = !(op->flags & TRACE_FAILED) && block->thread != op->thread;
+    struct live_block *block = &slots->blocks[op->slot];
+    bool changes = shape & (SHAPE_FREES | SHAPE_RESIZES);
+    bool handoff = changes && block->thread != op->thread;
     if (handoff != ((op->flags & TRACE_HANDOFF) != 0))
         return "hand-off flag is wrong";
-    return NULL;
-}
-
-/* Gives op the slot of its block, made now if it begins here. */
-static const char *op_give_slot(struct trace_reader *reader, struct trace_op *op, uint64_t name)
-{
-    if (op_names_block(op))
-        return op_find(reader, op, name);
-    if (!trace_op_makes(op))
-        return NULL;
-    op->slot = slots_make(&reader->slots, name);
-    return op->slot == TRACE_NO_SLOT ? "out of memory" : NULL;
-}
-
-/* What op does to the blocks that live. */
-static const char *op_apply(struct trace_reader *reader, struct trace_op *op, uint64_t name)
-{
-    const char *fault = tally_thread(&reader->tally, op);
-    if (fault == NULL)
-        fault = op_give_slot(reader, op, name);
-    if (fault != NULL)
-        return fault;
-    bool has_block = op->slot != TRACE_NO_SLOT;
-    fault = tally_add(&reader->tally, op, has_block ? &reader->slots.blocks[op->slot] : NULL);
-    if (trace_op_frees(op))
-        slots_free(&reader->slots, op->slot);
-    else if (op_takes_serial(op) && op_names_block(op))
-        slots_rename(&reader->slots, op->slot, reader->serial);
-    reader->serial += op_takes_serial(op);
+    const char *fault = tally_block(&reader->tally.totals, op, shape, block);
+    if (op_takes_serial(op, shape)) {
+        decoder->named = decoder->serial++;
+        return slots_rename(slots, op->slot, name, decoder->named) ? fault : "out of memory";
+    }
+    if (changes)
+        slots_free(slots, op->slot, name);
     return fault;
 }
 
-static bool columns_are_used_up(const struct trace_reader *reader)
+/* Takes the next operation from the columns and gives it its slot. */
+static inline const char *op_take(struct trace_reader *reader, struct decoder *decoder,
+                                  struct trace_op *op)
 {
-    for (int i = 0; i < COLUMNS; i++) {
-        if (reader->column[i].at != reader->column[i].end)
-            return false;
-    }
-    return true;
+    unsigned mark;
+    const char *fault = mark_take(decoder, &mark);
+    if (fault == NULL && mark & MARK_THREAD)
+        fault = thread_take(decoder);
+    if (fault != NULL)
+        return fault;
+    mark %= MARKS;
+    *op = (struct trace_op){
+        .time_ns = decoder->ticks * FORMAT_TICK_NS,
+        .slot = TRACE_NO_SLOT,
+        .thread = decoder->thread,
+        .kind = mark & MARK_KIND,
+        .flags = (uint8_t)(mark >> MARK_FLAGS_SHIFT),
+    };
+    unsigned shape = op_shapes[mark];
+    if (shape == 0)
+        return mark_fault(op->kind, op->flags);
+    if (shape & SHAPE_SIZE)
+        fault = sizes_take(decoder, op, shape);
+    if (fault == NULL)
+        fault = tally_thread(&reader->tally, op);
+    if (fault != NULL)
+        return fault;
+    reader->tally.marks[mark]++;
+    if (shape & SHAPE_NAMES)
+        return op_change(reader, decoder, op, shape);
+    if (!(shape & SHAPE_MAKES))
+        return NULL;
+    op->slot = slots_make(&reader->slots, decoder->serial++);
+    if (op->slot == TRACE_NO_SLOT)
+        return "out of memory";
+    return tally_block(&reader->tally.totals, op, shape, &reader->slots.blocks[op->slot]);
 }
 
-static bool op_fail(struct trace_reader *reader, size_t i, const char *what)
+static bool columns_are_used_up(const struct decoder *decoder)
 {
-    return reader_fail(reader, "block %zu: operation %zu: %s", reader->block, i, what);
+    bool used_up = true;
+    for (int i = 0; i < COLUMNS; i++)
+        used_up = used_up && decoder->column[i].at == decoder->column[i].end;
+    return used_up;
 }
 
-/* First pass over a block: all that its columns say. */
-static bool block_take(struct trace_reader *reader, struct trace_op *ops, size_t n)
+static bool block_take(struct trace_reader *reader, const struct block_header *header,
+                       struct trace_op *ops)
 {
-    struct naming naming = {.serial = reader->serial, .named = reader->serial};
-    for (size_t i = 0; i < n; i++) {
-        const char *fault = op_take(reader, &ops[i]);
-        if (fault == NULL)
-            fault = op_take_name(reader, &ops[i], &naming, &reader->names[i]);
+    const unsigned char *raw = block_unpack(reader, header);
+    if (raw == NULL)
+        return false;
+    struct decoder decoder = decoder_open(header, raw);
+    for (size_t i = 0; i < header->ops; i++) {
+        struct trace_op op; /* a local one, which nothing that is stored can change */
+        const char *fault = op_take(reader, &decoder, &op);
+        ops[i] = op;
         if (fault != NULL)
-            return op_fail(reader, i, fault);
+            return reader_fail(reader, "block %zu: operation %zu: %s", reader->block, i, fault);
     }
-    return columns_are_used_up(reader) || block_fail(reader, "its columns are too long");
-}
-
-/* Second pass: names become slots. The look-ups miss the cache where many blocks live, hence the
-   pass of its own: by now the names to come are known. */
-static bool block_apply(struct trace_reader *reader, struct trace_op *ops, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (i + NAMES_AHEAD < n)
-            slots_prefetch(&reader->slots, reader->names[i + NAMES_AHEAD]);
-        const char *fault = op_apply(reader, &ops[i], reader->names[i]);
-        if (fault != NULL)
-            return op_fail(reader, i, fault);
-    }
-    return true;
+    reader->serial = decoder.serial;
+    reader->ticks = decoder.ticks;
+    return columns_are_used_up(&decoder) || block_fail(reader, "its columns are too long");
 }
 
 static bool reader_end(struct trace_reader *reader)
 {
+    const struct trace_totals *counted = tally_sum(&reader->tally, reader->ticks);
     if (reader->serial != reader->final_serial ||
-        memcmp(&reader->totals, &reader->tally.totals, sizeof reader->totals) != 0)
+        memcmp(&reader->totals, counted, sizeof *counted) != 0)
         return reader_fail(reader, "trailer: totals do not agree with the operations");
     return true;
 }
@@ -564,8 +558,7 @@ bool trace_reader_next(struct trace_reader *reader, struct trace_op *ops, size_t
     if (reader->block == reader->blocks)
         return reader_end(reader);
     struct block_header header;
-    if (!block_read(reader, &header) || !block_unpack(reader, &header) ||
-        !block_take(reader, ops, header.ops) || !block_apply(reader, ops, header.ops))
+    if (!block_read(reader, &header) || !block_take(reader, &header, ops))
         return false;
     reader->block++;
     *n = header.ops;
@@ -594,7 +587,7 @@ const char *trace_reader_error(const struct trace_reader *reader)
 
 size_t trace_reader_mapped(const struct trace_reader *reader)
 {
-    return sizeof *reader + reader->trailer_bytes + PACKED_MAX + FORMAT_RAW_MAX + NAMES_BYTES +
+    return sizeof *reader + reader->trailer_bytes + PACKED_MAX + FORMAT_RAW_MAX +
            ZSTD_sizeof_DCtx(reader->zstd) + reader->tally.ended_words * sizeof(uint64_t) +
            slots_mapped(&reader->slots);
 }

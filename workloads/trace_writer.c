@@ -47,7 +47,8 @@ struct trace_writer {
     uint64_t serial; /* the next to be given */
     uint64_t named;  /* where the next distance starts */
     struct tally tally;
-    struct live_block *live; /* by slot */
+    size_t fitting;          /* operations that fit the block for certain */
+    struct live_block *live; /* by slot, for trace_writer_add */
     size_t live_capacity;
     struct block_entry *index;
     size_t blocks, index_capacity;
@@ -199,7 +200,7 @@ struct trace_writer *trace_writer_open(const char *path, const char *origin,
     return NULL;
 }
 
-static void varint_put(struct column *column, uint64_t value)
+static inline void varint_put(struct column *column, uint64_t value)
 {
     unsigned char *at = column->bytes + column->used;
     for (; value >= 128; value >>= 7)
@@ -274,21 +275,30 @@ static void block_begin(struct trace_writer *writer, const struct trace_op *op)
     writer->named = writer->serial;
 }
 
-/* Makes room for one more operation and opens a block if none is open. */
-static bool block_reserve(struct trace_writer *writer, const struct trace_op *op)
+/* Ends the block if the longest operation would not fit, and counts how many of them do. */
+static bool block_make_room(struct trace_writer *writer)
 {
     size_t raw = 0;
     for (int i = 0; i < COLUMNS; i++)
         raw += writer->column[i].used;
-    if ((writer->header.ops == TRACE_BLOCK_OPS || raw + FORMAT_OP_MAX > FORMAT_RAW_MAX) &&
-        !block_end(writer))
+    size_t room = (FORMAT_RAW_MAX - raw) / FORMAT_OP_MAX;
+    size_t ops = TRACE_BLOCK_OPS - writer->header.ops;
+    writer->fitting = room < ops ? room : ops;
+    return writer->fitting > 0 || (block_end(writer) && block_make_room(writer));
+}
+
+/* Takes the place of one more operation; opens a block if none is open. */
+static inline bool block_reserve(struct trace_writer *writer, const struct trace_op *op)
+{
+    if (writer->fitting == 0 && !block_make_room(writer))
         return false;
     if (writer->header.ops == 0)
         block_begin(writer, op);
+    writer->fitting--;
     return true;
 }
 
-static void clock_put(struct trace_writer *writer, uint64_t ticks)
+static inline void clock_put(struct trace_writer *writer, uint64_t ticks)
 {
     if (ticks == writer->ticks)
         return;
@@ -298,10 +308,10 @@ static void clock_put(struct trace_writer *writer, uint64_t ticks)
     writer->ticks = ticks;
 }
 
-static void mark_put(struct trace_writer *writer, const struct trace_op *op)
+static inline void mark_put(struct trace_writer *writer, const struct trace_op *op)
 {
     struct column *kinds = &writer->column[COLUMN_KINDS];
-    unsigned mark = op->kind | (unsigned)op->flags << MARK_FLAGS_SHIFT;
+    unsigned mark = op_mark(op);
     if (op->thread != writer->thread) {
         mark |= MARK_THREAD;
         varint_put(&writer->column[COLUMN_THREADS], op->thread);
@@ -310,113 +320,123 @@ static void mark_put(struct trace_writer *writer, const struct trace_op *op)
     kinds->bytes[kinds->used++] = (unsigned char)mark;
 }
 
-static void op_put(struct trace_writer *writer, const struct trace_op *op,
-                   const struct live_block *block)
+static inline void op_put(struct trace_writer *writer, const struct trace_op *op, unsigned shape,
+                          const struct live_block *block)
 {
     mark_put(writer, op);
-    if (op_has_size(op))
+    if (shape & SHAPE_SIZE)
         varint_put(&writer->column[COLUMN_SIZES], op->size);
-    if (op_has_count(op))
+    if (shape & SHAPE_COUNT)
         varint_put(&writer->column[COLUMN_COUNTS], op->count);
-    if (op_names_block(op))
+    if (shape & SHAPE_NAMES)
         varint_put(&writer->column[COLUMN_NAMES], distance_fold(writer->named, block->serial));
     writer->header.ops++;
+}
+
+/* Operations so far. */
+static uint64_t writer_ops(struct trace_writer *writer)
+{
+    return tally_sum(&writer->tally, writer->ticks)->ops;
+}
+
+static bool writer_refuse(struct trace_writer *writer, const char *fault)
+{
+    return writer_fail(writer, "operation %" PRIu64 ": %s", writer_ops(writer), fault);
+}
+
+/* NULL, or what is wrong with op on its own or at this place in the trace. */
+static inline const char *op_fault(struct trace_writer *writer, const struct trace_op *op,
+                                   unsigned shape)
+{
+    if (op->kind >= TRACE_KINDS || op->flags > MARK_FLAGS || shape == 0)
+        return mark_fault(op->kind, op->flags);
+    if (!(shape & SHAPE_SIZE) && op->size != 0)
+        return "a size where there is none";
+    if (!(shape & SHAPE_COUNT) && op->count != 0)
+        return "a count where there is none";
+    if (op->time_ns / FORMAT_TICK_NS < writer->ticks)
+        return "time goes back";
+    if (writer->serial == FORMAT_SERIAL_MAX)
+        return "too many allocations for one trace";
+    const char *fault = op->flags & TRACE_FAILED ? NULL : size_fault(op, shape);
+    return fault ? fault : tally_thread(&writer->tally, op);
+}
+
+/* What op, just written, does to its block's serial. */
+static inline void serial_pass(struct trace_writer *writer, const struct trace_op *op,
+                               unsigned shape, struct live_block *block)
+{
+    uint64_t serial = block->serial;
+    if (op_takes_serial(op, shape))
+        block->serial = serial = writer->serial++;
+    else if (shape & (SHAPE_FREES | SHAPE_RESIZES))
+        *block = (struct live_block){0};
+    if (shape & SHAPE_NAMES)
+        writer->named = serial;
+}
+
+bool trace_writer_put(struct trace_writer *writer, const struct trace_op *given,
+                      struct live_block *block)
+{
+    if (writer->failed)
+        return false;
+    struct trace_op op = *given;
+    op.flags &= (uint8_t)~TRACE_HANDOFF;
+    unsigned shape = op_shape(&op);
+    const char *fault = op_fault(writer, &op, shape);
+    if (fault != NULL)
+        return writer_refuse(writer, fault);
+    if (shape & (SHAPE_FREES | SHAPE_RESIZES) && block->thread != op.thread)
+        op.flags |= TRACE_HANDOFF;
+    if (!block_reserve(writer, &op))
+        return false;
+    clock_put(writer, op.time_ns / FORMAT_TICK_NS);
+    op_put(writer, &op, shape, block);
+    writer->tally.marks[op_mark(&op)]++;
+    if (block == NULL)
+        return true;
+    fault = tally_block(&writer->tally.totals, &op, shape, block);
+    serial_pass(writer, &op, shape, block);
+    return fault == NULL || writer_refuse(writer, fault);
 }
 
 /* The record of the block that op names or makes; NULL and the writer failed otherwise. */
 static struct live_block *block_of_op(struct trace_writer *writer, const struct trace_op *op)
 {
-    if (op->slot == TRACE_NO_SLOT) {
-        writer_fail(writer, "operation %" PRIu64 ": %s without a slot", writer->tally.totals.ops,
-                    trace_kind_name(op->kind));
-        return NULL;
-    }
+    const char *fault = "without a slot";
     void *p = writer->live;
-    if (!pages_reserve(&p, &writer->live_capacity, sizeof *writer->live, (size_t)op->slot + 1)) {
-        writer_fail_errno(writer);
-        return NULL;
+    if (op->slot != TRACE_NO_SLOT) {
+        size_t wanted = (size_t)op->slot + 1;
+        if (!pages_reserve(&p, &writer->live_capacity, sizeof *writer->live, wanted)) {
+            writer_fail_errno(writer);
+            return NULL;
+        }
+        writer->live = p;
+        struct live_block *block = &writer->live[op->slot];
+        if (((op_shape(op) & SHAPE_NAMES) != 0) == (block->serial != 0))
+            return block;
+        fault = block->serial ? "of a slot that is live" : "of a slot that is not live";
     }
-    writer->live = p;
-    struct live_block *block = &writer->live[op->slot];
-    if (op_names_block(op) == (block->serial != 0))
-        return block;
-    writer_fail(writer, "operation %" PRIu64 ": %s of a slot that is %s", writer->tally.totals.ops,
-                trace_kind_name(op->kind), block->serial ? "live" : "not live");
+    writer_fail(writer, "operation %" PRIu64 ": %s %s", writer_ops(writer),
+                trace_kind_name(op->kind), fault);
     return NULL;
 }
 
-static bool writer_refuse(struct trace_writer *writer, const char *fault)
-{
-    return writer_fail(writer, "operation %" PRIu64 ": %s", writer->tally.totals.ops, fault);
-}
-
-static const char *writer_fault(struct trace_writer *writer, const struct trace_op *op)
-{
-    const char *fault = op_fault(op);
-    if (fault == NULL && op->time_ns / FORMAT_TICK_NS < writer->ticks)
-        fault = "time goes back";
-    if (fault == NULL && writer->serial == FORMAT_SERIAL_MAX)
-        fault = "too many allocations for one trace";
-    return fault ? fault : tally_thread(&writer->tally, op);
-}
-
-/* Sets *block to the record of the block that op names or makes, or to NULL if there is none. */
-static bool op_block(struct trace_writer *writer, struct trace_op *op, struct live_block **block)
-{
-    *block = NULL;
-    if (!op_names_block(op) && !trace_op_makes(op))
-        return true;
-    *block = block_of_op(writer, op);
-    if (*block == NULL)
-        return false;
-    if (op_names_block(op) && !(op->flags & TRACE_FAILED) && (*block)->thread != op->thread)
-        op->flags |= TRACE_HANDOFF;
-    return true;
-}
-
-/* What op, just written, does to its block's serial. */
-static void serial_pass(struct trace_writer *writer, const struct trace_op *op,
-                        struct live_block *block)
-{
-    uint64_t old = block->serial;
-    if (op_takes_serial(op))
-        block->serial = writer->serial++;
-    else if (trace_op_frees(op))
-        block->serial = 0;
-    if (op_names_block(op))
-        writer->named = block->serial ? block->serial : old;
-}
-
-bool trace_writer_add(struct trace_writer *writer, const struct trace_op *given)
+bool trace_writer_add(struct trace_writer *writer, const struct trace_op *op)
 {
     if (writer->failed)
         return false;
-    struct trace_op op = *given;
-    struct live_block *block;
-    uint64_t ticks = op.time_ns / FORMAT_TICK_NS;
-    op.time_ns = ticks * FORMAT_TICK_NS;
-    op.flags &= (uint8_t)~TRACE_HANDOFF;
-    const char *fault = writer_fault(writer, &op);
-    if (fault != NULL)
-        return writer_refuse(writer, fault);
-    if (!op_block(writer, &op, &block) || !block_reserve(writer, &op))
-        return false;
-    clock_put(writer, ticks);
-    op_put(writer, &op, block);
-    fault = tally_add(&writer->tally, &op, block);
-    if (fault != NULL)
-        return writer_refuse(writer, fault);
-    if (block != NULL)
-        serial_pass(writer, &op, block);
-    return true;
+    if (!(op_shape(op) & (SHAPE_NAMES | SHAPE_MAKES)))
+        return trace_writer_put(writer, op, NULL);
+    struct live_block *block = block_of_op(writer, op);
+    return block != NULL && trace_writer_put(writer, op, block);
 }
 
 /* The trailer's bytes, mapped; NULL and errno on failure. */
-static unsigned char *trailer_build(const struct trace_writer *writer, const char *losses,
-                                    size_t *bytes)
+static unsigned char *trailer_build(struct trace_writer *writer, const char *losses, size_t *bytes)
 {
     size_t length = strlen(losses);
-    const uint64_t *totals = (const uint64_t *)&writer->tally.totals;
+    const uint64_t *totals = (const uint64_t *)tally_sum(&writer->tally, writer->ticks);
     *bytes = FORMAT_TRAILER_BYTES + FORMAT_TOTALS * 8 + length +
              writer->blocks * FORMAT_ENTRY_BYTES + FORMAT_TAIL_BYTES;
     unsigned char *start = pages_map(*bytes);
