@@ -240,14 +240,16 @@ $(WHOLE_LIBRARY:%=$(B)/tests/fast/test_%): $(B)/tests/fast/%: $(O)/fast/tests/%.
 	$(call SAY,LINK)
 	$(LINK_TEST)
 
-# The fuzz target, one program per build (MODE=fuzz CC=clang).
+# The fuzz targets (MODE=fuzz CC=clang): of the allocator, one program per build, and of the reader.
 FUZZERS := $(B)/fuzz-span $(B)/fuzz-span-fast
 FUZZ_PARTS := fake_os heap_fixture model fuzz/fuzz_heap
 $(B)/fuzz-span: $(filter-out %/os.o,$(ALLOCATOR_O)) $(call objects,tests,$(FUZZ_PARTS))
 $(B)/fuzz-span-fast: $(filter-out %/os.o,$(FAST_O)) $(call objects,fast/tests,$(FUZZ_PARTS))
-$(FUZZERS):
+$(B)/fuzz-trace: $(O)/tests/fuzz/fuzz_trace.o $(TRACE_READ_O)
+$(FUZZERS) $(B)/fuzz-trace:
 	$(call SAY,LINK)
-	$(LINK) -fsanitize=fuzzer $^ -pthread -o $@
+	$(LINK) -fsanitize=fuzzer $^ -pthread $(LIBS) -o $@
+$(B)/fuzz-trace: LIBS := -lzstd -lxxhash
 
 $(B)/tests/misuse/%: $(O)/tests/misuse/%.o
 	@mkdir -p $(@D)
@@ -350,19 +352,21 @@ whole-programs: deps-bench
 	SPANBENCH_BUILD=$(abspath $(B)) scripts/spanbench whole-programs $(ALLOCATORS:%=-a %) $(REPEATS:%=-n %) \
 		-o results/latest/whole-programs.json
 
-## fuzz: random inputs for the allocator, for MINUTES=10 in each build
+## fuzz: random inputs for the allocator in each build and for the reader of traces, MINUTES=10 each
 FUZZ_CORPUS := tests/fuzz/corpus
 FUZZ_OPTIONS := -len_control=0 -max_len=2048 -print_final_stats=1
 .PHONY: fuzz fuzz-run fuzz-merge fuzz-merge-run
 fuzz: deps-fuzz
 	$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzz-run
 
-fuzz-run: $(FUZZERS)
-	mkdir -p $(B)/found
+FUZZ_TIME = -max_total_time=$$(($(or $(MINUTES),10) * 60))
+fuzz-run: $(FUZZERS) $(B)/fuzz-trace
+	mkdir -p $(B)/found $(B)/found-trace
 	for fuzzer in $(FUZZERS); do \
-		$$fuzzer $(FUZZ_OPTIONS) -max_total_time=$$(($(or $(MINUTES),10) * 60)) \
-			-artifact_prefix=$$fuzzer- $(B)/found $(FUZZ_CORPUS) || exit 1; \
+		$$fuzzer $(FUZZ_OPTIONS) $(FUZZ_TIME) -artifact_prefix=$$fuzzer- $(B)/found \
+			$(FUZZ_CORPUS) || exit 1; \
 	done
+	$(B)/fuzz-trace $(FUZZ_OPTIONS) $(FUZZ_TIME) -artifact_prefix=$(B)/fuzz-trace- $(B)/found-trace
 
 ## fuzz-merge: makes the fuzzing corpus anew from itself and what was found, as small as it can be
 fuzz-merge: deps-fuzz
