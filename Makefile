@@ -413,7 +413,7 @@ baseline: deps-gate
 	$(MAKE) --no-print-directory all
 	SPANBENCH_BUILD='$(abspath $(B))' scripts/spanbench gate --save results/baseline.json
 
-## reference: the results that README.md shows, anew (half an hour, on a quiet machine)
+## reference: the whole corpus, for README.md and docs/method.md (an hour, on a quiet machine)
 RIVALS := span,span-fast,glibc,jemalloc,glibc-perturb,jemalloc-junk,mimalloc,tcmalloc,tbb,scudo
 REFERENCE := $(B)/reference
 .PHONY: reference
@@ -422,16 +422,17 @@ reference: deps-bench
 	scripts/deps programs rivals
 	$(MAKE) --no-print-directory all
 	rm -rf $(REFERENCE)
-	scripts/spanbench bench -n $(or $(ROUNDS),6) -o $(REFERENCE)
+	scripts/spanbench bench --full -n $(or $(ROUNDS),6) -o $(REFERENCE)
 	scripts/spanbench replay workloads/traces/held-out/*.trace -a $(RIVALS) -n 5 \
 		-o $(REFERENCE)/held-out.json
 	scripts/spanbench whole-programs -a span-fast,glibc,jemalloc -n 9 -o $(REFERENCE)/exec.json
-	rm -rf results/reference/curves results/reference/*held-out*
+	mkdir -p results/reference
+	rm -rf $(addprefix results/reference/,results.json curves *held-out* exec.json)
 	cp -r $(addprefix $(REFERENCE)/,results.json curves held-out.json held-out.curves exec.json) \
 		results/reference
-	scripts/update_readme
+	scripts/update_readme --from results/reference
 
-## prove-gate: what the gate's verdicts are worth on this machine; docs/measuring.md (two hours)
+## prove-gate: what the gate's verdicts are worth on this machine; docs/method.md (two hours)
 .PHONY: prove-gate
 prove-gate: deps-gate
 	$(MAKE) --no-print-directory all

@@ -1,6 +1,6 @@
 /*
  * The allocator's own memory: the resident and the mapped bytes of this process less those that are
- * the harness's, the program's and the libraries'. docs/measuring.md says what exactly is
+ * the harness's, the program's and the libraries'. docs/method.md says what exactly is
  * subtracted.
  */
 #ifndef BENCH_FOOTPRINT_H

@@ -136,6 +136,12 @@ def names_of_files(path, line):
         yield match[1], path.parent / match[1]
 
 
+def is_made(pattern):
+    """Whether the file is made by a build or a run: git ignores it, and a fresh clone lacks it."""
+    command = ["git", "check-ignore", str(pattern), f"{pattern}/"]
+    return subprocess.run(command, cwd=REPO, capture_output=True).returncode == 0
+
+
 def document_faults():
     """Names of files in documents that are not there."""
     for path in sorted(
@@ -143,7 +149,7 @@ def document_faults():
     ):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             for name, pattern in names_of_files(path, line):
-                if not glob.glob(str(pattern)):
+                if not (glob.glob(str(pattern)) or is_made(pattern)):
                     yield f"{path.relative_to(REPO)}:{number}: {name}: no such file"
 
 

@@ -1,5 +1,5 @@
 """The verb gate: is head slower or fatter than base? Both are measured in one run, side by side.
-The rules are in gate_verdict, docs/measuring.md shows what they are worth."""
+The rules are in gate_verdict, docs/method.md shows what they are worth."""
 
 import tempfile
 from argparse import ArgumentTypeError
