@@ -184,6 +184,8 @@ def test_programs_have_a_table_of_their_own(readme):
     os.replace(path, reference / "exec.json")
     update(readme)
     assert "| 2 programs: wall time | 1 | " in readme.read_text()
+    assert "2 programs measured both ways (on different input), under " in readme.read_text()
+    assert " differ by 0.08 or less in 4 of 4 cases." in readme.read_text()
     text = tables_of(readme).read_text()
     assert text.index("Replayed traces") < text.index("Real programs")
     assert "| program | glibc, ms and MiB | span | jemalloc |" in text
@@ -217,7 +219,7 @@ def test_what_was_held_out_once_is_told_apart(readme):
     os.replace(path, reference / "once-held-out.json")
     update(readme)
     assert "| once held out: 2 more | " in tables_of(readme).read_text()
-    assert "have been learnt from since" in readme.read_text()
+    assert "have been looked at since" in readme.read_text()
     assert "trust these most" not in readme.read_text()
 
 
@@ -231,6 +233,21 @@ def test_the_short_table_knows_no_more_than_five_allocators_and_their_versions(r
     heads = [cell.strip() for cell in head.strip("|").split("|")][1:]
     shown = ["glibc", "span-fast", "jemalloc", "mimalloc", "tcmalloc"]
     assert [cell.split()[0] for cell in heads] == shown
+
+
+@pytest.mark.parametrize("version, is_old", [("2.0.9+ds-2 (libm)", True), ("3.1 (libm)", False)])
+def test_captions_tell_versions_and_which_is_old(readme, version, is_old):
+    reference = readme.parent / "results" / "reference"
+    path = made_up_results.write(reference, **{**FEW, "allocators": ("glibc", "mimalloc")})
+    measured = results.read(path)
+    measured.context["allocators"]["mimalloc"]["version"] = version
+    results.write(path, measured)
+    update(readme)
+    for text in (readme.read_text(), tables_of(readme).read_text()):
+        assert ("2.0.9, Debian's, is of 2022; measure a newer one with `-a " in text) == is_old
+    number = version.partition("+")[0].partition(" ")[0]
+    assert f"| mimalloc {number} |" in readme.read_text()
+    assert f"Versions: mimalloc {number}.\n" in tables_of(readme).read_text()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ ones with every trace and program under every allocator. No file is read or writ
 
 import re
 
+from scipy.stats import gmean
+
 from frontend.charts import palette
 from frontend.figures import decision, digest, samples, table
 
@@ -11,11 +13,14 @@ CHART_TEXT = "Time against memory: geometric means over the traces, lower left i
 # Result files of which the geometric means are shown only: what a reader must know of them.
 APART = {
     "held-out": "span was not tuned on the traces that are held out, so trust these most.",
-    "once-held-out": "The traces once held out have been learnt from since: they tell no more than "
+    "once-held-out": "The traces once held out have been looked at since: trust them no more than "
     "the others.",
 }
 COLUMNS = ("glibc", "span-fast", "jemalloc", "mimalloc", "tcmalloc")  # of the short table
 ABSENT = "–"  # not measured
+NEAR = 0.08  # ratios of peak memory that agree; arbitrary
+# Releases that are some years old: the year, and an item of -a that measures a newer one.
+OLD = {("mimalloc", "2.0.9"): (2022, "mimalloc3=/path/libmimalloc.so")}
 
 
 def read_summaries(sources):
@@ -38,7 +43,9 @@ def is_apart(source):
 def short_numbers(summaries, apart, chart):
     """The text in README.md; chart is its file as README.md names it."""
     chart = f"![{CHART_TEXT}]({chart})" if summaries[0].kind == "replay" else ""
-    parts = [chart, short_table(summaries, apart), short_reading(apart), source(summaries[0])]
+    reading = short_reading(summaries[0], apart)
+    both = side_by_side([*summaries, *apart.values()])
+    parts = [chart, short_table(summaries, apart), reading, source(summaries[0]), both]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -83,14 +90,58 @@ def version_text(described):
     return f" {upstream[0]}" if upstream and "(" in described.get("version", "") else ""
 
 
-def short_reading(apart):
+def short_reading(summary, apart):
     """How to read the short table."""
+    remarks = "".join(f" {APART[name]}" for name in apart)
     return (
-        "Ratios to glibc, geometric means with their intervals; less is better, **bold** is surely "
-        f"worse than glibc, {ABSENT} is not measured. Memory is peak RSS. The versions are "
-        "Debian's; a newer one (mimalloc 2.0.9 is of 2022) is measured with "
-        "`-a mimalloc3=/path/libmimalloc.so`." + "".join(f" {APART[name]}" for name in apart)
+        "Ratios to glibc: geometric means with their intervals. Less is better. **Bold**: worse "
+        f"than glibc, the interval excluding 1. {ABSENT}: not measured. Memory is peak RSS."
+        f"{age_remark(summary)}{remarks}"
     )
+
+
+def age_remark(summary):
+    """That versions some years old are Debian's, and how a newer one is measured."""
+    versions = upstream_versions(summary)
+    return "".join(
+        f" {name} {version}, Debian's, is of {year}; measure a newer one with `-a {newer}`."
+        for (name, version), (year, newer) in OLD.items()
+        if versions.get(name) == version
+    )
+
+
+def upstream_versions(summary):
+    """{allocator: version} of those that are no build of ours and no twin of another."""
+    described = summary.context.get("allocators", {})
+    versions = {name: version_text(facts).strip() for name, facts in described.items()}
+    return {n: v for n, v in versions.items() if v and not palette.style(n).is_twin}
+
+
+def side_by_side(summaries):
+    """How far replays of programs and the real programs agree, in a sentence; "" if no program was
+    measured both ways."""
+    pairs = list(measured_both_ways(summaries))
+    if not pairs:
+        return ""
+    replayed, real = zip(*((r.time_ratio.median, p.time_ratio.median) for _, _, r, p in pairs))
+    near = sum(abs(r.rss_ratio.median - p.rss_ratio.median) <= NEAR for _, _, r, p in pairs)
+    programs, names = (list(dict.fromkeys(of)) for of in list(zip(*pairs))[:2])
+    return (
+        f"{table.counted(len(programs), 'program')} measured both ways (on different input), under "
+        f"{' and '.join(names)}: in the mean the replay takes {gmean(replayed):.2f} of glibc's "
+        f"time, the real program {gmean(real):.2f}. The ratios of peak memory differ by "
+        f"{NEAR} or less in {near} of {len(pairs)} cases."
+    )
+
+
+def measured_both_ways(summaries):
+    """(program, allocator, Cell of the replay, Cell of the program) with all four ratios."""
+    for real in (summary for summary in summaries if summary.kind == "exec"):
+        for replayed in (summary for summary in summaries if summary.kind == "replay"):
+            for subject, name in sorted(real.cells.keys() & replayed.cells.keys()):
+                pair = replayed.cells[subject, name], real.cells[subject, name]
+                if name != real.reference and all(c.time_ratio and c.rss_ratio for c in pair):
+                    yield subject, name, *pair
 
 
 def full_numbers(summaries, apart):
@@ -104,7 +155,7 @@ def full_numbers(summaries, apart):
 def table_parts(summary, apart):
     """What is said of one kind of entry, and of the results apart, {file: Digest}."""
     parts = [reading(summary, apart), full_table(summary, apart)]
-    parts += [failures(summary), source(summary)]
+    parts += [failures(summary), source(summary), versions_line(summary)]
     for name, further in apart.items():
         parts += [failures(further), source(further, f"{head_of(name)}: ")]
     return parts
@@ -124,9 +175,9 @@ def reading(summary, apart):
     remarks = "".join(f" {APART[name]}" for name in apart)
     return (
         f"{what}, as ratios to {summary.reference}: {summary.time.name} with its interval, and "
-        f"below it peak RSS. Less is better; **bold** is worse than {summary.reference}, the "
-        f"interval (of 95 %) excluding 1 and reaching beyond {100 * decision.MARGIN:g} %."
-        f"{like}{remarks}"
+        f"below it peak RSS. Less is better. **Bold**: worse than {summary.reference}, the 95 % "
+        f"interval excluding 1 and reaching beyond {100 * decision.MARGIN:g} %."
+        f"{like}{age_remark(summary)}{remarks}"
     )
 
 
@@ -185,6 +236,12 @@ def failures(summary):
     """What failed, and why."""
     lines = [f"- {name} on {subject}: {message}" for subject, name, message in summary.failures()]
     return "\n".join(["Failed rows:", "", *lines]) if lines else ""
+
+
+def versions_line(summary):
+    """The versions of the allocators that are no build of ours."""
+    versions = [f"{name} {version}" for name, version in upstream_versions(summary).items()]
+    return f"Versions: {', '.join(versions)}." if versions else ""
 
 
 def source(summary, whose=""):
