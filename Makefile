@@ -54,7 +54,7 @@ ALLOCATOR := os span heap_filed heap_kept heap_free heap_loose heap heap_aligned
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 TRACE_READ := trace pages slots trace_format trace_reader
-TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
+TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info pack
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 REPLAY := replay steps replayer repeats cost driver memory_curve footprint own_memory process_memory \
@@ -413,7 +413,7 @@ baseline: deps-gate
 	$(MAKE) --no-print-directory all
 	SPANBENCH_BUILD='$(abspath $(B))' scripts/spanbench gate --save results/baseline.json
 
-## reference: the whole corpus, for README.md and docs/method.md (an hour, on a quiet machine)
+## reference: the whole corpus, for README.md and docs/method.md (half an hour, on a quiet machine)
 RIVALS := span,span-fast,glibc,jemalloc,glibc-perturb,jemalloc-junk,mimalloc,tcmalloc,tbb,scudo
 REFERENCE := $(B)/reference
 .PHONY: reference
