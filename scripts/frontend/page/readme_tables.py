@@ -80,7 +80,12 @@ def short_cells(summary, names, ratio):
             yield ABSENT
         else:
             mean = estimate_text(getattr(summary.overall[name], ratio), digest.figure_text)
-            yield f"{mean}<br>worst {table.worst_text(summary, name, ratio)}"
+            yield f"{unbroken(mean)}<br>worst {table.worst_text(summary, name, ratio)}"
+
+
+def unbroken(text):
+    """A text that a narrow table does not break at its spaces and dashes."""
+    return text.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
 
 
 def version_text(described):
