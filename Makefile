@@ -54,7 +54,7 @@ ALLOCATOR := os span heap_filed heap_kept heap_free heap_loose heap heap_aligned
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 TRACE_READ := pages slots trace_format trace_reader
-TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info
+TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info pack
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 REPLAY := replay steps replayer repeats cost driver memory_curve footprint own_memory process_memory \
@@ -417,7 +417,7 @@ baseline: deps-gate
 	$(MAKE) --no-print-directory all
 	SPANBENCH_BUILD='$(abspath $(B))' scripts/spanbench gate --save results/baseline.json
 
-## reference: the results that README.md shows, anew (half an hour, on a quiet machine)
+## reference: the whole corpus, for README.md and docs/method.md (half an hour, on a quiet machine)
 RIVALS := span,span-fast,glibc,jemalloc,glibc-perturb,jemalloc-junk,mimalloc,tcmalloc,tbb,scudo
 REFERENCE := $(B)/reference
 .PHONY: reference
@@ -426,16 +426,17 @@ reference: deps-bench
 	scripts/deps programs rivals
 	$(MAKE) --no-print-directory all
 	rm -rf $(REFERENCE)
-	scripts/spanbench bench -n $(or $(ROUNDS),6) -o $(REFERENCE)
+	scripts/spanbench bench --full -n $(or $(ROUNDS),6) -o $(REFERENCE)
 	scripts/spanbench replay workloads/traces/held-out/*.trace -a $(RIVALS) -n 5 \
 		-o $(REFERENCE)/held-out.json
 	scripts/spanbench whole-programs -a span-fast,glibc,jemalloc -n 9 -o $(REFERENCE)/exec.json
-	rm -rf results/reference/curves results/reference/*held-out*
+	mkdir -p results/reference
+	rm -rf $(addprefix results/reference/,results.json curves *held-out* exec.json)
 	cp -r $(addprefix $(REFERENCE)/,results.json curves held-out.json held-out.curves exec.json) \
 		results/reference
-	scripts/update_readme
+	scripts/update_readme --from results/reference
 
-## prove-gate: what the gate's verdicts are worth on this machine; docs/measuring.md (two hours)
+## prove-gate: what the gate's verdicts are worth on this machine; docs/method.md (two hours)
 .PHONY: prove-gate
 prove-gate: deps-gate
 	$(MAKE) --no-print-directory all

@@ -1,6 +1,6 @@
 /*
  * The allocator's own memory: the resident and the mapped bytes of this process less those that are
- * the harness's, the program's and the libraries'. docs/measuring.md says what exactly is
+ * the harness's, the program's and the libraries'. docs/method.md says what exactly is
  * subtracted.
  */
 #ifndef BENCH_FOOTPRINT_H
@@ -40,7 +40,7 @@ void footprint_load_text(void);
 /*
  * Around each part of the replay: begin sets the baselines from the memory in use now, of which
  * `net` resident bytes are the allocator's, and resets the peaks; end takes the peaks of the part.
- * What the harness does between an end and the next begin is so never the allocator's. begin
+ * What the harness does between an end and the next begin is never the allocator's. begin
  * returns false and errno where a peak cannot be reset.
  */
 bool footprint_begin_part(struct footprint *footprint, int64_t net);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Checks the layout of the project: who includes or imports whom, that headers compile alone, that
-file names are unique, and that the files that documents name are there. Prints each fault as
-FILE:LINE and exits 1 if there is any."""
+file names are unique, that the files that documents name are there, and what the tree weighs.
+Prints each fault as FILE:LINE and exits 1 if there is any."""
 
 import ast
 import glob
@@ -37,6 +37,7 @@ CHOOSERS = (
     "scripts/frontend/verbs/bisecting.py",
 )
 HELD_OUT = re.compile(r"held.out", re.IGNORECASE)
+MOST_BYTES = 12 << 20  # of all files in git; arbitrary, a clone in some seconds
 # Names that may occur in several folders.
 COMMON_NAMES = {"README.md", "__init__.py"}
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
@@ -136,6 +137,12 @@ def names_of_files(path, line):
         yield match[1], path.parent / match[1]
 
 
+def is_made(pattern):
+    """Whether the file is made by a build or a run: git ignores it, and a fresh clone lacks it."""
+    command = ["git", "check-ignore", str(pattern), f"{pattern}/"]
+    return subprocess.run(command, cwd=REPO, capture_output=True).returncode == 0
+
+
 def document_faults():
     """Names of files in documents that are not there."""
     for path in sorted(
@@ -143,8 +150,21 @@ def document_faults():
     ):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             for name, pattern in names_of_files(path, line):
-                if not glob.glob(str(pattern)):
+                if not (glob.glob(str(pattern)) or is_made(pattern)):
                     yield f"{path.relative_to(REPO)}:{number}: {name}: no such file"
+
+
+def weight_faults():
+    """A tree that weighs more than it must: what runs write is published by CI, not kept in git."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPO, capture_output=True, text=True)
+    paths = [REPO / name for name in tracked.stdout.splitlines()]
+    total = sum(path.stat().st_size for path in paths if path.is_file())
+    if total > MOST_BYTES:
+        largest = max(paths, key=lambda path: path.stat().st_size if path.is_file() else 0)
+        yield (
+            f"{largest.relative_to(REPO)}:1: the tree has {total:,} bytes and may have "
+            f"{MOST_BYTES:,}; this is its largest file"
+        )
 
 
 def held_out_names():
@@ -174,6 +194,7 @@ def main():
         *header_faults(),
         *name_faults(),
         *document_faults(),
+        *weight_faults(),
     ]
     for fault in faults:
         print(fault)

@@ -1,4 +1,4 @@
-"""The workflow that docs/measuring.md offers for an allocator's CI: its shell lines, run in the
+"""The workflow that docs/guide.md offers for an allocator's CI: its shell lines, run in the
 made-up repository of an allocator."""
 
 import os
@@ -51,7 +51,7 @@ MAKEFILE = """libmine.so: mine.c
 
 def snippet():
     """The workflow."""
-    text = (REPO / "docs" / "measuring.md").read_text()
+    text = (REPO / "docs" / "guide.md").read_text()
     return re.search(r"<!-- ci:begin -->\n```yaml\n(.*?)```\n<!-- ci:end -->", text, re.DOTALL)[1]
 
 

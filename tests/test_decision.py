@@ -1,10 +1,8 @@
 """Whether two samples differ: what is decided, that all who show it agree, and how many runs would
 tell."""
 
-import importlib.util
 import itertools
 import re
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import numpy
@@ -13,7 +11,7 @@ import pytest
 from frontend.comparing import comparing
 from frontend.figures import decision, digest, metrics, results, stats, table
 from frontend.figures.decision import BETTER, SAME, UNKNOWN, WORSE, Question, decide, decide_all
-from frontend.page import report_tables, report_verdict
+from frontend.page import readme_tables, report_tables, report_verdict
 
 TIME = metrics.TIME["replay"]
 FIVE = (0.334, 0.42, 0.574, 0.8, 0.989)  # a ratio of five rounds, all of them below 1
@@ -141,18 +139,6 @@ def compared(measured, metric="time"):
 NAMES = ("glibc", "span")
 
 
-def load_update_readme():
-    """The script as a module."""
-    path = Path(__file__).resolve().parents[1] / "scripts" / "update_readme"
-    loader = SourceFileLoader("update_readme", str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
-
-
-UPDATE_README = load_update_readme()
-
-
 def mark(html):
     """The verdict that a cell of the page shows."""
     return re.search(r'<span class="(\w*)">', html).group(1)
@@ -186,7 +172,7 @@ def all_say(measured, is_time=True):
         assert mark(report_tables.estimate_cell(estimate)) == (
             word if word in (BETTER, WORSE) else ""
         )
-        bold = UPDATE_README.estimate_text(estimate, digest.figure_text).startswith("**")
+        bold = readme_tables.estimate_text(estimate, digest.figure_text).startswith("**")
         assert bold == (word == WORSE)
         styled = getattr(table.ratio_cell(estimate), "style", "")
         assert styled == {WORSE: "red", BETTER: "green"}.get(word, "")

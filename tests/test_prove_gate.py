@@ -69,7 +69,7 @@ def few_gates(monkeypatch):
 @pytest.fixture
 def page(tmp_path):
     """A page with markers."""
-    path = tmp_path / "measuring.md"
+    path = tmp_path / "method.md"
     path.write_text(PAGE)
     return path
 

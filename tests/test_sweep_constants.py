@@ -14,6 +14,7 @@ from frontend.sweep import sweep, sweep_page, tuning
 
 SCRIPT = REPO / "scripts" / "sweep_constants"
 ALLOCATOR = REPO / "allocator"
+PAGE = REPO / "docs" / "constants.md"
 TRACE = REPO / "workloads" / "traces" / "sqlite3.trace"
 HEADER = """/* NAME = 3 in a comment */
 enum {
@@ -330,3 +331,12 @@ def test_a_value_that_does_not_compile_is_told(tmp_path):
     with pytest.raises(Failure, match="HEAP_WALK_MAX=.*: does not build: .*made up") as caught:
         sweep.build(broken, 4, tmp_path)
     assert caught.value.status == 1
+
+
+@pytest.mark.parametrize("words", [("--build", "span"), ("BIN_WALK_MAX", "--page", PAGE)])
+def test_the_page_of_the_project_is_not_written_from_a_part(tmp_path, words):
+    before = PAGE.read_text()
+    command = [SCRIPT, *words, "-o", tmp_path / "missing.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "missing.json: missing, and " in done.stderr
+    assert PAGE.read_text() == before

@@ -1,11 +1,15 @@
-"""README.md's numbers: written from result files, checked against them, the rest left alone."""
+"""README.md's numbers: result files become the compact file of samples, documents and chart are
+written from it and checked against it, the rest is left alone."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import made_up_results
 import pytest
+
+from frontend.figures import digest, results, samples
 
 REPO = Path(__file__).resolve().parents[1]
 SCRIPT = REPO / "scripts" / "update_readme"
@@ -25,14 +29,25 @@ def readme(tmp_path):
 
 def tables_of(readme):
     """The document with the full tables."""
-    return readme.parent / "measuring.md"
+    return readme.parent / "method.md"
+
+
+def samples_of(readme):
+    """The compact file of samples."""
+    return readme.parent / "results" / "readme.json"
+
+
+def chart_of(readme):
+    """The chart of the first screen."""
+    return readme.parent / "results" / "frontier.svg"
 
 
 def update(readme, *options):
-    """Runs the script: (status, stderr)."""
-    reference = readme.parent / "results" / "reference"
-    places = ["--readme", readme, "--tables", tables_of(readme), "--reference", reference]
-    command = [SCRIPT, *places, *options]
+    """Runs the script: (status, stderr). It takes new samples from the result files unless it is
+    told otherwise."""
+    places = ["--readme", readme, "--tables", tables_of(readme), "--samples", samples_of(readme)]
+    new = ["--from", readme.parent / "results" / "reference"]
+    command = [SCRIPT, *places, *(options or new)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
@@ -47,18 +62,26 @@ def test_numbers_are_written_and_the_rest_is_left(readme):
             assert part in text
     for part in ("| git | ", "| lua | ", "| geometric mean |  | "):
         assert part in full and part not in short
-    for part in ("|  | glibc | jemalloc", "| 2 traces: time per op | 1 | ", "<br>worst "):
+    for part in (
+        "|  | glibc | jemalloc",
+        "| 2 traces: time per op | 1 | ",
+        "\u2060–\u2060",
+        "<br>worst ",
+    ):
         assert part in short
-    assert (readme.parent / "results" / "reference" / "frontier.svg").exists()
+    assert chart_of(readme).exists()
     page = (readme.parent / "results" / "reference" / "report.html").read_text()
     assert "<svg" in page and "results.json" in page
-    assert "](results/reference/frontier.svg)" in short and "null" not in short + full
+    assert "](results/frontier.svg)" in short and "null" not in short + full
 
 
 def test_check_passes_what_was_written_and_fails_when_it_differs(readme):
+    update(readme)
+    written = readme.read_text()
+    readme.write_text(f"# title\n\n{MARKERS}\n\ntail\n")
     assert update(readme, "--check")[0] == 1
     assert "\nold\n" in readme.read_text()
-    update(readme)
+    readme.write_text(written)
     assert update(readme, "--check") == (0, "")
     for path, part in ((readme, "| 1 | "), (tables_of(readme), "| git | 1")):
         text = path.read_text()
@@ -69,14 +92,74 @@ def test_check_passes_what_was_written_and_fails_when_it_differs(readme):
         path.write_text(text)
 
 
-def test_check_sees_new_results_and_a_missing_chart(readme):
+def test_check_sees_new_samples_and_a_chart_that_is_missing_or_another(readme):
     update(readme)
-    reference = readme.parent / "results" / "reference"
-    (reference / "frontier.svg").unlink()
+    chart, drawn = chart_of(readme), chart_of(readme).read_text()
+    for text in (None, drawn.replace("<title>", "<title>9", 1)):
+        chart.unlink(missing_ok=True)
+        if text:
+            chart.write_text(text)
+        status, err = update(readme, "--check")
+        assert status == 1 and f"{chart}: missing, or not drawn from" in err
+    chart.write_text(drawn)
+    assert update(readme, "--check") == (0, "")
+    text = samples_of(readme).read_text()
+    samples_of(readme).write_text(text.replace("2026-01-02", "2026-01-03"))
     assert update(readme, "--check")[0] == 1
-    update(readme)
-    made_up_results.write(reference, **{**FEW, "rounds": 8})
-    assert update(readme, "--check")[0] == 1
+
+
+def test_documents_follow_from_the_samples_alone(readme):
+    """A row with failed rounds, one that failed, and programs are among them."""
+    results_folder = readme.parent / "results" / "reference"
+    made_up_results.write(results_folder, **FEW, failing={("git", "jemalloc")})
+    measured = results.read(results_folder / "results.json")
+    some = next(e for e in measured.benchmarks if e["name"] == "replay/lua/jemalloc")
+    some.update(results.failed(some["name"], (0, 7), "timed out"))
+    results.write(results_folder / "results.json", measured)
+    path = made_up_results.write(readme.parent / "other", **FEW, kind="exec")
+    os.replace(path, results_folder / "exec.json")
+    assert update(readme) == (0, "")
+    shutil.rmtree(results_folder)
+    assert update(readme, "--check") == (0, "")
+    assert "- jemalloc on lua: timed out" in tables_of(readme).read_text()
+
+
+def test_samples_tell_what_the_result_files_told(tmp_path):
+    path = made_up_results.write(tmp_path, **FEW, failing={("git", "jemalloc")})
+    measured = results.read(path)
+    (tmp_path / "samples.json").write_text(samples.to_text([measured]))
+    (again,) = samples.read(tmp_path / "samples.json")
+    assert again.path.stem == "results" and "null" not in again.allocators()
+    before, after = (digest.digest(r, "replay") for r in (measured, again))
+    assert (before.cells, before.overall, before.rounds) == (
+        after.cells,
+        after.overall,
+        after.rounds,
+    )
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        ("{", "no JSON"),
+        ('{"sources": []}', "no file of samples"),
+        ('{"sources": {"a": {"context": {}, "rows": {"replay/a/b": {}}}}}', "no file of samples"),
+        ('{"sources": {"a": {"context": 1, "rows": {}}}}', "a: no result file"),
+        ('{"sources": {}}', "no samples of replays or programs"),
+        (None, "No such file"),
+    ],
+)
+def test_damaged_samples_are_one_line(readme, text, fault):
+    if text is not None:
+        samples_of(readme).write_text(text)
+    status, err = update(readme, "--check")
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"update_readme: {samples_of(readme)}: " in err and fault in err
+
+
+def test_check_takes_no_new_samples(readme):
+    status, err = update(readme, "--check", "--from", readme.parent)
+    assert status == 2 and "--check writes nothing" in err
 
 
 def test_losing_rows_are_bold_and_failed_ones_are_kept(readme):
@@ -106,6 +189,8 @@ def test_programs_have_a_table_of_their_own(readme):
     os.replace(path, reference / "exec.json")
     update(readme)
     assert "| 2 programs: wall time | 1 | " in readme.read_text()
+    assert "2 programs measured both ways (on different input), under " in readme.read_text()
+    assert " differ by 0.08 or less in 4 of 4 cases." in readme.read_text()
     text = tables_of(readme).read_text()
     assert text.index("Replayed traces") < text.index("Real programs")
     assert "| program | glibc, ms and MiB | span | jemalloc |" in text
@@ -114,7 +199,7 @@ def test_programs_have_a_table_of_their_own(readme):
 def test_what_is_held_out_is_a_row_of_means(readme):
     reference = readme.parent / "results" / "reference"
     update(readme)
-    frontier = (reference / "frontier.svg").read_bytes()
+    frontier = chart_of(readme).read_bytes()
     apart = {"traces": ("jq", "cc1", "lua"), "allocators": ("span", "glibc"), "rounds": 9}
     path = made_up_results.write(readme.parent / "other", **apart)
     os.replace(path, reference / "held-out.json")
@@ -127,7 +212,7 @@ def test_what_is_held_out_is_a_row_of_means(readme):
     assert sum(line.startswith("| trace |") for line in lines) == 1
     assert not any(line.startswith("| jq |") for line in lines)
     assert any(line.startswith("Held out: n = 9 ") for line in lines)
-    assert (reference / "frontier.svg").read_bytes() == frontier
+    assert chart_of(readme).read_bytes() == frontier
     assert "held-out.json" in (reference / "report.html").read_text()
     assert "trust these most" in readme.read_text()
 
@@ -139,7 +224,7 @@ def test_what_was_held_out_once_is_told_apart(readme):
     os.replace(path, reference / "once-held-out.json")
     update(readme)
     assert "| once held out: 2 more | " in tables_of(readme).read_text()
-    assert "have been learnt from since" in readme.read_text()
+    assert "have been looked at since" in readme.read_text()
     assert "trust these most" not in readme.read_text()
 
 
@@ -153,6 +238,21 @@ def test_the_short_table_knows_no_more_than_five_allocators_and_their_versions(r
     heads = [cell.strip() for cell in head.strip("|").split("|")][1:]
     shown = ["glibc", "span-fast", "jemalloc", "mimalloc", "tcmalloc"]
     assert [cell.split()[0] for cell in heads] == shown
+
+
+@pytest.mark.parametrize("version, is_old", [("2.0.9+ds-2 (libm)", True), ("3.1 (libm)", False)])
+def test_captions_tell_versions_and_which_is_old(readme, version, is_old):
+    reference = readme.parent / "results" / "reference"
+    path = made_up_results.write(reference, **{**FEW, "allocators": ("glibc", "mimalloc")})
+    measured = results.read(path)
+    measured.context["allocators"]["mimalloc"]["version"] = version
+    results.write(path, measured)
+    update(readme)
+    for text in (readme.read_text(), tables_of(readme).read_text()):
+        assert ("2.0.9, Debian's, is of 2022; measure a newer one with `-a " in text) == is_old
+    number = version.partition("+")[0].partition(" ")[0]
+    assert f"| mimalloc {number} |" in readme.read_text()
+    assert f"Versions: mimalloc {number}.\n" in tables_of(readme).read_text()
 
 
 @pytest.mark.parametrize(
@@ -172,7 +272,9 @@ def test_missing_results_are_one_line(readme):
 
 
 def test_the_project_s_own_numbers_are_current():
-    if not list((REPO / "results" / "reference").glob("*.json")):
-        pytest.skip("no reference results yet")
     done = subprocess.run([SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_project_s_own_samples_are_compact():
+    assert (REPO / "results" / "readme.json").stat().st_size < 300_000

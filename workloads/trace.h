@@ -120,6 +120,8 @@ struct trace_writer;
  */
 struct trace_writer *trace_writer_open(const char *path, const char *origin,
                                        char error[TRACE_ERROR_MAX]);
+/* Compresses what is added from now on at a level of zstd; the file's format stays the same. */
+void trace_writer_compress(struct trace_writer *writer, int level);
 /*
  * Appends op, which may come from a reader as it is; HANDOFF is computed here, so the flag need not
  * be set. The order of calls is the order of the trace. false on an I/O error or an operation that

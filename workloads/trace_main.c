@@ -4,6 +4,7 @@
 #include "compile.h"
 #include "import.h"
 #include "info.h"
+#include "pack.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@ static const struct {
     {"compile", compile_main, "[--json] [--origin KEY=VALUE]... RAW -o FILE"},
     {"import", import_main, "[--from FORMAT] IN -o FILE"},
     {"info", info_main, "FILE"},
+    {"pack", pack_main, "IN -o FILE"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

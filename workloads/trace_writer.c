@@ -139,6 +139,11 @@ static bool writer_open_memory(struct trace_writer *writer)
     return true;
 }
 
+void trace_writer_compress(struct trace_writer *writer, int level)
+{
+    ZSTD_CCtx_setParameter(writer->zstd, ZSTD_c_compressionLevel, level);
+}
+
 /* The checksum of n bytes goes behind them; `bytes` has room. Returns the new length. */
 static size_t bytes_seal(unsigned char *bytes, size_t n)
 {

@@ -32,8 +32,8 @@ VERBS = {
     "record": Verb(
         "record", "record the malloc calls of a program and its children", takes_command=True
     ),
-    "info": Verb("info", "tell what a trace holds and where it came from"),
-    "import": Verb("importing", "turn another tool's file into a trace"),
+    "info": Verb("info", "show what a trace holds and where it came from"),
+    "import": Verb("importing", "convert another tool's file to a trace"),
     "replay": Verb("replay", "replay traces against allocators"),
     "exec": Verb(
         "execute",
@@ -42,7 +42,7 @@ VERBS = {
     ),
     "whole-programs": Verb(
         "whole_programs",
-        "run a dozen real programs under each allocator, on input made for them",
+        "run a dozen real programs under each allocator, on generated input",
     ),
     "run": Verb("run", "run synthetic workloads against allocators; without a name, list them"),
     "micro": Verb("micro", "run the micro-benchmarks against allocators", passes_on="--benchmark_"),
@@ -50,7 +50,7 @@ VERBS = {
     "report": Verb("reporting", "draw charts and write one self-contained HTML page"),
     "compare": Verb("compare", "compare two result files, row by row: ratio, interval, verdict"),
     "bisect": Verb("bisecting", "find the commit that made the allocator slower or fatter"),
-    "gate": Verb("gate", "tell whether a change made an allocator slower or fatter"),
+    "gate": Verb("gate", "decide whether a change made an allocator slower or fatter"),
     "allocators": Verb("allocators", "list the allocators found on this machine"),
 }
 STATUSES = "Exit status: 0 ok; 1 the work failed; 2 usage, or bad input or output; 77 cannot tell."

@@ -1,5 +1,5 @@
 """What the gate's verdicts are worth, from what gate_proof measured: gates resampled from its
-pairs, whole gates counted, as tables in docs/measuring.md and a chart of power against time.
+pairs, whole gates counted, as tables in docs/method.md and a chart of power against time.
 
 A resampled gate takes its rounds in blocks of neighbours, all rows of a round together, so that
 what drifts in the machine, or hits all rows at once, is in it. A slowdown by s adds log(1 + s) to
@@ -99,8 +99,6 @@ class Proof:
             "How long a gate takes to see a slowdown in time alone (its instructions show each of "
             "these at once):",
             duration_table(self),
-            f"![Share of slower builds that a gate catches, by its duration]"
-            f"(../results/reference/gate/{CHART}.svg)",
         )
         return "\n\n".join(filter(None, parts))
 

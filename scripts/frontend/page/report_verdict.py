@@ -87,7 +87,8 @@ def open_sentence(summary, measure, ranked, close, duels):
     names = [named(n, e) for _, n, e in ranked if n == name or n in close]
     ahead = ahead if close == [rival] else ""
     return (
-        f"Who is {best} {over} is not settled: {joined(names)} cannot be told apart{ahead}{needed}."
+        f"Who is {best} {over} is not settled: {joined(names)} of {escape(summary.reference)}'s "
+        f"{measure.name} cannot be told apart{ahead}{needed}."
     )
 
 
@@ -103,7 +104,8 @@ def equal_sentence(summary, measure, ranked, equal):
     names = [named(n, e) for _, n, e in ranked if n == name or n in equal]
     rest = next((named(n, e) for _, n, e in ranked if n != name and n not in equal), None)
     return (
-        f"{joined(names)} are equally {best_of(measure, EQUAL)} over "
+        f"{joined(names)} of {escape(summary.reference)}'s {measure.name} are equally "
+        f"{best_of(measure, EQUAL)} over "
         f"{digest.subjects_text(summary)}, within {100 * decision.MARGIN:g} %"
         f"{f': next is {rest}' if rest else ''}."
     )

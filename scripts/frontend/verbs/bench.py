@@ -26,7 +26,7 @@ from frontend.verbs import micro
 from frontend.verbs.options import add_repeats, seconds
 from frontend.verbs.outcome import keep, show
 
-EXAMPLES = ("spanbench bench", "spanbench bench --quick -o /tmp/quick", "spanbench bench -n 12")
+EXAMPLES = ("spanbench bench", "spanbench bench --quick -o quick", "spanbench bench --full -n 6")
 EXPECTED = ("span", "span-fast", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
 TIMEOUT_S = 60.0  # a run that takes this long would use up a quarter of the budget
 BUDGET_S = 240.0
@@ -93,8 +93,11 @@ def add_arguments(parser):
         action="store_true",
         help=f"the {QUICK_TRACES} shortest traces, {QUICK_ROUNDS} rounds: a look, no comparison",
     )
-    extent.add_argument("--full", action="store_true", help=f"everything, {FULL_ROUNDS} rounds")
-    add_repeats(extent, None, "everything, this number of rounds, however long it takes")
+    extent.add_argument(
+        "--full",
+        action="store_true",
+        help=f"the whole corpus, {FULL_ROUNDS} rounds unless -n says otherwise",
+    )
     extent.add_argument(
         "--budget",
         type=seconds,
@@ -104,6 +107,7 @@ def add_arguments(parser):
         f"are, {LEAST_ROUNDS} to {MOST_ROUNDS}, and which traces and workloads are left out where "
         f"{LEAST_ROUNDS} rounds of all do not fit (default: %(default)g)",
     )
+    add_repeats(parser, None, "this number of rounds, however long they take")
     parser.add_argument(
         "--since",
         type=seconds,
@@ -169,7 +173,8 @@ def make_parts(options, loaded, end_s):
         WORKLOADS: ([w.name for w in workloads.quick()], "from the end of their list"),
         CALLS: ([micro.Selection.name], "as a whole"),
     }
-    rounds = QUICK_ROUNDS if options.quick else FULL_ROUNDS if options.full else options.repeats
+    usual = QUICK_ROUNDS if options.quick else FULL_ROUNDS if options.full else None
+    rounds = options.repeats or usual
     ends = dict.fromkeys(orders, float("inf")) if rounds else share(end_s)
     least, most = (rounds, rounds) if rounds else (LEAST_ROUNDS, MOST_ROUNDS)
     fewest = {REPLAYS: FEWEST_TRACES}

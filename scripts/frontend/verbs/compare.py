@@ -16,12 +16,12 @@ EXAMPLES = (
     "spanbench compare results.json --base glibc --head span-fast --all",
 )
 NOTES = (
-    "A row is worse or better if its test says so after correction for the number of rows,\n"
-    "unless the difference is certainly below the margin."
+    "A row is worse or better if its test, corrected for the number of rows, says so, unless\n"
+    "the whole interval lies within the margin."
 )
 STATUSES = (
     "Exit status: 0 nothing got worse; 1 a mean or a row did; 2 the files cannot be read or\n"
-    "compared; 77 nothing can be told of a metric."
+    "compared; 77 a metric cannot be decided."
 )
 NAMED_MOST = 8  # rows that only one file has, before they are counted
 

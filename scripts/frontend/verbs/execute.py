@@ -23,6 +23,10 @@ from frontend.verbs.options import add_measuring, rest_of_line
 from frontend.verbs.outcome import show
 
 EXAMPLES = ("spanbench exec -a span-fast,glibc,jemalloc -n 10 -- sqlite3 my.db 'select 1'",)
+NOTES = (
+    "LD_PRELOAD and the settings of allocators (MALLOC_CONF, GLIBC_TUNABLES, ...) in your\n"
+    "environment are dropped: only what -a asks for applies."
+)
 # Tells its process id, then becomes the command, preloaded with what $1 names.
 PROBED = 'echo $$ >"$0"; LD_PRELOAD=$1; export LD_PRELOAD; shift; exec "$@"'
 
@@ -58,12 +62,12 @@ def add_running(parser):
     parser.add_argument(
         "--ignore-output",
         action="store_true",
-        help="do not compare what the runs print, for programs that print times and the like",
+        help="do not compare what the runs print; for programs that print times and the like",
     )
     parser.add_argument(
         "--ignore-status",
         action="store_true",
-        help="measure a command that exits with another status than 0, too, and tell the statuses",
+        help="also measure a command that exits with a status other than 0; report the statuses",
     )
 
 

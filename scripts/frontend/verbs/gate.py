@@ -1,5 +1,5 @@
 """The verb gate: is head slower or fatter than base? Both are measured in one run, side by side.
-The rules are in gate_verdict, docs/measuring.md shows what they are worth."""
+The rules are in gate_verdict, docs/method.md shows what they are worth."""
 
 import tempfile
 from argparse import ArgumentTypeError
@@ -67,8 +67,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"{100 * DETECT_QUICK:g} as --detect, and without --workloads the traces "
-        f"{', '.join(gate_subjects.QUICK)} only",
+        help=f"--detect {100 * DETECT_QUICK:g}, and without --workloads only the traces "
+        f"{', '.join(gate_subjects.QUICK)}",
     )
     parser.add_argument(
         "--workloads",
@@ -83,7 +83,7 @@ def add_arguments(parser):
         type=names_of(METRICS),
         default=METRICS,
         metavar="LIST",
-        help=f"figures to judge, with commas between (default: all, {', '.join(METRICS)})",
+        help=f"figures to judge, separated by commas (default: all, {', '.join(METRICS)})",
     )
     parser.add_argument(
         "--limit",
@@ -91,7 +91,7 @@ def add_arguments(parser):
         action="append",
         default=[],
         metavar="METRIC=PERCENT",
-        help="percent by which a figure that hardly varies may grow; repeatable (default: "
+        help="percent by which a figure other than time may grow; repeatable (default: "
         + ", ".join(f"{m.key}={100 * m.limit:g}" for m in LIMITED)
         + ")",
     )
@@ -99,24 +99,23 @@ def add_arguments(parser):
         "--detect",
         type=percent(1000),
         metavar="PERCENT",
-        help="slowdown that a pass must rule out: where the pairs do not suffice for that, the"
-        f" answer is 77 (default: {100 * DETECT:g}, with --quick {100 * DETECT_QUICK:g})",
+        help="a pass must rule out a slowdown of this many percent; if it cannot, the answer is 77"
+        f" (default: {100 * DETECT:g}, with --quick {100 * DETECT_QUICK:g})",
     )
     parser.add_argument(
         *("-n", "--pairs", "--runs", "--repeats"),
         type=positive,
         default=PAIRS_FIRST,
         metavar="N",
-        help="pairs of runs, one of either side, before the first look; their number is doubled "
-        "until all is decided (default: %(default)s)",
+        help="pairs of runs (base and head) before the first decision; doubled until everything is "
+        "decided (default: %(default)s)",
     )
     parser.add_argument(
         "--most",
         type=positive,
         default=PAIRS_MOST,
         metavar="N",
-        help="pairs of runs after which the number is not doubled any more, unless for a "
-        "regression, which must be seen twice (default: %(default)s)",
+        help="most pairs of runs, but for confirming a suspected regression (default: %(default)s)",
     )
     parser.add_argument(
         "-o",
@@ -131,7 +130,7 @@ def add_arguments(parser):
         "--save",
         type=Path,
         metavar="FILE.json",
-        help="compare nothing: store the figures of --head that hardly vary, as a baseline",
+        help="compare nothing; store all figures of --head but time as a baseline",
     )
 
 

@@ -27,18 +27,18 @@ def add_measuring(parser):
         default=[],
         metavar="LIST",
         help="allocators to measure: names that `spanbench allocators` lists, or NAME=PATH.so, "
-        "with commas between; an item with settings, NAME[=...];KEY=VALUE;..., needs an -a of its "
+        "separated by commas; give one with settings, NAME[=PATH.so];KEY=VALUE;..., an -a of its "
         f"own; repeatable (default: those found of {', '.join(registry.DEFAULT)})",
     )
     add_repeats(
-        parser, REPEATS, "rounds that count, after a warm-up: in each, every run is made once"
+        parser, REPEATS, "measured rounds, after a warm-up; each round makes every run once"
     )
     parser.add_argument(
         "--timeout",
         type=seconds,
         default=TIMEOUT_S,
         metavar="SECONDS",
-        help="a run that takes longer is ended and has failed (default: %(default)g)",
+        help="a run that takes longer is killed and is a failed row (default: %(default)g)",
     )
     add_output(parser)
 
@@ -63,8 +63,7 @@ def add_output(parser):
         "--output",
         type=Path,
         metavar="OUT.json",
-        help="keep the results in a file, as Google Benchmark's JSON; - prints them instead of the "
-        "table",
+        help="write the results to a file, as Google Benchmark's JSON; - prints them instead",
     )
     where.add_argument(
         "--json",

@@ -48,36 +48,35 @@ def add_arguments(parser):
         type=Path,
         required=True,
         metavar="FILE",
-        help="the trace of CMD; those of other processes and images go " "to the folder FILE.d",
+        help="the trace of CMD; traces of other processes and images go to the folder FILE.d",
     )
     parser.add_argument(
         "--no-children",
         action="store_true",
-        help="record the process of CMD only, none that it starts",
+        help="record only the process of CMD, not those that it starts",
     )
     parser.add_argument(
         "--wait",
         type=seconds_or_none,
         default=WAIT_S,
         metavar="S",
-        help="wait so many seconds for recorded processes that go on when CMD has ended "
-        "(default: %(default)s)",
+        help="seconds to wait for recorded processes that outlive CMD (default: %(default)s)",
     )
     parser.add_argument(
         "--max-size",
         type=size,
         metavar="SIZE",
-        help="what the recording may take on the disk (500M, 2G); further calls are lost",
+        help="disk space for the recording (500M, 2G); calls beyond it are lost and counted",
     )
     parser.add_argument(
-        "--after", type=seconds_or_none, metavar="S", help="begin so many seconds after the start"
+        "--after", type=seconds_or_none, metavar="S", help="start recording S seconds after CMD"
     )
     parser.add_argument(
         "--for",
         dest="length",
         type=seconds,
         metavar="S",
-        help="record for so many seconds; CMD goes on unrecorded",
+        help="stop recording after S seconds; CMD runs on unrecorded",
     )
     parser.add_argument(
         "--recover",

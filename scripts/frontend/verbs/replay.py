@@ -32,13 +32,13 @@ def add_arguments(parser):
         "--touch",
         choices=replays.TOUCHES,
         default="page",
-        help="what is written to of a new block: nothing, its first byte, a byte in each page, or "
+        help="what is written to a new block: nothing, its first byte, a byte in each page, or "
         "every byte (default: %(default)s)",
     )
     parser.add_argument(
         "--no-null",
         action="store_true",
-        help="leave out the null allocator, above which the net times are",
+        help="leave out the null allocator, the floor of net times",
     )
 
 

@@ -40,34 +40,34 @@ def add_arguments(parser):
         type=thread_counts,
         default=[],
         metavar="N[,N...]",
-        help="number of threads; several make a row each (default: in the list)",
+        help="numbers of threads, a row each (default: see the list)",
     )
     parser.add_argument(
         "--ops",
         type=positive,
         metavar="N",
-        help="calls to malloc and its family of each thread, about (default: in the list)",
+        help="approximate number of calls a thread (default: see the list)",
     )
     parser.add_argument(
         "--size",
         type=positive,
         metavar="N",
-        help="size of the workload; the list says what it counts, blocks for instance, and what "
-        "the default is",
+        help="size of the workload; the list says what it counts, for example blocks, and the "
+        "default",
     )
     parser.add_argument(
         "--seed",
         type=positive,
         default=1,
         metavar="N",
-        help="where random numbers begin: one seed, one sequence of calls (default: %(default)s)",
+        help="seed of the random numbers, hence of the calls (default: %(default)s)",
     )
     parser.add_argument(
         "--seconds",
         type=positive,
         metavar="SECONDS",
-        help="run for this time instead of a number of calls; a faster allocator then does more "
-        "work, so that the work is not compared",
+        help="run for this time instead of a number of calls; faster allocators do more work then, "
+        "so the work is not compared",
     )
     parser.add_argument(
         "--address-space",

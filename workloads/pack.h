@@ -1,0 +1,15 @@
+/*
+ * The same trace in a smaller file: `trace pack`. For traces that are kept, as those of the corpus;
+ * compressing that hard takes too long for every recording.
+ */
+#ifndef WORKLOADS_PACK_H
+#define WORKLOADS_PACK_H
+
+/*
+ * `trace pack IN -o FILE`: writes IN again, operation by operation, compressed as hard as zstd can
+ * at a sensible speed. FILE may be IN. Exit status 0; 2 if IN is missing or damaged; 1 if FILE
+ * cannot be written.
+ */
+int pack_main(int argc, char **argv);
+
+#endif
