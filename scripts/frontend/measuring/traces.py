@@ -1,7 +1,6 @@
 """Trace files as the front end sees them: verified, named, described. Their bytes are the
 business of build/.../trace."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -11,7 +10,10 @@ from pathlib import Path
 from frontend.failure import Failure, io_failure
 from frontend.figures.results import unique
 from frontend.guess import closest, offer
+from frontend.lazily import Lazy
 from frontend.paths import CORPUS, built, check_regular, in_tree, shown
+
+hashlib = Lazy("hashlib")
 
 SUMMARY = (
     *("ops", "by_kind", "threads", "handoffs", "peak_live", "bytes_requested", "duration_ns"),

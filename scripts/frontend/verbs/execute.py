@@ -3,7 +3,6 @@ differ, so output and status are compared, and a probe proves in the warm-up run
 calls."""
 
 import argparse
-import hashlib
 import json
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from frontend.allocators import identity, registry
 from frontend.allocators.preload import Links, measured_environment
 from frontend.failure import CANNOT_TELL, Failure
 from frontend.figures import results
+from frontend.lazily import Lazy
 from frontend.measuring import campaign, context
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
@@ -21,6 +21,8 @@ from frontend.paths import built
 from frontend.progress import progress, say
 from frontend.verbs.options import add_measuring, rest_of_line
 from frontend.verbs.outcome import show
+
+hashlib = Lazy("hashlib")
 
 EXAMPLES = ("spanbench exec -a span-fast,glibc,jemalloc -n 10 -- sqlite3 my.db 'select 1'",)
 # Tells its process id, then becomes the command, preloaded with what $1 names.
