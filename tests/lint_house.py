@@ -28,18 +28,8 @@ SOURCES = {".c", ".h", ".cc"}
 FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
     *("version", "failure", "lazily", "guess", "paths", "progress", "allocators", "figures"),
-    *(
-        "measuring",
-        "charts",
-        "page",
-        "comparing",
-        "gate",
-        "sweep",
-        "recording",
-        "verbs",
-        "command_line",
-        "cli",
-    ),
+    *("measuring", "charts", "page", "comparing", "gate", "sweep", "recording", "advising"),
+    *("verbs", "command_line", "cli"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures.results import unique
 from frontend.guess import closest, offer
 from frontend.lazily import Lazy
@@ -77,6 +77,16 @@ def load(paths):
         same = [str(trace.path) for trace in traces if trace.name == twice[0]]
         raise Failure(f"{same[1]}: has the name of {same[0]}; results are told apart by name")
     return traces
+
+
+def cut(trace, ops, path):
+    """The Trace of the first operations of another one, in a file at `path`."""
+    command = [str(built("trace")), "cut", "--ops", str(ops), str(trace.path), "-o", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise Failure(lines[-1] if lines else f"{trace.path}: trace cut failed", WORK_FAILED)
+    return load([path])[0]
 
 
 def describe(trace):

@@ -33,6 +33,10 @@ class Recording:
     words: list  # the command; empty where that is not known
     ending: object = None  # of the command; None: it still runs, or nobody knows
     running: list = None  # processes that still write
+    # What finish has made of it:
+    trace: object = None  # the Compiled of the command, if it was recorded
+    others: list = None  # the Compiled of all else
+    own_malloc: object = None  # the OwnMalloc of the command, if it has one
 
     def __post_init__(self):
         self.images = images.images_in(self.raw)
@@ -92,10 +96,12 @@ def finish(recording, has_all=False):
     chosen = [i for i in recording.images if has_all or not recording.is_running(i)]
     main = recording.main_image()
     main = main if main in chosen else None
-    unseen = find_own_malloc(recording, main)
+    recording.own_malloc = unseen = find_own_malloc(recording, main)
     try:
-        trace = compiling.compile_main(main, recording.output, facts_of(recording, main))
-        others = compiling.compile_others(
+        recording.trace = trace = compiling.compile_main(
+            main, recording.output, facts_of(recording, main)
+        )
+        recording.others = others = compiling.compile_others(
             [image for image in chosen if image is not main],
             recording.output,
             lambda image: facts_of(recording, image),
@@ -178,14 +184,18 @@ def beside(output, others):
 def nothing_recorded(recording, trace, others):
     """Why there is no trace of the command itself."""
     after = recording.followed_by()
-    text = f"{recording.output}: "
-    if after:
-        text += f"not recorded: {who(after)} {reasons.why(after)}"
-    else:
-        text += f"nothing recorded: {missing(recording, trace)}"
+    text = (
+        f"{recording.output}: {'not' if after else 'nothing'} recorded: {why_not(recording, trace)}"
+    )
     if after and any(recording.is_own(one.image) for one in others):
         return f"{text}; what {recording.control.root.program} did is in {recording.output}.d"
     return f"{text}; {beside(recording.output, others)}" if others else text
+
+
+def why_not(recording, trace=None):
+    """What kept the command, or the image that followed it, from being recorded."""
+    after = recording.followed_by()
+    return f"{who(after)} {reasons.why(after)}" if after else missing(recording, trace)
 
 
 def who(vanished):

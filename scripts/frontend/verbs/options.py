@@ -20,16 +20,7 @@ NAN = float("nan")
 
 def add_measuring(parser):
     """The options of the verbs that measure allocators."""
-    parser.add_argument(
-        "-a",
-        "--allocators",
-        action="append",
-        default=[],
-        metavar="LIST",
-        help="allocators to measure: names that `spanbench allocators` lists, or NAME=PATH.so, "
-        "with commas between; an item with settings, NAME[=...];KEY=VALUE;..., needs an -a of its "
-        f"own; repeatable (default: those found of {', '.join(registry.DEFAULT)})",
-    )
+    add_allocators(parser, f"those found of {', '.join(registry.DEFAULT)}")
     add_repeats(
         parser, REPEATS, "rounds that count, after a warm-up: in each, every run is made once"
     )
@@ -41,6 +32,20 @@ def add_measuring(parser):
         help="a run that takes longer is ended and has failed (default: %(default)g)",
     )
     add_output(parser)
+
+
+def add_allocators(parser, default):
+    """Which allocators are measured; `default` says in words which without it."""
+    parser.add_argument(
+        "-a",
+        "--allocators",
+        action="append",
+        default=[],
+        metavar="LIST",
+        help="allocators to measure: names that `spanbench allocators` lists, or NAME=PATH.so, "
+        "with commas between; an item with settings, NAME[=...];KEY=VALUE;..., needs an -a of its "
+        f"own; repeatable (default: {default})",
+    )
 
 
 def add_repeats(parser, default, what):
