@@ -23,6 +23,9 @@ INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 Verb = namedtuple("Verb", "module summary takes_command passes_on", defaults=(False, None))
 
 VERBS = {
+    "advise": Verb(
+        "advise", "tell which allocator a program should use, in five lines", takes_command=True
+    ),
     "record": Verb(
         "record", "record the malloc calls of a program and its children", takes_command=True
     ),
