@@ -17,7 +17,7 @@ REAL_SAVING = (0.34, 1.4)
 
 @dataclass(frozen=True)
 class Asked:
-    """What the program asks of malloc: of the one of its processes that makes the most calls."""
+    """What the program asks of malloc: the one of its processes that is looked at."""
 
     program: str
     calls: int  # of malloc, free and their like, as far as they are recorded

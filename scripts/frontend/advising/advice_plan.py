@@ -13,15 +13,18 @@ REAL_SHARE = 0.6  # of what is left after the recording, for the real runs at mo
 # Six rounds are the least of which intervals cover 95 %. Where real runs follow, a replay need only
 # tell who is worth one.
 SURE_ROUNDS, RANKING_ROUNDS = 6, 3
-MOST_ROUNDS, MOST_REPLAYS = 30, 10  # beyond these little is gained
+MOST_ROUNDS, MOST_REPLAYS = 12, 10  # beyond these little is gained
+SHORT_S, MOST_SHORT_ROUNDS = 0.3, 30  # short programs vary more, and cost less to run
+RANKING_S = 20  # for replays that only rank, at most; arbitrary
 MOST_RIVALS = 3  # that are run for real
 FEWEST_OPS = 10_000  # that a cut has: below that a replay is done at once
 # A run under another allocator, and with a probe in it, may take longer than the recorded one did;
 # a replay on the slowest allocator longer than on glibc. Arbitrary.
 RESERVE = 1.25
 SLOW_REPLAY = 1.5
-# Charts and page of one program take this many times what budget.loop_s does (9 s to 0.08 s, busy).
-PAGE_LOOPS = 100
+# Charts and page of one program take this many times what budget.loop_s does: 9 s to 0.08 s, busy, and
+# half as much again.
+PAGE_LOOPS = 150
 
 
 class Clock:
@@ -51,6 +54,7 @@ class Plan:
     """What is done after the recording."""
 
     rivals: int  # so many are run for real, besides the first allocator; 0: none
+    real_rounds: int  # at most
     replay_s: float  # for all replays
     replay_rounds: int  # at least
 
@@ -67,9 +71,10 @@ def plan(left_s, run_s, has_all, rivals):
     for count in range(min(MOST_RIVALS, rivals) if has_all else 0, 0, -1):
         real_s = RESERVE * (count + 1) * (SURE_ROUNDS + 1) * run_s
         if real_s <= REAL_SHARE * left_s:
-            # Short programs are run more often than need be: their runs vary more.
-            return Plan(count, min(left_s - real_s, left_s / 2), RANKING_ROUNDS)
-    return Plan(0, left_s, SURE_ROUNDS)
+            most = MOST_SHORT_ROUNDS if run_s < SHORT_S else MOST_ROUNDS
+            replay_s = min(left_s - real_s, left_s / 2, RANKING_S)
+            return Plan(count, most, replay_s, RANKING_ROUNDS)
+    return Plan(0, 0, left_s, SURE_ROUNDS)
 
 
 def limit_for(run_s, page_s):

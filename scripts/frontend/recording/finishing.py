@@ -87,8 +87,9 @@ class Recording:
         return next((image for image in own if image.number == number), None)
 
 
-def finish(recording, has_all=False):
-    """Compiles what can be compiled and says what there is. Returns whether the work succeeded.
+def finish(recording, has_all=False, is_told=True):
+    """Compiles what can be compiled and, if is_told, says what there is; what failed is said in any
+    case. Returns whether the work succeeded.
 
     With has_all also what is not finished. The folder stays while somebody writes to it, and
     where something failed.
@@ -109,9 +110,10 @@ def finish(recording, has_all=False):
     except CompileFailed as reason:
         say(f"{reason}; the recording stays in {recording.raw}")
         return False
-    if unseen:
+    if unseen and is_told:
         say(unseen.told(trace.counts["ops"] if trace else 0))
-    tell(recording, trace, others)
+    if is_told:
+        tell(recording, trace, others)
     if recording.running:
         say(still_running(recording))
     else:
@@ -145,9 +147,9 @@ def tell(recording, trace, others):
         say(summary(recording.output, trace.counts, others))
     else:
         say(nothing_recorded(recording, trace, others))
-    refused = [one for one in recording.vanished() if not recording.is_about_root(one)]
-    if refused:
-        say(not_recorded(recording, refused))
+    missed = not_recorded(recording)
+    if missed:
+        say(missed)
 
 
 def summary(output, counts, others):
@@ -220,8 +222,11 @@ def missing(recording, trace):
     return f"{name or 'the command'} made no malloc call that can be recorded"
 
 
-def not_recorded(recording, refused):
-    """One line about all images of other processes that could not be recorded."""
+def not_recorded(recording):
+    """One line about all images of other processes that could not be recorded; None without."""
+    refused = [one for one in recording.vanished() if not recording.is_about_root(one)]
+    if not refused:
+        return None
     kinds = {}
     for one in refused:
         kind = f"{Path(one.path).name} {reasons.why(one)}"

@@ -100,7 +100,7 @@ class Unattended:
         finally:
             self.end_all(child)
         recording = Recording(self.raw, self.output, self.control, self.words, ending)
-        finish(recording)
+        finish(recording, is_told=False)
         stderr = (folder / "stderr").read_text(errors="replace")
         signalled = ending.status - 128 if ending and ending.was_killed else 0
         run = Run({"signal": signalled}, ending.status if ending else None, stderr, 0)

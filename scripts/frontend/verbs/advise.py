@@ -129,7 +129,7 @@ class Adviser:
         if not best:
             raise Failure(f"{self.command.name}: no other allocator replays it", WORK_FAILED)
         if plan.rivals:
-            self.run_for_real(best)
+            self.run_for_real(best, plan.real_rounds)
         else:
             advice.add_replays(self.told, replayed, best, taken.recorded_s)
             self.note_replays()
@@ -167,14 +167,15 @@ class Adviser:
         return taken
 
     def take_trace(self, taken):
-        """The Trace of the process that makes the most calls; fails if none makes any."""
+        """The Trace of the process that makes the most calls, or of the command itself where it
+        makes half as many; fails if none makes any."""
         recording, name = taken.recording, self.command.name
         made = [recording.trace, *(recording.others or [])]
         made = [one for one in made if one and one.counts["ops"]]
         if not made:
             why = finishing.why_not(recording, recording.trace)
             raise Failure(f"{name}: nothing recorded: {why}", WORK_FAILED)
-        most = max(made, key=lambda one: one.counts["ops"])
+        most = max(made, key=lambda one: one.counts["ops"] * (1 + (one is recording.trace)))
         path = most.path
         if most is not recording.trace:
             path = self.folder.place(f"{name}-{most.image.program}.trace")
@@ -188,6 +189,10 @@ class Adviser:
         self.told = advice.Advice(self.command.words, self.base, asked)
         if most.counts.get("lost_ops"):
             self.note(f"{most.counts['lost_ops']:,} calls could not be recorded")
+        missed = finishing.not_recorded(recording)
+        if missed:
+            self.note(missed)
+        self.step(f"recorded {asked.calls:,} calls of {program} in {taken.recorded_s:.3g} s")
         return trace
 
     # What is measured
@@ -255,11 +260,10 @@ class Adviser:
         allocators = [self.base, *self.rivals]
         self.step(f"replaying it on {len(allocators)} allocators")
         end_s = min(self.clock.end_s, time.monotonic() + plan.replay_s)
-        rounds, most = plan.replay_rounds, max(plan.replay_rounds, advice_plan.MOST_REPLAYS)
-        if plan.rivals:
-            most = rounds
-        growth = advice_plan.replay_growth()
-        budget = advice_plan.budget(end_s, trace.name, rounds, most, growth)
+        budget = advice_plan.budget(
+            *(end_s, trace.name, plan.replay_rounds, advice_plan.MOST_REPLAYS),
+            advice_plan.replay_growth(),
+        )
         with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
             curves = Path(folder) / "curves"
             curves.mkdir()
@@ -284,12 +288,12 @@ class Adviser:
             if row.failures and row.allocator != self.base.name:
                 self.note(f"{row.allocator} failed in {what}: {row.error}")
 
-    def run_for_real(self, best):
+    def run_for_real(self, best, most):
         """Runs the program itself under the best allocators, and puts in what that gives."""
         self.step(f"running {self.command.name} itself under {', '.join(a.name for a in best)}")
         budget = advice_plan.budget(
             *(self.clock.end_s, self.command.name),
-            *(advice_plan.SURE_ROUNDS, advice_plan.MOST_ROUNDS),
+            *(advice_plan.SURE_ROUNDS, most),
         )
         measured = execute.run_rounds(
             *([self.command], [self.base, *best], self.running_options(), self.argv),
