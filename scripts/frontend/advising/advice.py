@@ -85,6 +85,7 @@ class Advice:
     kind: str = REPLAY
     base_time: float = None  # of a run, in seconds; of a replay, of all its calls
     base_memory: float = None  # bytes
+    malloc_share: float = None  # of a replay: base_time as a part of the program's time
     rounds: int = 0
     offers: list = field(default_factory=list)  # the best first
     chosen: Offer = None  # None: keep the base
@@ -129,8 +130,10 @@ def add_replays(advice, measured, rivals, run_s):
     add_base(advice, summary)
     ops = median_of(summary, advice.base.name, "ops") or 0
     whole_s = run_s * (advice.cut[0] / advice.cut[1] if advice.cut else 1)
+    # The calls of a cut are taken to be as frequent as all of them are.
     base_ns = median_of(summary, advice.base.name, TIME[REPLAY].key) or 0
     advice.base_time = base_ns * ops / 1e9
+    advice.malloc_share = advice.base_time / whole_s
     for allocator in rivals:
         ns = median_of(summary, allocator.name, TIME[REPLAY].key)
         saving = None if ns is None else (base_ns - ns) * ops / 1e9 / whole_s

@@ -48,9 +48,9 @@ def time_line(advice):
         return f"{offers}; {base} ({runs_text(advice)})"
     least, most = REAL_SAVING
     return (
-        f"{offers}; of {seconds_text(advice.base_time)} in malloc with {advice.base.name}"
-        f"{savings_text(advice)}. {replays_text(advice)}: a real saving is {least} to {most} times "
-        "the replay's"
+        f"{offers}; of {seconds_text(advice.base_time)} in malloc with {advice.base.name}, "
+        f"{100 * advice.malloc_share:.2g} % of the program's time. {replays_text(advice)}: a real "
+        f"saving is {least} to {most} times the replay's"
     )
 
 
@@ -98,12 +98,6 @@ def replays_text(advice):
     return f"Replays only, of the first {share:.2g} % of its calls"
 
 
-def savings_text(advice):
-    """What replays predict for the program, the best of them."""
-    savings = [o.saving for o in advice.offers if o.saving is not None]
-    return f" (at best {percent_text(1 - max(savings))} % of the program's time)" if savings else ""
-
-
 def type_line(advice):
     """The line to type, or that there is none."""
     name = advice.base.name
@@ -142,6 +136,7 @@ def to_json(advice):
         },
         "allocators": [offer_json(o) for o in advice.offers],
         "advice": chosen.name if chosen else advice.base.name,
+        "malloc_share": advice.malloc_share,
         "is_trade": advice.is_trade,
         "line": command_line(chosen.allocator, advice.words) if chosen else None,
         "no_real_runs": advice.why_no_runs,

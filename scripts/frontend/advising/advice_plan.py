@@ -17,13 +17,13 @@ MOST_ROUNDS, MOST_REPLAYS = 12, 10  # beyond these little is gained
 SHORT_S, MOST_SHORT_ROUNDS = 0.3, 30  # short programs vary more, and cost less to run
 RANKING_S = 20  # for replays that only rank, at most; arbitrary
 MOST_RIVALS = 3  # that are run for real
-FEWEST_OPS = 10_000  # that a cut has: below that a replay is done at once
+FEWEST_OPS = 100_000  # that a cut has: of fewer, the start of the program is all that shows
 # A run under another allocator, and with a probe in it, may take longer than the recorded one did;
 # a replay on the slowest allocator longer than on glibc. Arbitrary.
 RESERVE = 1.25
 SLOW_REPLAY = 1.5
-# Charts and page of one program take this many times what budget.loop_s does: 9 s to 0.08 s, busy, and
-# half as much again.
+# Charts and page of one program take this many times what budget.loop_s does: 9 s to 0.08 s, busy,
+# and half as much again.
 PAGE_LOOPS = 150
 
 
@@ -32,7 +32,12 @@ class Clock:
 
     def __init__(self, limit_s):
         self.limit_s, self.begun = limit_s, time.monotonic()
-        self.page_s = min(PAGE_LOOPS * loop_s(), limit_s / 2)
+        self.page_s = 0.0  # kept back for the page
+        self.keep_back()
+
+    def keep_back(self):
+        """Keeps back what the page will take, going by how quick the machine is now."""
+        self.page_s = max(self.page_s, min(PAGE_LOOPS * loop_s(), self.limit_s / 3))
 
     @property
     def end_s(self):
@@ -65,10 +70,10 @@ class Plan:
         return max(FEWEST_OPS, int(fitting))
 
 
-def plan(left_s, run_s, has_all, rivals):
-    """The Plan for what is left, of a program that took run_s seconds, if it was not ended, and
-    that may gain from so many allocators."""
-    for count in range(min(MOST_RIVALS, rivals) if has_all else 0, 0, -1):
+def plan(left_s, run_s, has_ended, rivals):
+    """The Plan for what is left, of a program that took run_s seconds, if it came to its end,
+    and that may gain from so many allocators."""
+    for count in range(min(MOST_RIVALS, rivals) if has_ended else 0, 0, -1):
         real_s = RESERVE * (count + 1) * (SURE_ROUNDS + 1) * run_s
         if real_s <= REAL_SHARE * left_s:
             most = MOST_SHORT_ROUNDS if run_s < SHORT_S else MOST_ROUNDS

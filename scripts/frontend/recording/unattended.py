@@ -53,7 +53,11 @@ class Taken:
     seconds: float  # from the start of the command to its end, or to ours
     recorded_s: float  # to the end of what is recorded
     run: Run  # how the command ended; its status is None if we ended it
-    has_all: bool  # whether all calls to its own end are recorded
+
+    @property
+    def has_ended(self):
+        """Whether the command came to its own end."""
+        return self.run.status is not None
 
 
 class Unattended:
@@ -104,8 +108,7 @@ class Unattended:
         stderr = (folder / "stderr").read_text(errors="replace")
         signalled = ending.status - 128 if ending and ending.was_killed else 0
         run = Run({"signal": signalled}, ending.status if ending else None, stderr, 0)
-        has_all = ending is not None and self.over_s is None
-        return Taken(recording, seconds, self.over_s or seconds, run, has_all)
+        return Taken(recording, seconds, self.over_s or seconds, run)
 
     def start(self, environment, folder):
         """The started command, in a session of its own."""

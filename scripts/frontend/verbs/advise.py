@@ -189,6 +189,8 @@ class Adviser:
         self.told = advice.Advice(self.command.words, self.base, asked)
         if most.counts.get("lost_ops"):
             self.note(f"{most.counts['lost_ops']:,} calls could not be recorded")
+        if taken.recorded_s < taken.seconds:
+            self.note(f"only the first {taken.recorded_s:.3g} s are recorded: that is much already")
         missed = finishing.not_recorded(recording)
         if missed:
             self.note(missed)
@@ -200,19 +202,19 @@ class Adviser:
     def make_plan(self, taken):
         """The Plan; says why the program itself is not run, if it is not."""
         run_s = taken.seconds
-        plan = advice_plan.plan(self.clock.left_s(), run_s, taken.has_all, len(self.rivals))
+        self.clock.keep_back()
+        plan = advice_plan.plan(self.clock.left_s(), run_s, taken.has_ended, len(self.rivals))
         if plan.rivals:
             self.probe()
             return plan
         name, limit_s = self.command.name, self.options.limit_time
-        if taken.has_all:
+        if taken.has_ended:
             enough_s = advice_plan.limit_for(run_s, self.clock.page_s)
             why = f"{name} takes {run_s:.3g} s, and too few runs of it fit {limit_s:g} s"
             more = f"--limit-time {math.ceil(enough_s / 10) * 10} has them"
         else:
-            why = f"{name} did not end within the {taken.seconds:.3g} s that it may take"
-            more = "a larger --limit-time lets it"
-            self.note(f"{name} was ended; its first {taken.recorded_s:.3g} s are recorded")
+            why = f"{name} did not end within {taken.seconds:.3g} s, and was ended"
+            more = "a larger --limit-time gives it more"
         self.told.why_no_runs = why
         self.note(f"no real runs: {why}; {more}")
         return plan
