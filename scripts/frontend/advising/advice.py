@@ -60,19 +60,28 @@ class Offer:
     time: object = None  # Decision against the base's
     memory: object = None
     error: str = None  # why there is neither
-    saving: float = None  # of a replay: what it predicts of the program's time, 0.1 is a tenth
+    share: float = None  # of a replay: what the base's time in malloc is of the program's time
 
     @property
     def name(self):
         """The allocator's."""
         return self.allocator.name
 
+    @property
+    def saving(self):
+        """What a replay predicts that the program saves of its time, 0.1 is a tenth; else None."""
+        has_both = self.share is not None and self.time is not None
+        return self.share * (1 - self.time.median) if has_both else None
+
     def verdicts(self):
-        """Those on time and memory. Of a time in malloc that cannot matter to the program, that it
-        makes no difference."""
-        time = getattr(self.time, "verdict", None)
-        is_slight = self.saving is not None and abs(self.saving) * REAL_SAVING[1] < decision.MARGIN
-        return SAME if is_slight and time else time, getattr(self.memory, "verdict", None)
+        """Those on time and memory. Of a time in malloc that cannot matter to the program, wherever
+        in its interval it is, that it makes no difference."""
+        time = self.time and self.time.verdict
+        if self.saving is not None and self.time.low is not None:
+            farthest = max(abs(1 - self.time.low), abs(1 - self.time.high))
+            if self.share * farthest * REAL_SAVING[1] < decision.MARGIN:
+                time = SAME
+        return time, self.memory and self.memory.verdict
 
 
 @dataclass
@@ -103,13 +112,13 @@ def ranked(measured, allocators):
     return sorted(offers, key=lambda o: o.time.median if o.time else float("inf"))
 
 
-def offer(summary, allocator, saving=None):
+def offer(summary, allocator, share=None):
     """The Offer of an allocator, by the Digest of one subject."""
     cell = summary.cells[summary.subjects[0], allocator.name]
     error = cell.error
     if not error and not cell.time_ratio:
         error = f"{summary.reference} failed"
-    return Offer(allocator, cell.time_ratio, cell.rss_ratio, error, saving)
+    return Offer(allocator, cell.time_ratio, cell.rss_ratio, error, share)
 
 
 def add_real(advice, measured, rivals):
@@ -134,10 +143,7 @@ def add_replays(advice, measured, rivals, run_s):
     base_ns = median_of(summary, advice.base.name, TIME[REPLAY].key) or 0
     advice.base_time = base_ns * ops / 1e9
     advice.malloc_share = advice.base_time / whole_s
-    for allocator in rivals:
-        ns = median_of(summary, allocator.name, TIME[REPLAY].key)
-        saving = None if ns is None else (base_ns - ns) * ops / 1e9 / whole_s
-        advice.offers.append(offer(summary, allocator, saving))
+    advice.offers = [offer(summary, allocator, advice.malloc_share) for allocator in rivals]
 
 
 def add_base(advice, summary):

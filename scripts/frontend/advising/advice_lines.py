@@ -87,15 +87,16 @@ def runs_text(advice):
     """How many runs these are, and what their intervals cover."""
     covered = [o.time.coverage for o in advice.offers if o.time and o.time.low is not None]
     cover = f", intervals of {100 * min(covered):.0f} %" if covered else ""
-    return f"{advice.rounds} real runs each{cover}"
+    what = "real run" if advice.kind == REAL else "replay"
+    return f"{advice.rounds} {what}{'' if advice.rounds == 1 else 's'} each{cover}"
 
 
 def replays_text(advice):
     """That these figures are of replays, and of how much of the program."""
-    if not advice.cut:
-        return "Replays only"
-    share = 100 * advice.cut[0] / advice.cut[1]
-    return f"Replays only, of the first {share:.2g} % of its calls"
+    part = ""
+    if advice.cut:
+        part = f", of the first {100 * advice.cut[0] / advice.cut[1]:.2g} % of its calls"
+    return f"Replays only{part} ({runs_text(advice)})"
 
 
 def type_line(advice):

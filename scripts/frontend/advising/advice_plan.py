@@ -73,13 +73,24 @@ class Plan:
 def plan(left_s, run_s, has_ended, rivals):
     """The Plan for what is left, of a program that took run_s seconds, if it came to its end,
     and that may gain from so many allocators."""
-    for count in range(min(MOST_RIVALS, rivals) if has_ended else 0, 0, -1):
-        real_s = RESERVE * (count + 1) * (SURE_ROUNDS + 1) * run_s
-        if real_s <= REAL_SHARE * left_s:
-            most = MOST_SHORT_ROUNDS if run_s < SHORT_S else MOST_ROUNDS
-            replay_s = min(left_s - real_s, left_s / 2, RANKING_S)
-            return Plan(count, most, replay_s, RANKING_ROUNDS)
-    return Plan(0, 0, left_s, SURE_ROUNDS)
+    most = min(MOST_RIVALS, rivals) if has_ended else 0
+    count = rivals_that_fit(REAL_SHARE * left_s, run_s, most)
+    if not count:
+        return Plan(0, 0, left_s, SURE_ROUNDS)
+    rounds = MOST_SHORT_ROUNDS if run_s < SHORT_S else MOST_ROUNDS
+    replay_s = min(left_s - real_s(run_s, count), left_s / 2, RANKING_S)
+    return Plan(count, rounds, replay_s, RANKING_ROUNDS)
+
+
+def rivals_that_fit(left_s, run_s, most):
+    """How many allocators, of so many at most, can be run for real beside the first one."""
+    fitting = (n for n in range(most, 0, -1) if real_s(run_s, n) <= left_s)
+    return next(fitting, 0)
+
+
+def real_s(run_s, rivals):
+    """What the fewest rounds of real runs take, the warm-up among them."""
+    return RESERVE * (rivals + 1) * (SURE_ROUNDS + 1) * run_s
 
 
 def limit_for(run_s, page_s):
@@ -88,9 +99,10 @@ def limit_for(run_s, page_s):
     return max(recorded, run_s / RECORDED_SHARE)
 
 
-def budget(end_s, name, rounds, most, growth=1.0):
-    """The Budget of the one subject `name`: so many rounds at least, never given up."""
-    return Budget(end_s, [name], rounds, most, growth=growth)
+def budget(end_s, name, most, growth=1.0):
+    """The Budget of the one subject `name`, which is never given up: as many rounds as there is
+    time for, at least one. How little few rounds tell, their intervals say."""
+    return Budget(end_s, [name], 1, most, growth=growth)
 
 
 def replay_growth():

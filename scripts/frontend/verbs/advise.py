@@ -125,7 +125,11 @@ class Adviser:
         plan = self.make_plan(taken)
         replayed = self.replay(self.cut(trace, plan), plan)
         ranked = [o for o in advice.ranked(replayed, self.rivals) if not o.error]
-        best = [o.allocator for o in ranked[: plan.rivals or advice_plan.MOST_RIVALS]]
+        most = plan.rivals or advice_plan.MOST_RIVALS
+        if plan.rivals:  # the replays may have taken longer than was planned
+            left_s = self.clock.left_s()
+            most = max(1, advice_plan.rivals_that_fit(left_s, taken.seconds, plan.rivals))
+        best = [o.allocator for o in ranked[:most]]
         if not best:
             raise Failure(f"{self.command.name}: no other allocator replays it", WORK_FAILED)
         if plan.rivals:
@@ -263,8 +267,7 @@ class Adviser:
         self.step(f"replaying it on {len(allocators)} allocators")
         end_s = min(self.clock.end_s, time.monotonic() + plan.replay_s)
         budget = advice_plan.budget(
-            *(end_s, trace.name, plan.replay_rounds, advice_plan.MOST_REPLAYS),
-            advice_plan.replay_growth(),
+            end_s, trace.name, advice_plan.MOST_REPLAYS, advice_plan.replay_growth()
         )
         with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
             curves = Path(folder) / "curves"
@@ -293,10 +296,7 @@ class Adviser:
     def run_for_real(self, best, most):
         """Runs the program itself under the best allocators, and puts in what that gives."""
         self.step(f"running {self.command.name} itself under {', '.join(a.name for a in best)}")
-        budget = advice_plan.budget(
-            *(self.clock.end_s, self.command.name),
-            *(advice_plan.SURE_ROUNDS, most),
-        )
+        budget = advice_plan.budget(self.clock.end_s, self.command.name, most)
         measured = execute.run_rounds(
             *([self.command], [self.base, *best], self.running_options(), self.argv),
             choose_rounds=budget.choose_rounds,
