@@ -8,7 +8,7 @@ import pytest
 from frontend.advising import advice, advice_lines, advice_plan
 from frontend.advising.advice import Advice, Asked, Offer
 from frontend.allocators.registry import Allocator
-from frontend.figures.decision import BETTER, SAME, UNKNOWN, WORSE, Decision
+from frontend.figures.decision import BETTER, SAME, UNKNOWN, WORSE, Decision, runs_needed
 
 GLIBC = Allocator("glibc", "glibc", Path("/lib/libc.so.6"))
 QUICK = Allocator("quick", "", Path("/lib/quick one.so"))
@@ -186,6 +186,19 @@ def test_replays_say_that_they_are_no_real_runs():
 )
 def test_what_to_type(one, wanted):
     assert advice_lines.type_line(advised(one)) == wanted
+
+
+def test_what_would_tell_is_a_command():
+    wide = Decision(0.97, 0.93, 1.01, 0.96875, 6, UNKNOWN)
+    told = advised(Offer(QUICK, wide, decided(1.0, SAME)), offer("b", (0.9, BETTER), (1.0, SAME)))
+    rounds = runs_needed(wide)
+    assert rounds > 6 and advice_lines.open_text(told) == (
+        f"about {rounds} rounds would tell how glibc, quick differ in time: "
+        f"spanbench exec -n {rounds} -a glibc -a 'quick=/lib/quick one.so' -- prog 'a b'"
+    )
+    told.kind = advice.REPLAY
+    assert advice_lines.open_text(told) is None
+    assert advice_lines.open_text(advised(offer("b", (0.9, BETTER), (1.0, SAME)))) is None
 
 
 def test_settings_are_part_of_the_line():

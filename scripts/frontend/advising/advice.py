@@ -100,7 +100,7 @@ class Advice:
     chosen: Offer = None  # None: keep the base
     is_trade: bool = False  # what is chosen costs memory for time, or time for memory
     why_no_runs: str = None  # why the program itself was not run
-    cut: tuple = None  # (operations that were replayed, all), if that was not all
+    cut: tuple = None  # (operations of which the figures are, all), if these are not all
     page: object = None  # its path
     notes: list = field(default_factory=list)  # what else bears on how sure this is
 

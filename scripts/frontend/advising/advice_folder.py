@@ -27,9 +27,9 @@ class Folder:
         self.made.append(self.path / name)
         return self.made[-1]
 
-    def leave(self, is_failure):
-        """After an end before the end: says what there is. What belongs to a failure is removed."""
-        if is_failure:
+    def leave(self, is_wanted):
+        """After an end before the end: says what there is, or removes it if nobody wants it."""
+        if not is_wanted:
             self.remove()
             return
         kept = [shown(path) for path in self.made if path.exists()]

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import asdict
 
 from frontend.advising.advice import REAL, REAL_SAVING
-from frontend.figures.decision import BETTER, UNKNOWN, WORSE
+from frontend.figures.decision import BETTER, UNKNOWN, WORSE, runs_needed
 from frontend.figures.metrics import RSS, TIME
 from frontend.paths import shown
 
@@ -112,6 +112,29 @@ def type_line(advice):
         more, than = ("memory", "time") if is_time else ("time", "memory")
         remark = f"    # costs {more}; where that matters more than {than}, keep {name}"
     return command_line(advice.chosen.allocator, advice.words) + remark
+
+
+def open_text(advice):
+    """What would tell where real runs did not: how many rounds, and the command; None where they
+    did tell."""
+    doubtful = [o for o in advice.offers if o.time and o.time.verdict == UNKNOWN]
+    if advice.kind != REAL or not doubtful:
+        return None
+    rounds = max(runs_needed(o.time) for o in doubtful)
+    compared = [advice.base, *(o.allocator for o in doubtful)]
+    words = ["spanbench", "exec", "-n", str(rounds)]
+    words += [word for allocator in compared for word in ("-a", option_text(allocator))]
+    command = shlex.join([*words, "--", *advice.words])
+    names = ", ".join(allocator.name for allocator in compared)
+    return f"about {rounds:,} rounds would tell how {names} differ in time: {command}"
+
+
+def option_text(allocator):
+    """What -a must be told to find an allocator again."""
+    if allocator.name == allocator.base:
+        return allocator.name
+    settings = (f"{key}={value}" for key, value in allocator.settings.items())
+    return ";".join([f"{allocator.name}={allocator.base or allocator.path}", *settings])
 
 
 def command_line(allocator, words):

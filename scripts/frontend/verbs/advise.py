@@ -20,11 +20,12 @@ from frontend.advising.advice_checks import (
     refuse_own_malloc,
     standard_input,
 )
+from frontend.advising.advice_cut import seconds_per_op
 from frontend.advising.advice_folder import Folder
 from frontend.advising.advice_plan import Clock
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED, Failure
-from frontend.figures import results
+from frontend.figures import results, table
 from frontend.measuring import replays, traces
 from frontend.measuring.campaign import RunFailed
 from frontend.progress import say
@@ -32,7 +33,7 @@ from frontend.recording import finishing
 from frontend.recording.unattended import Room, Unattended
 from frontend.verbs import execute
 from frontend.verbs.execute import Command, find_command
-from frontend.verbs.options import add_allocators, rest_of_line, seconds
+from frontend.verbs.options import add_allocators, add_json, rest_of_line, seconds
 from frontend.verbs.outcome import keep
 
 EXAMPLES = (
@@ -41,8 +42,8 @@ EXAMPLES = (
     "spanbench advise -- jq . <big.json",
 )
 LIMIT_S = 120.0
-TIMED_OPS = 1_000_000  # that are replayed to see how long one takes; arbitrary
-LEAST_TIMEOUT_S = 10.0  # for a replay that is stuck; arbitrary
+LEAST_TIMEOUT_S = 10.0  # after which a run is stuck; arbitrary, as the next
+STUCK = 10  # times what the recorded run took
 
 
 def add_arguments(parser):
@@ -68,9 +69,7 @@ def add_arguments(parser):
         metavar="DIR",
         help="the folder for the page, the trace and the results (default: CMD-advice)",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print the same facts as JSON instead of the lines"
-    )
+    add_json(parser)
     parser.add_argument(
         "command",
         nargs="...",
@@ -93,7 +92,7 @@ def run(options, argv):
         try:
             told = adviser.advise()
         except BaseException as reason:
-            folder.leave(is_failure=isinstance(reason, Failure))
+            folder.leave(is_wanted=adviser.files or not isinstance(reason, Failure))
             raise
     show(told, options)
     return 0
@@ -107,6 +106,12 @@ def show(told, options):
         print("\n".join(advice_lines.lines(told)))
 
 
+def check_base(row):
+    """Fails if what all others are compared with has failed."""
+    if row.failures:
+        raise Failure(f"{row.name}: {row.error}", WORK_FAILED)
+
+
 class Adviser:
     """One advice in the making."""
 
@@ -116,6 +121,7 @@ class Adviser:
         self.clock = Clock(options.limit_time)
         self.told = None  # the Advice
         self.files = []  # of results
+        self.run_s = None  # how long the recorded run took
 
     def advise(self):
         """The Advice, all of it done."""
@@ -205,7 +211,7 @@ class Adviser:
 
     def make_plan(self, taken):
         """The Plan; says why the program itself is not run, if it is not."""
-        run_s = taken.seconds
+        self.run_s = run_s = taken.seconds
         self.clock.keep_back()
         plan = advice_plan.plan(self.clock.left_s(), run_s, taken.has_ended, len(self.rivals))
         if plan.rivals:
@@ -234,31 +240,23 @@ class Adviser:
 
     def running_options(self):
         """The options of exec, for the real runs."""
-        options = dict(vars(self.options), timeout=max(LEAST_TIMEOUT_S, self.options.limit_time))
-        return type(self.options)(**options, ignore_output=False)
+        timeout = max(LEAST_TIMEOUT_S, STUCK * self.run_s)
+        return type(self.options)(**vars(self.options), timeout=timeout, ignore_output=False)
 
     def cut(self, trace, plan):
         """The Trace, or as many of its first operations as there is time to replay."""
         ops = trace.info["ops"]
         manner = replays.Manner(timeout=self.options.limit_time, links=self.links)
-        with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-            timed = trace
-            if ops > 2 * TIMED_OPS:
-                timed = traces.cut(trace, TIMED_OPS, Path(folder) / "timed.trace")
-            began = time.monotonic()
-            try:
-                replays.one_pass("speed", timed, self.base, manner)
-            except RunFailed as reason:
-                raise Failure(f"{trace.name}: {reason}", WORK_FAILED) from reason
-            op_s = (time.monotonic() - began) / timed.info["ops"]
+        op_s = seconds_per_op(trace, self.base, manner)
         fitting = plan.ops_that_fit(op_s, len(self.rivals) + 1)
         if fitting >= ops:
             return trace
-        self.told.cut = (fitting, ops)
-        self.note(
-            f"replayed are the first {fitting:,} of {ops:,} operations: there is no time for "
-            "more, and what comes later does not count"
-        )
+        part = f"replayed are the first {fitting:,} of {ops:,} operations"
+        if plan.rivals:
+            say(f"{part}, to find out who is worth a real run")
+        else:
+            self.told.cut = (fitting, ops)
+            self.note(f"{part}: there is no time for more, and what comes later does not count")
         return traces.cut(trace, fitting, self.folder.place(f"{trace.name}-cut.trace"))
 
     def replay(self, trace, plan):
@@ -282,9 +280,13 @@ class Adviser:
         results.check_kept(measured)
         self.files.append(output)
         self.tell_failures(measured, "replays")
-        base = measured.row(advice.REPLAY, trace.name, self.base.name)
-        if base.failures:
-            raise Failure(f"{base.name}: {base.error}", WORK_FAILED)
+        check_base(measured.row(advice.REPLAY, trace.name, self.base.name))
+        waited = table.waiting(measured.rows)
+        if waited > table.WAITING_MOST:
+            self.note(
+                f"other work ran on the machine: replays took {waited:.1f} times their processor "
+                "time, so times vary more than they need to"
+            )
         return measured
 
     def tell_failures(self, measured, what):
@@ -307,12 +309,13 @@ class Adviser:
         results.write(output, measured)
         self.files.append(output)
         self.tell_failures(measured, "real runs")
-        base = measured.row(advice.REAL, self.command.name, self.base.name)
-        if base.failures:
-            raise Failure(f"{base.name}: {base.error}", WORK_FAILED)
+        check_base(measured.row(advice.REAL, self.command.name, self.base.name))
         for line in execute.remarks(measured, self.running_options()):
             self.note(line)
         advice.add_real(self.told, measured, best)
+        doubt = advice_lines.open_text(self.told)
+        if doubt:
+            self.note(doubt)
 
     def compare_outputs(self, measured):
         """A note where the runs did not print the same; programs that print times do not, so their

@@ -82,7 +82,7 @@ def add_output(parser):
 
 def add_json(parser):
     """For verbs whose -o is something else, or that have none."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def positive(text):
