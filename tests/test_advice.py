@@ -167,7 +167,8 @@ def test_replays_say_that_they_are_no_real_runs():
     line = advice_lines.lines(told)[1]
     assert "of 2.5 s in malloc with glibc, 62 % of the program's time" in line
     assert (
-        "Replays only, of the first 2 % of its calls (6 replays each, intervals of 97 %): a" in line
+        "Replays only, of the first 2.0 % of its calls (6 replays each, intervals of 97 %): a"
+        in line
     )
     assert line.endswith(": a real saving is 0.34 to 1.4 times the replay's")
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from frontend.figures import decision, stats
 from frontend.figures.decision import BETTER, SAME, WORSE
 from frontend.figures.digest import digest
-from frontend.figures.metrics import RSS, TIME
+from frontend.figures.metrics import CPU, RSS, TIME
 
 REAL, REPLAY = "exec", "replay"  # where figures are from, as the entries are named
 # What the real saving was, of the one that a replay predicts (on ten programs, docs/measuring.md).
 REAL_SAVING = (0.34, 1.4)
+LEAST_S = 1e-3  # of processor time; shorter ones are not told apart
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Advice:
     base: object  # the Allocator that the others are compared with
     asked: Asked
     kind: str = REPLAY
-    base_time: float = None  # of a run, in seconds; of a replay, of all its calls
+    base_time: float = None  # of a run, in seconds; of a replay, the processor time of its calls
     base_memory: float = None  # bytes
     malloc_share: float = None  # of a replay: base_time as a part of the program's time
     rounds: int = 0
@@ -132,17 +133,16 @@ def add_real(advice, measured, rivals):
     )
 
 
-def add_replays(advice, measured, rivals, run_s):
-    """Puts in what the replays gave; the recorded part of the program took run_s seconds."""
+def add_replays(advice, measured, rivals, cpu_s):
+    """Puts in what the replays gave. What is recorded took the program cpu_s seconds of processor
+    time; this is compared, for other work on the machine makes all else longer."""
     summary = digest(measured, REPLAY)
     advice.kind = REPLAY
     add_base(advice, summary)
-    ops = median_of(summary, advice.base.name, "ops") or 0
-    whole_s = run_s * (advice.cut[0] / advice.cut[1] if advice.cut else 1)
+    advice.base_time = median_of(summary, advice.base.name, CPU.key) / 1e3
     # The calls of a cut are taken to be as frequent as all of them are.
-    base_ns = median_of(summary, advice.base.name, TIME[REPLAY].key) or 0
-    advice.base_time = base_ns * ops / 1e9
-    advice.malloc_share = advice.base_time / whole_s
+    whole_s = cpu_s * (advice.cut[0] / advice.cut[1] if advice.cut else 1)
+    advice.malloc_share = min(1.0, advice.base_time / max(whole_s, LEAST_S))
     advice.offers = [offer(summary, allocator, advice.malloc_share) for allocator in rivals]
 
 

@@ -49,7 +49,7 @@ def time_line(advice):
     least, most = REAL_SAVING
     return (
         f"{offers}; of {seconds_text(advice.base_time)} in malloc with {advice.base.name}, "
-        f"{100 * advice.malloc_share:.2g} % of the program's time. {replays_text(advice)}: a real "
+        f"{share_text(advice.malloc_share)} of the program's time. {replays_text(advice)}: a real "
         f"saving is {least} to {most} times the replay's"
     )
 
@@ -95,7 +95,7 @@ def replays_text(advice):
     """That these figures are of replays, and of how much of the program."""
     part = ""
     if advice.cut:
-        part = f", of the first {100 * advice.cut[0] / advice.cut[1]:.2g} % of its calls"
+        part = f", of the first {share_text(advice.cut[0] / advice.cut[1])} of its calls"
     return f"Replays only{part} ({runs_text(advice)})"
 
 
@@ -196,6 +196,11 @@ def seconds_text(seconds):
     if seconds is None:
         return "an unknown time"
     return f"{1000 * seconds:.3g} ms" if seconds < SHORT_S else f"{seconds:.3g} s"
+
+
+def share_text(share):
+    """ "62 %", "1.5 %"."""
+    return f"{100 * share:.{0 if share >= 0.095 else 1}f} %"
 
 
 def rate_text(rate):

@@ -52,6 +52,7 @@ class Taken:
     recording: Recording  # after finish
     seconds: float  # from the start of the command to its end, or to ours
     recorded_s: float  # to the end of what is recorded
+    cpu_s: float  # processor time of the command, and of what it has waited for
     run: Run  # how the command ended; its status is None if we ended it
 
     @property
@@ -102,13 +103,13 @@ class Unattended:
             seconds = time.monotonic() - self.started
             self.leave_alone()
         finally:
-            self.end_all(child)
+            cpu_s = self.end_all(child)
         recording = Recording(self.raw, self.output, self.control, self.words, ending)
         finish(recording, is_told=False)
         stderr = (folder / "stderr").read_text(errors="replace")
         signalled = ending.status - 128 if ending and ending.was_killed else 0
         run = Run({"signal": signalled}, ending.status if ending else None, stderr, 0)
-        return Taken(recording, seconds, self.over_s or seconds, run)
+        return Taken(recording, seconds, self.over_s or seconds, cpu_s, run)
 
     def start(self, environment, folder):
         """The started command, in a session of its own."""
@@ -178,14 +179,17 @@ class Unattended:
         return running_in(self.raw, images_in(self.raw), since) if since else []
 
     def end_all(self, child):
-        """Ends the command and all that it has started: its session, and who else is recorded."""
+        """Ends the command and all that it has started: its session, and who else is recorded.
+        The processor time that it took, in seconds."""
         self.control.phase = controls.OVER
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         for one in self.running():
             with suppress(OSError):
                 os.kill(one.pid, signal.SIGKILL)
-        child.wait()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)  # Popen need not look for it
+        return usage.ru_utime + usage.ru_stime
 
 
 def check_words(words):

@@ -141,7 +141,8 @@ class Adviser:
         if plan.rivals:
             self.run_for_real(best, plan.real_rounds)
         else:
-            advice.add_replays(self.told, replayed, best, taken.recorded_s)
+            cpu_s = taken.cpu_s * taken.recorded_s / taken.seconds
+            advice.add_replays(self.told, replayed, best, cpu_s)
             self.note_replays()
         advice.choose(self.told)
         self.write_page()
