@@ -42,5 +42,7 @@ class Folder:
         """Takes away what was made in it; all of it, if it was made for that."""
         if self.is_ours:
             shutil.rmtree(self.path, ignore_errors=True)
+            return
         for path in self.made:
             path.unlink(missing_ok=True)
+            shutil.rmtree(path.with_name(f"{path.name}.d"), ignore_errors=True)
