@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend.advising import advice, advice_lines, advice_plan
+from frontend.advising import advice, advice_checks, advice_lines, advice_plan
 from frontend.advising.advice import Advice, Asked, Offer
 from frontend.allocators.registry import Allocator
 from frontend.figures.decision import BETTER, SAME, UNKNOWN, WORSE, Decision, runs_needed
@@ -66,6 +66,18 @@ def test_a_gain_for_nothing_goes_before_a_trade():
     trade = offer("trade", (0.80, BETTER), (1.05, WORSE))
     free = offer("free", (0.95, BETTER), (1.00, SAME))
     assert chosen(trade, free) == ("free", False)
+
+
+def test_of_trades_the_cheapest_is_advised():
+    quick = offer("quick", (0.80, BETTER), (1.20, WORSE))
+    lean = offer("lean", (0.82, BETTER), (1.05, WORSE))
+    assert chosen(quick, lean) == ("lean", True)
+
+
+def test_who_poisons_is_no_candidate():
+    found = [Allocator(n, n, QUICK.path) for n in ("span", "span-fast", "glibc", "jemalloc-junk")]
+    assert [one.name for one in advice_checks.unpoisoned(found)] == ["span-fast", "glibc"]
+    assert [one.name for one in advice_checks.unpoisoned(found[:1])] == ["span"]
 
 
 @pytest.mark.parametrize("share, wanted", [(0.01, None), (0.028, None), (0.029, "a")])

@@ -165,7 +165,7 @@ def choose(advice):
     costs nothing of the other goes first; then one that gains more of one than it loses of the
     other; else the base stays."""
     free = [o for o in advice.offers if is_free_gain(*o.verdicts())]
-    trades = [o for o in advice.offers if is_worthy_trade(o)]
+    trades = sorted(filter(is_worthy_trade, advice.offers), key=cost)
     advice.chosen = next(iter(free or trades), None)
     advice.is_trade = not free and bool(trades)
 
@@ -179,5 +179,10 @@ def is_worthy_trade(one):
     """Whether an Offer is better in one, worse in the other, and better by more."""
     if {BETTER, WORSE} != set(one.verdicts()):
         return False
+    return cost(one) < 1
+
+
+def cost(one):
+    """Time of the program times memory under an Offer, of the base's."""
     time = 1 - one.saving if one.saving is not None else one.time.median
-    return time * one.memory.median < 1
+    return time * one.memory.median

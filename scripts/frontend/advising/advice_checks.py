@@ -22,11 +22,19 @@ def find_allocators(lists):
         if any(allocator.is_floor for allocator in named):
             raise Failure("-a: null: its blocks overlap, no program can run on it")
     else:
-        named = [a for a in registry.found() if not a.is_floor and a.name not in registry.TWINS]
+        named = unpoisoned([a for a in registry.found() if not a.is_floor])
     rivals = [allocator for allocator in named if allocator.name != base.name]
     if not rivals:
         raise Failure(f"no allocator but {base.name}: there is nothing to compare it with")
     return [base, *rivals]
+
+
+def unpoisoned(found):
+    """The allocators without those that poison, which nobody runs a program on for its speed: the
+    twins, and span where its tuned build is there."""
+    is_tuned = any(allocator.name == "span-fast" for allocator in found)
+    poisoning = {*registry.TWINS, *(["span"] if is_tuned else [])}
+    return [allocator for allocator in found if allocator.name not in poisoning]
 
 
 def check_programs(allocators):

@@ -56,7 +56,7 @@ def add_arguments(parser):
         help="the seconds that all of it may take (default: %(default)g); what does not fit is "
         "left out and named, the real runs first",
     )
-    add_allocators(parser, "all found but the poisoning twins; glibc is always among them")
+    add_allocators(parser, "all found but those that poison; glibc is always among them")
     parser.add_argument(
         "--ignore-status",
         action="store_true",
