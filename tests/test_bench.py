@@ -30,7 +30,7 @@ def corpus(made_up_build, made_up_trace, tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "EXPECTED", ("span", "glibc"))
     monkeypatch.setattr(bench.registry, "found", lambda: [])
     monkeypatch.setattr(bench.workloads, "QUICK", (("steady", (1, 2), "--ops 500"),))
-    monkeypatch.setattr(bench, "LOOP", 1)
+    monkeypatch.setattr("frontend.measuring.budget.LOOP", 1)
     monkeypatch.setattr(bench, "processors", lambda: 2)
     return tmp_path
 
@@ -162,7 +162,7 @@ def test_rounds_that_are_dearer_than_the_warm_up_make_it_give_up_more(monkeypatc
 
 
 def test_how_quick_the_machine_is_decides_what_is_kept_for_the_charts(monkeypatch):
-    monkeypatch.setattr(bench, "loop", lambda: 0.25)
+    monkeypatch.setattr(bench, "loop_s", lambda: 0.25)
     monkeypatch.setattr("time.monotonic", lambda: 1000.0)
     for processors, drawing_s in ((1, 45.0), (3, 15.0)):
         monkeypatch.setattr(bench, "processors", lambda: processors)

@@ -2,6 +2,7 @@
  * The program `trace`: a table of what can be done to traces, each in a file of its own.
  */
 #include "compile.h"
+#include "cut.h"
 #include "import.h"
 #include "info.h"
 #include "pack.h"
@@ -15,6 +16,7 @@ static const struct {
     const char *usage;
 } commands[] = {
     {"compile", compile_main, "[--json] [--origin KEY=VALUE]... RAW -o FILE"},
+    {"cut", cut_main, "--ops N IN -o OUT"},
     {"import", import_main, "[--from FORMAT] IN -o FILE"},
     {"info", info_main, "FILE"},
     {"pack", pack_main, "IN -o FILE"},

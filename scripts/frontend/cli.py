@@ -5,8 +5,8 @@ import importlib
 import os
 import signal
 import sys
+from collections import namedtuple
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.command_line import Parser
@@ -16,19 +16,16 @@ from frontend.version import VERSION
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
-
-@dataclass(frozen=True)
-class Verb:
-    """One verb: its module has EXAMPLES (lines), add_arguments(parser) and run(options, argv) ->
-    status; NOTES and STATUSES, for its help, if it has any of its own."""
-
-    module: str
-    summary: str
-    takes_command: bool = False  # the rest of the line is another program's
-    passes_on: str = None  # words that begin so are another program's
-
+# One verb. Its module has EXAMPLES (lines), add_arguments(parser) and run(options, argv) -> status;
+# NOTES and STATUSES, for its help, if it has any of its own. takes_command: the rest of the line is
+# another program's; passes_on: words that begin so are. (A dataclass costs help for all more time
+# than the rest of this file.)
+Verb = namedtuple("Verb", "module summary takes_command passes_on", defaults=(False, None))
 
 VERBS = {
+    "advise": Verb(
+        "advise", "tell which allocator a program should use, in five lines", takes_command=True
+    ),
     "record": Verb(
         "record", "record the malloc calls of a program and its children", takes_command=True
     ),

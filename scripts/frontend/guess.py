@@ -1,6 +1,8 @@
 """What a user may have meant by a word that nobody knows."""
 
-import difflib
+from frontend.lazily import Lazy
+
+difflib = Lazy("difflib")
 
 MOST = 2  # words that are offered
 

@@ -4,8 +4,12 @@ import sys
 import time
 from contextlib import suppress
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from frontend.lazily import Lazy
+
+Console = Lazy("rich.console", "Console")
+BarColumn, Progress, TextColumn = (
+    Lazy("rich.progress", name) for name in ("BarColumn", "Progress", "TextColumn")
+)
 
 
 class Quiet:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from rich.text import Text
-
 from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
 from frontend.figures.digest import commit_text, coverage_remark, number_text
 from frontend.figures.table import add_number_columns, console, coverage_text, new_table
+from frontend.lazily import Lazy
 from frontend.paths import shown
+
+Text = Lazy("rich.text", "Text")
 
 COLOURS = {FAILED: "bold red", WORSE: "red", BETTER: "green"}
 DOUBT = " *"  # behind a verdict: by itself

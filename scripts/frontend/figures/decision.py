@@ -13,11 +13,12 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-import numpy
-from scipy import stats as scipy_stats
-
 from frontend.figures import paired_samples, stats, two_samples
 from frontend.figures.stats import Estimate
+from frontend.lazily import Lazy
+
+numpy = Lazy("numpy")
+scipy_stats = Lazy("scipy.stats")
 
 BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "no difference", "cannot tell"
 MARGIN = 0.02  # a difference that is certainly less is none that matters; an option says otherwise

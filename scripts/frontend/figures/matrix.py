@@ -1,7 +1,5 @@
 """The table of micro-benchmarks: a line for each benchmark, a column for each allocator."""
 
-from rich.text import Text
-
 from frontend.figures.digest import NOT_RUN, digest, number_text, verdict
 from frontend.figures.table import (
     COLOURS,
@@ -11,6 +9,9 @@ from frontend.figures.table import (
     new_table,
     print_prose,
 )
+from frontend.lazily import Lazy
+
+Text = Lazy("rich.text", "Text")
 
 RIVALS_A_TABLE = 3  # fit 100 columns
 

@@ -11,10 +11,11 @@ intervals are too short.
 
 from functools import lru_cache
 
-import numpy
-from scipy import stats as scipy_stats
-
 from frontend.figures.stats import Effects, Estimate
+from frontend.lazily import Lazy
+
+numpy = Lazy("numpy")
+scipy_stats = Lazy("scipy.stats")
 
 LEVEL = 0.995  # of the intervals that decide: a gate looks several times, see gate_verdict
 EXACT_MOST = 50  # pairs for which the distribution is enumerated; beyond, scipy approximates it

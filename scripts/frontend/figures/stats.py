@@ -7,11 +7,13 @@ sample: for the median of any continuous distribution their coverage is exact, a
 cannot reach 95 % (five give 93.75 %, four 87.5 %), which is said rather than hidden.
 """
 
-import statistics
 from dataclasses import dataclass
 
-import numpy
-from scipy import stats
+from frontend.lazily import Lazy
+
+statistics = Lazy("statistics")
+numpy = Lazy("numpy")
+stats = Lazy("scipy.stats")
 
 WANTED_COVERAGE = 0.95
 

@@ -2,13 +2,16 @@
 
 import sys
 
-from rich.text import Text
-
 from frontend.allocators.registry import FLOOR
 from frontend.figures import decision, stats
 from frontend.figures.digest import coverage_remark, digest, verdict
-from frontend.figures.fitting import FittedTable, UncutConsole
 from frontend.figures.metrics import MIB
+from frontend.lazily import Lazy
+
+Text = Lazy("rich.text", "Text")
+FittedTable, UncutConsole = (
+    Lazy("frontend.figures.fitting", name) for name in ("FittedTable", "UncutConsole")
+)
 
 PIPE_WIDTH = 1 << 16  # columns where stdout is no terminal: nothing is broken there
 PROSE_WIDTH = 100  # of sentences; arbitrary

@@ -11,10 +11,11 @@ the noise within each measurement.
 
 from functools import lru_cache
 
-import numpy
-from scipy import stats as scipy_stats
-
 from frontend.figures.stats import WANTED_COVERAGE, Effects
+from frontend.lazily import Lazy
+
+numpy = Lazy("numpy")
+scipy_stats = Lazy("scipy.stats")
 
 EXACT_MOST = 50  # runs of a side for which the distribution is enumerated; beyond, approximated
 

@@ -7,7 +7,6 @@ side of the middle; where the pairs do not suffice, the answer is to skip.
 """
 
 import math
-import statistics
 from pathlib import Path
 
 from frontend.comparing.compare_table import ratio_text
@@ -17,9 +16,12 @@ from frontend.gate import gate_sides, gate_time
 from frontend.gate.gate_sides import Side
 from frontend.gate.gate_time import HEAD
 from frontend.gate.gate_verdict import LEAST_EFFECT
+from frontend.lazily import Lazy
 from frontend.measuring import deterministic
 from frontend.measuring.campaign import RunFailed
 from frontend.progress import progress
+
+statistics = Lazy("statistics")
 
 GOOD, BAD, SKIP = "good", "bad", "skip"
 PAIRS_FIRST = 12

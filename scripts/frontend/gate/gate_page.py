@@ -3,12 +3,13 @@ request, and the findings as they stand in the result file."""
 
 from dataclasses import dataclass
 
-from rich.text import Text
-
 from frontend.figures import digest, metrics
 from frontend.figures.table import add_number_columns, console, new_table
 from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNJUDGED, UNKNOWN, WORSE
 from frontend.gate.gate_verdict import judge_figures_mean
+from frontend.lazily import Lazy
+
+Text = Lazy("rich.text", "Text")
 
 HEADS = ("figure", "row", "base", "head", "head / base", "verdict")
 COLOURS = {WORSE: "bold red", SUSPECT: "yellow", UNKNOWN: "yellow", BETTER: "green"}

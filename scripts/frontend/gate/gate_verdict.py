@@ -10,10 +10,11 @@ fail only by much, after Holm's correction for their number, and when they do so
 import math
 from dataclasses import dataclass
 
-import numpy
-
 from frontend.figures import decision, paired_samples, stats
 from frontend.figures.decision import BETTER, UNKNOWN, WORSE, Rule
+from frontend.lazily import Lazy
+
+numpy = Lazy("numpy")
 
 # What is not judged differs by more than a pass allows, but is no figure that decides.
 PASS, SUSPECT, UNJUDGED = "pass", "suspect", "not judged"

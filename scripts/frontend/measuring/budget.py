@@ -6,8 +6,13 @@ decided after the warm-up, from what each subject took in it, and again after ea
 the rounds took.
 """
 
+import os
 import time
 
+# The memory pass of a replay, which the warm-up has not, takes this much of its speed pass, and as
+# many run side by side as there are processors. A guess, not measured yet.
+MEMORY_PASS = 1.3
+LOOP = 3_000_000  # steps: a quarter of a second, measured busy
 # Once rounds have been measured, their times vary by some percent; a subject is not given up for so
 # little. Arbitrary.
 TOLERANCE = 1.1
@@ -67,6 +72,19 @@ class Budget:
     def lacking_s(self):
         """By how much the rounds that are still needed exceed the time."""
         return max(0.0, self.missing * self.round_s - self.left_s())
+
+
+def loop_s():
+    """The seconds that a fixed piece of Python takes: how quick this machine is, busy as it is."""
+    start, number = time.monotonic(), 0
+    for i in range(LOOP):
+        number += i
+    return time.monotonic() - start
+
+
+def processors():
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def total(costs, names):

@@ -6,11 +6,13 @@ knows. What is timed has the machine to itself; what is not may have company.
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from frontend.figures import results
+from frontend.lazily import Lazy
 from frontend.measuring import schedule
+
+ThreadPoolExecutor = Lazy("concurrent.futures", "ThreadPoolExecutor")
 
 MOST_AT_ONCE = 4  # untimed runs side by side; arbitrary, each may need much memory
 

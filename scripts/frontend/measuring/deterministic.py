@@ -7,13 +7,15 @@ from run to run, and with them what is counted.
 
 import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from frontend.figures.metrics import LIMITED
+from frontend.lazily import Lazy
 from frontend.measuring import callgrind, driver
 from frontend.measuring.campaign import RunFailed
 from frontend.paths import built
+
+ThreadPoolExecutor = Lazy("concurrent.futures", "ThreadPoolExecutor")
 
 STEADY = ("--fixed-addresses", "--small-pages")  # options of launch
 TIMEOUT_S = 600.0

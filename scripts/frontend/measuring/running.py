@@ -1,6 +1,7 @@
 """Runs one measured program through build/.../launch, which times it and waits for it."""
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
@@ -58,23 +59,24 @@ def signal_name(number):
         return "unknown"
 
 
-def launch(argv, environment, timeout, folder, stdout, place=None, options=()):
-    """Runs argv in the folder `place` (ours if None) with stdin closed, stdout to the file given
-    and stderr to folder/stderr. The options are launch's own."""
+def launch(argv, environment, timeout, folder, stdout, place=None, options=(), stdin=os.devnull):
+    """Runs argv in the folder `place` (ours if None) with its stdin from a file, by default an
+    empty one, stdout to the file given and stderr to folder/stderr. The options are launch's own.
+    """
     report = Path(folder) / "launch.json"
     report.unlink(missing_ok=True)
     own = ["--timeout", f"{timeout:g}", "--report", str(report), *options]
     command = [str(built("launch")), *own, "--"]
-    with open(Path(folder) / "stderr", "w+b") as stderr:
-        status = wait_for(command + argv, environment, timeout, stdout, stderr, place)
+    with open(Path(folder) / "stderr", "w+b") as stderr, open(stdin, "rb") as read:
+        streams = {"stdin": read, "stdout": stdout, "stderr": stderr}
+        status = wait_for(command + argv, environment, timeout, streams, place)
         stderr.seek(0)
         tail = stderr.read().decode("utf-8", "replace")
     return Run(read_report(report), status, tail, timeout)
 
 
-def wait_for(command, environment, timeout, stdout, stderr, place):
+def wait_for(command, environment, timeout, streams, place):
     """The exit status of a command; launch keeps the time-out, this one is for launch itself."""
-    streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
     try:
         process = subprocess.Popen(command, env=environment, cwd=place, **streams)
     except OSError as error:

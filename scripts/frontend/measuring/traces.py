@@ -1,17 +1,19 @@
 """Trace files as the front end sees them: verified, named, described. Their bytes are the
 business of build/.../trace."""
 
-import hashlib
 import json
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures.results import unique
 from frontend.guess import closest, offer
+from frontend.lazily import Lazy
 from frontend.paths import CORPUS, built, check_regular, in_tree, shown
+
+hashlib = Lazy("hashlib")
 
 SUMMARY = (
     *("ops", "by_kind", "threads", "handoffs", "peak_live", "bytes_requested", "duration_ns"),
@@ -75,6 +77,16 @@ def load(paths):
         same = [str(trace.path) for trace in traces if trace.name == twice[0]]
         raise Failure(f"{same[1]}: has the name of {same[0]}; results are told apart by name")
     return traces
+
+
+def cut(trace, ops, path):
+    """The Trace of the first operations of another one, in a file at `path`."""
+    command = [str(built("trace")), "cut", "--ops", str(ops), str(trace.path), "-o", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise Failure(lines[-1] if lines else f"{trace.path}: trace cut failed", WORK_FAILED)
+    return load([path])[0]
 
 
 def describe(trace):

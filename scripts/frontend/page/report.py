@@ -25,7 +25,13 @@ TITLES = {
 
 
 def main_report(results_paths, out_dir):
-    """Draws the charts of result files and writes report.html into out_dir; the exit status."""
+    """Makes the page and prints where it is; the exit status."""
+    print(write_report(results_paths, out_dir))
+    return 0
+
+
+def write_report(results_paths, out_dir):
+    """Draws the charts of result files and writes report.html into out_dir; the path of that."""
     path = Path(out_dir) / PAGE_NAME
     sources = [read_source(source) for source in results_paths]
     prepare_output(path)
@@ -37,8 +43,7 @@ def main_report(results_paths, out_dir):
         results.write_text(path, page)
     except OSError as error:
         raise io_failure(error, path, WORK_FAILED) from error
-    print(path)
-    return 0
+    return path
 
 
 def prepare_output(path):

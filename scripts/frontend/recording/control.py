@@ -86,6 +86,11 @@ class Control:
         struct.pack_into("<I", self.bytes, PHASE_AT, phase)
 
     @property
+    def claimed_bytes(self):
+        """What the raw files have taken of the disk so far."""
+        return HEADER.unpack_from(self.bytes)[4]
+
+    @property
     def root_process(self):
         """The command's process; pid 0 before it was started."""
         pid, _, namespace, start = PROCESS.unpack_from(self.bytes, PROCESS_AT)

@@ -33,6 +33,10 @@ class Recording:
     words: list  # the command; empty where that is not known
     ending: object = None  # of the command; None: it still runs, or nobody knows
     running: list = None  # processes that still write
+    # What finish has made of it:
+    trace: object = None  # the Compiled of the command, if it was recorded
+    others: list = None  # the Compiled of all else
+    own_malloc: object = None  # the OwnMalloc of the command, if it has one
 
     def __post_init__(self):
         self.images = images.images_in(self.raw)
@@ -83,8 +87,9 @@ class Recording:
         return next((image for image in own if image.number == number), None)
 
 
-def finish(recording, has_all=False):
-    """Compiles what can be compiled and says what there is. Returns whether the work succeeded.
+def finish(recording, has_all=False, is_told=True):
+    """Compiles what can be compiled and, if is_told, says what there is; what failed is said in any
+    case. Returns whether the work succeeded.
 
     With has_all also what is not finished. The folder stays while somebody writes to it, and
     where something failed.
@@ -92,10 +97,12 @@ def finish(recording, has_all=False):
     chosen = [i for i in recording.images if has_all or not recording.is_running(i)]
     main = recording.main_image()
     main = main if main in chosen else None
-    unseen = find_own_malloc(recording, main)
+    recording.own_malloc = unseen = find_own_malloc(recording, main)
     try:
-        trace = compiling.compile_main(main, recording.output, facts_of(recording, main))
-        others = compiling.compile_others(
+        recording.trace = trace = compiling.compile_main(
+            main, recording.output, facts_of(recording, main)
+        )
+        recording.others = others = compiling.compile_others(
             [image for image in chosen if image is not main],
             recording.output,
             lambda image: facts_of(recording, image),
@@ -103,9 +110,10 @@ def finish(recording, has_all=False):
     except CompileFailed as reason:
         say(f"{reason}; the recording stays in {recording.raw}")
         return False
-    if unseen:
+    if unseen and is_told:
         say(unseen.told(trace.counts["ops"] if trace else 0))
-    tell(recording, trace, others)
+    if is_told:
+        tell(recording, trace, others)
     if recording.running:
         say(still_running(recording))
     else:
@@ -139,9 +147,9 @@ def tell(recording, trace, others):
         say(summary(recording.output, trace.counts, others))
     else:
         say(nothing_recorded(recording, trace, others))
-    refused = [one for one in recording.vanished() if not recording.is_about_root(one)]
-    if refused:
-        say(not_recorded(recording, refused))
+    missed = not_recorded(recording)
+    if missed:
+        say(missed)
 
 
 def summary(output, counts, others):
@@ -178,14 +186,18 @@ def beside(output, others):
 def nothing_recorded(recording, trace, others):
     """Why there is no trace of the command itself."""
     after = recording.followed_by()
-    text = f"{recording.output}: "
-    if after:
-        text += f"not recorded: {who(after)} {reasons.why(after)}"
-    else:
-        text += f"nothing recorded: {missing(recording, trace)}"
+    text = (
+        f"{recording.output}: {'not' if after else 'nothing'} recorded: {why_not(recording, trace)}"
+    )
     if after and any(recording.is_own(one.image) for one in others):
         return f"{text}; what {recording.control.root.program} did is in {recording.output}.d"
     return f"{text}; {beside(recording.output, others)}" if others else text
+
+
+def why_not(recording, trace=None):
+    """What kept the command, or the image that followed it, from being recorded."""
+    after = recording.followed_by()
+    return f"{who(after)} {reasons.why(after)}" if after else missing(recording, trace)
 
 
 def who(vanished):
@@ -210,8 +222,11 @@ def missing(recording, trace):
     return f"{name or 'the command'} made no malloc call that can be recorded"
 
 
-def not_recorded(recording, refused):
-    """One line about all images of other processes that could not be recorded."""
+def not_recorded(recording):
+    """One line about all images of other processes that could not be recorded; None without."""
+    refused = [one for one in recording.vanished() if not recording.is_about_root(one)]
+    if not refused:
+        return None
     kinds = {}
     for one in refused:
         kind = f"{Path(one.path).name} {reasons.why(one)}"

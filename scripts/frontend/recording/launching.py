@@ -123,7 +123,7 @@ class Attendance:
 
     def stay(self):
         """Returns the Ending. The process stays to be waited for, so that its pid stays its own."""
-        while (ending := self.ending()) is None:
+        while (ending := ending_of(self.child.pid)) is None:
             arrived = self.signals.wait(self.stretch.left())
             if arrived is None:
                 if self.stretch.turn():
@@ -135,16 +135,6 @@ class Attendance:
             elif arrived.is_from_process():
                 arrived.pass_on(self.child.pid)
         return ending
-
-    def ending(self):
-        """The Ending, if the command has ended."""
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        end = os.waitid(os.P_PID, self.child.pid, options)
-        if end is None:
-            return None
-        was_killed = end.si_code != os.CLD_EXITED
-        status = 128 + end.si_status if was_killed else end.si_status
-        return Ending(self.child.pid, status, was_killed, thread_name(self.child.pid))
 
     def look(self):
         """The command was stopped or continued, maybe: with it stops who has started it."""
@@ -170,6 +160,16 @@ class Attendance:
         with suppress(ChildProcessError):
             return os.waitid(os.P_PID, self.child.pid, kinds | os.WNOHANG)
         return None
+
+
+def ending_of(pid):
+    """The Ending of a child, if it has ended; the process stays to be waited for."""
+    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if end is None:
+        return None
+    was_killed = end.si_code != os.CLD_EXITED
+    status = 128 + end.si_status if was_killed else end.si_status
+    return Ending(pid, status, was_killed, thread_name(pid))
 
 
 def thread_name(pid):

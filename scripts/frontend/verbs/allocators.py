@@ -2,12 +2,13 @@
 
 import json
 
-from rich.text import Text
-
 from frontend.allocators import registry
 from frontend.figures.table import console
+from frontend.lazily import Lazy
 from frontend.paths import shown
 from frontend.verbs.options import add_json
+
+Text = Lazy("rich.text", "Text")
 
 EXAMPLES = (
     "spanbench allocators",

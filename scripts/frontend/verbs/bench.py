@@ -8,7 +8,6 @@ parts of the measurement, each of which gives up subjects rather than rounds tha
 """
 
 import importlib
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED
 from frontend.figures import results
 from frontend.measuring import driver, replays, traces, workloads
-from frontend.measuring.budget import Budget
+from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
 from frontend.paths import LATEST, shown
 from frontend.progress import say
 from frontend.verbs import micro
@@ -39,12 +38,8 @@ FEWEST_TRACES = 4  # are kept at any rate, as --quick has them
 UNASKED = (registry.FLOOR,)  # it is there for net times alone
 QUICK_TRACES, QUICK_ROUNDS = 4, 2
 FULL_ROUNDS = 15
-# The memory pass of a replay, which the warm-up has not, takes this much of its speed pass, and as
-# many run side by side as there are processors. A guess, not measured yet.
-MEMORY_PASS = 1.3
-# Charts and page take this many times the processor time of `loop` (42 s to 0.24 s, measured busy).
+# Charts and page take this many times the processor time of `loop_s` (42 s to 0.24 s, busy).
 DRAWING_LOOPS = 180
-LOOP = 3_000_000
 
 
 @dataclass
@@ -192,7 +187,7 @@ def make_parts(options, loaded, end_s):
 def share(end_s):
     """{part: the time at which it ends}; charts and page have what comes after."""
     now = time.monotonic()
-    drawing_s = DRAWING_LOOPS * loop() / processors()
+    drawing_s = DRAWING_LOOPS * loop_s() / processors()
     left_s = max(0.0, end_s - now - drawing_s)
     say(f"{end_s - now:.0f} s are left: {left_s:.0f} to measure, {drawing_s:.0f} for the charts")
     ends, sum_ = {}, 0
@@ -200,19 +195,6 @@ def share(end_s):
         sum_ += part
         ends[name] = now + left_s * sum_ / sum(SHARES.values())
     return ends
-
-
-def loop():
-    """The seconds that a fixed piece of Python takes: how quick this machine is, busy as it is."""
-    start, number = time.monotonic(), 0
-    for i in range(LOOP):
-        number += i
-    return time.monotonic() - start
-
-
-def processors():
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 # Measuring

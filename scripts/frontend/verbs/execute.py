@@ -3,8 +3,8 @@ differ, so output and status are compared, and a probe proves in the warm-up run
 calls."""
 
 import argparse
-import hashlib
 import json
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from frontend.allocators import identity, registry
 from frontend.allocators.preload import Links, measured_environment
 from frontend.failure import CANNOT_TELL, Failure
 from frontend.figures import results
+from frontend.lazily import Lazy
 from frontend.measuring import campaign, context
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
@@ -21,6 +22,8 @@ from frontend.paths import built
 from frontend.progress import progress, say
 from frontend.verbs.options import add_measuring, rest_of_line
 from frontend.verbs.outcome import show
+
+hashlib = Lazy("hashlib")
 
 EXAMPLES = ("spanbench exec -a span-fast,glibc,jemalloc -n 10 -- sqlite3 my.db 'select 1'",)
 NOTES = (
@@ -43,6 +46,7 @@ class Command:
     words: list
     place: Path = None  # the folder in which it runs, ours if None
     environment: dict = field(default_factory=dict)  # variables beside ours
+    stdin: str = os.devnull  # the file that it reads as its standard input
 
 
 def add_arguments(parser):
@@ -135,25 +139,38 @@ def find_command(words):
 def measure(commands, allocators, options, argv):
     """(Results, names of the commands that did not print the same in all of the reference
     allocator's runs)."""
+    measured = run_rounds(commands, allocators, options, argv, lambda *_: options.repeats)
+    return judged(measured, commands, registry.reference(allocators))
+
+
+def run_rounds(commands, allocators, options, argv, choose_rounds, leave_out=None):
+    """The Results of so many rounds as campaign.measure asks for; what the runs printed is not
+    compared yet."""
     facts = context.gather(allocators, argv)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         runner = Runner(links, Path(folder), options)
         with progress() as shown:
             done = campaign.measure(
-                "exec", commands, allocators, runner.attempt, lambda *_: options.repeats, shown
+                "exec", commands, allocators, runner.attempt, choose_rounds, shown, leave_out
             )
-    reference = registry.reference(allocators)
-    unsteady = [c.name for c in commands if not is_steady(done.entries, c.name, reference)]
-    judged = campaign.reject_disagreements(done.entries, reference, ("checksum",))
-    entries = [
-        old if results.split_name(old["name"])[1] in unsteady else new
-        for old, new in zip(done.entries, judged)
-    ]
     programs = {command.name: " ".join(command.words) for command in commands}
     facts.update(warmups=done.warm_ups, rounds=done.rounds, programs=programs)
     if runner.notes:
         facts["notes"] = results.unique(runner.notes)
-    return results.Results(facts, entries), unsteady
+    return results.Results(facts, done.entries)
+
+
+def judged(measured, commands, reference):
+    """As measure, of what run_rounds has measured: rows that printed something else than the
+    reference allocator have failed, unless the command is unsteady."""
+    old = measured.benchmarks
+    unsteady = [c.name for c in commands if not is_steady(old, c.name, reference)]
+    new = campaign.reject_disagreements(old, reference, ("checksum",))
+    entries = [
+        before if results.split_name(before["name"])[1] in unsteady else after
+        for before, after in zip(old, new)
+    ]
+    return results.Results(measured.context, entries), unsteady
 
 
 def is_steady(entries, name, allocator):
@@ -227,6 +244,7 @@ class Runner:
             return launch(
                 *(words, environment, self.options.timeout, self.folder, stdout, command.place),
                 options=["--tree"],
+                stdin=command.stdin,
             )
 
     def checksum(self, status):

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from rich.text import Text
-
 from frontend.figures.table import add_number_columns, console, counted, new_table
+from frontend.lazily import Lazy
 from frontend.measuring import traces
+
+Text = Lazy("rich.text", "Text")
 
 EXAMPLES = (
     "spanbench info my.trace",

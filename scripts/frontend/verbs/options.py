@@ -20,16 +20,7 @@ NAN = float("nan")
 
 def add_measuring(parser):
     """The options of the verbs that measure allocators."""
-    parser.add_argument(
-        "-a",
-        "--allocators",
-        action="append",
-        default=[],
-        metavar="LIST",
-        help="allocators to measure: names that `spanbench allocators` lists, or NAME=PATH.so, "
-        "separated by commas; give one with settings, NAME[=PATH.so];KEY=VALUE;..., an -a of its "
-        f"own; repeatable (default: those found of {', '.join(registry.DEFAULT)})",
-    )
+    add_allocators(parser, f"those found of {', '.join(registry.DEFAULT)}")
     add_repeats(
         parser, REPEATS, "measured rounds, after a warm-up; each round makes every run once"
     )
@@ -41,6 +32,20 @@ def add_measuring(parser):
         help="a run that takes longer is killed and is a failed row (default: %(default)g)",
     )
     add_output(parser)
+
+
+def add_allocators(parser, default):
+    """Which allocators are measured; `default` says in words which without it."""
+    parser.add_argument(
+        "-a",
+        "--allocators",
+        action="append",
+        default=[],
+        metavar="LIST",
+        help="allocators to measure: names that `spanbench allocators` lists, or NAME=PATH.so, "
+        "separated by commas; give one with settings, NAME[=PATH.so];KEY=VALUE;..., an -a of its "
+        f"own; repeatable (default: {default})",
+    )
 
 
 def add_repeats(parser, default, what):
@@ -76,7 +81,7 @@ def add_output(parser):
 
 def add_json(parser):
     """For verbs whose -o is something else, or that have none."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def positive(text):

@@ -4,18 +4,19 @@ import json
 import sys
 from pathlib import Path
 
-from rich.text import Text
-
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import Failure, io_failure
 from frontend.figures import results
 from frontend.figures.table import add_number_columns, console, new_table
 from frontend.guess import meant
+from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
 from frontend.paths import PROFILE, check_regular, shown
 from frontend.verbs.options import add_measuring, positive
 from frontend.verbs.outcome import show
+
+Text = Lazy("rich.text", "Text")
 
 EXAMPLES = (
     "spanbench run",

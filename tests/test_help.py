@@ -1,0 +1,51 @@
+"""What help costs and holds: it loads nothing that only work needs, and each verb shows an example
+of itself."""
+
+import subprocess
+import sys
+
+import pytest
+from places import REPO
+
+from frontend.cli import VERBS
+
+HEAVY = {"numpy", "scipy", "matplotlib", "rich", "statistics", "concurrent.futures"}
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from frontend import cli
+try:
+    cli.main(sys.argv[2:])
+except SystemExit:
+    pass
+print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def modules_loaded_by(*words):
+    command = [sys.executable, "-c", SCRIPT, str(REPO / "scripts"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",)])
+def test_overview_loads_no_verb_and_nothing_heavy(words):
+    loaded = modules_loaded_by(*words)
+    assert "frontend.cli" in loaded
+    assert not loaded & (HEAVY | {"dataclasses"})
+    assert not [name for name in loaded if name.startswith("frontend.verbs")]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_for_a_verb_loads_nothing_heavy(verb):
+    loaded = modules_loaded_by(verb, "-h")
+    assert f"frontend.verbs.{VERBS[verb].module}" in loaded
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_for_a_verb_has_an_example_of_it(spanbench, verb):
+    status, out, _ = spanbench(verb, "-h")
+    head, _, examples = out.partition("\nexample")
+    assert status == 0 and "usage: " in head
+    assert f"  spanbench {verb}" in examples
