@@ -11,8 +11,8 @@
 #include <time.h>
 
 enum {
-    STACK_BYTES = 256 << 10, /* arbitrary, as that of the threads that workloads make */
-    STACK_TOP = 32 << 10     /* of it, faulted in: thread locals and what calls need */
+    STACK_BYTES = 1 << 20, /* address space: sanitizers keep 900 KiB of thread locals on it */
+    STACK_TOP = 32 << 10   /* of it, faulted in: thread locals and what calls need */
 };
 
 static_assert(sizeof(struct lane) <= TOUCH_STEP, "a lane is on the first page of its stack");

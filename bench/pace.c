@@ -22,7 +22,7 @@ void pace_open(struct pace *pace, unsigned threads)
     cpu_set_t allowed;
     int processors = sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
     atomic_store(&pace->given_up, false);
-    pace->spins = threads <= (unsigned)processors ? SPINS : 0;
+    atomic_store(&pace->spins, threads <= (unsigned)processors ? SPINS : 0);
 }
 
 void pace_give_up(struct pace *pace)
@@ -48,7 +48,8 @@ static void processor_relax(void)
 
 static bool mark_spin(const struct mark *mark, uint64_t count, const struct pace *pace)
 {
-    for (unsigned i = 0; i < pace->spins; i++) {
+    unsigned spins = atomic_load_explicit(&pace->spins, memory_order_relaxed);
+    for (unsigned i = 0; i < spins; i++) {
         if (mark_has(mark, count))
             return true;
         processor_relax();

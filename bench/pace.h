@@ -30,8 +30,8 @@ struct waited {
 
 /* What the threads of a replay share. */
 struct pace {
-    _Atomic bool given_up; /* all waits end */
-    unsigned spins;        /* looks at a mark before sleeping */
+    _Atomic bool given_up;  /* all waits end */
+    _Atomic unsigned spins; /* looks at a mark before sleeping */
 };
 
 /* Spins only if `threads` at once have a processor each. */

@@ -217,8 +217,6 @@ static bool step_append(struct streams *streams, const struct trace_op *op, stru
 {
     struct stream *stream = &streams->thread[op->thread];
     uint64_t words[STEP_WORDS_MAX];
-    bool is_own = block != NULL && block->thread == op->thread;
-    step.slot = block ? block->slot : STREAMS_NULL_SLOT;
     size_t n = step_put(words, &step);
     if (!stream_reserve(streams, stream, n))
         return false;
@@ -229,10 +227,10 @@ static bool step_append(struct streams *streams, const struct trace_op *op, stru
     streams->count++;
     streams->total++;
     streams->epoch[streams->epochs - 1].ops = streams->total;
+    if (step.kind == TRACE_FREE)
+        slot_put(streams, stream, step.slot, block == NULL || block->thread == op->thread);
     if (block == NULL)
         return true;
-    if (step.kind == TRACE_FREE)
-        slot_put(streams, stream, block->slot, is_own);
     block->bytes = step_bytes(&step);
     block->word = word;
     block->epoch = epoch_now(streams);
@@ -251,13 +249,15 @@ static bool step_add(struct streams *streams, const struct trace_op *op)
     bool alone = after > streams->bytes_most || before > streams->bytes_most;
     if (!epoch_make_room(streams, after, before) || !stream_enter(streams, stream, alone))
         return false;
-    if (block != NULL && makes) {
-        block->slot = slot_take(streams, stream);
-        block->thread = op->thread;
-        if (block->slot == 0)
-            return false;
-    } else if (block != NULL && !block_wait(streams, stream, op->thread, block)) {
+    if (block != NULL && !makes && !block_wait(streams, stream, op->thread, block))
         return false;
+    /* free(NULL) is the free of a slot that is free. */
+    step.slot = block != NULL && !makes ? block->slot : slot_take(streams, stream);
+    if (step.slot == 0)
+        return false;
+    if (makes) {
+        block->slot = step.slot;
+        block->thread = op->thread;
     }
     return step_append(streams, op, step, block);
 }

@@ -36,8 +36,7 @@ enum stream_step {
 };
 
 enum {
-    STREAMS_NULL_SLOT = 0,    /* its block is always NULL */
-    STREAMS_EPOCH_OPS = 1024, /* steps of an epoch, unless told otherwise */
+    STREAMS_EPOCH_OPS = 4096, /* steps of an epoch, unless told otherwise */
     STREAMS_BYTES_SHARE = 40, /* of the peak of live bytes, that end an epoch: a fortieth */
     STREAMS_EPOCHS_AHEAD = 2  /* by which a thread may be ahead */
 };
@@ -103,7 +102,7 @@ struct streams {
     size_t placed_count;
     struct free_slot *free_slot; /* by the replay's slots */
     size_t slots_capacity;
-    uint32_t slots;            /* of the replay so far, the null slot included */
+    uint32_t slots;            /* of the replay so far, with slot 0, which is none */
     uint32_t oldest, youngest; /* the queue of slots that any thread may take; 0: none */
 
     uint32_t *lane_thread; /* the thread that is on a lane, or UINT32_MAX */
