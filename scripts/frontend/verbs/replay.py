@@ -5,7 +5,6 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.failure import Failure
 from frontend.figures import results
 from frontend.measuring import replays, traces
 from frontend.verbs.options import add_measuring
@@ -23,9 +22,9 @@ def add_arguments(parser):
     add_measuring(parser)
     parser.add_argument(
         "--threads",
-        choices=("original", "serial"),
-        default="serial",
-        help="whether each recorded thread has its own, or one makes all calls in recorded order "
+        choices=replays.THREAD_ORDERS,
+        default=replays.ORIGINAL,
+        help="whether each recorded thread gets a thread, or one makes all calls in recorded order "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -44,8 +43,6 @@ def add_arguments(parser):
 
 def run(options, argv):
     """Replays and shows; exit status 1 if a row failed."""
-    if options.threads == "original":
-        raise Failure("--threads original: not there yet; use --threads serial")
     asked = registry.resolve(options.allocators)
     allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
@@ -56,7 +53,8 @@ def run(options, argv):
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         curves = Path(folder) / "curves"
         curves.mkdir()
-        manner = replays.Manner(options.touch, options.timeout, curves if is_kept else None, links)
+        kept = curves if is_kept else None
+        manner = replays.Manner(options.touch, options.threads, options.timeout, kept, links)
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
