@@ -47,7 +47,8 @@ class Subject:
     def is_threaded(self):
         """Whether it is a trace that is timed on several threads. What hardly varies of it is taken
         in recorded order on one: on threads it varies."""
-        return self.kind == "replay" and self.thing.info["threads"] > 1
+        is_replay = self.kind == "replay"
+        return is_replay and replays.thread_count(self.thing, replays.ORIGINAL) > 1
 
     @property
     def time_arguments(self):

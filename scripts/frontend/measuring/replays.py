@@ -38,10 +38,14 @@ class Manner:
     links: Links = None
 
 
+def thread_count(trace, thread_order):
+    """How many threads make the calls of a Trace."""
+    return trace.info.get("threads", 1) if thread_order == ORIGINAL else 1
+
+
 def thread_arguments(trace, thread_order=ORIGINAL):
     """The replayer's options for the threads of a Trace; those of one thread have only one order."""
-    is_threaded = trace.info["threads"] > 1
-    return ["--threads", thread_order if is_threaded else SERIAL]
+    return ["--threads", ORIGINAL if thread_count(trace, thread_order) > 1 else SERIAL]
 
 
 def check_programs(allocators):
@@ -75,7 +79,7 @@ def replay_once(trace, allocator, manner, has_memory):
     counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
     counters["sys_time"] = speed["sys_ns"] / 1e6
-    counters["threads"] = trace.info["threads"] if speed["thread_order"] == ORIGINAL else 1
+    counters["threads"] = thread_count(trace, manner.thread_order)
 
     def memory():
         return memory_figures(trace, allocator, manner, speed)
