@@ -134,6 +134,25 @@ ALWAYS_INLINE void run(struct lane *lane, enum touch touch, bool counts_live)
     }
 }
 
+static void run_checked(struct lane *lane)
+{
+    struct lanes *lanes = lane->lanes;
+    const uint64_t *at = lane->at;
+    while (at != NULL) {
+        uint64_t word = *at;
+        if (step_kind(word) >= TRACE_THREAD_START) {
+            at = lane_control(lane, at);
+            continue;
+        }
+        if (!checker_call(lanes->checker, lanes->table, &at, &lane->random)) {
+            lane_fail(lane, at, 0);
+            return;
+        }
+        if (word & STEP_PUBLISHES)
+            mark_raise(&lane->done, (uint64_t)(at - lanes->streams->words));
+    }
+}
+
 /* One function a policy, as in replayer.c. */
 #define DEFINE_RUN(name, touch, counts_live)                                                       \
     static __attribute__((noinline)) void name(struct lane *lane)                                  \
@@ -159,7 +178,9 @@ static run_function *const runs[2][TOUCH_ALL + 1] = {
 
 bool lane_run(struct lane *lane)
 {
-    runs[lane->lanes->counts_live][lane->lanes->touch](lane);
+    const struct lanes *lanes = lane->lanes;
+    run_function *function = lanes->checker ? run_checked : runs[lanes->counts_live][lanes->touch];
+    function(lane);
     if (atomic_load(&lane->lanes->pace.given_up))
         lane->has_ended = true;
     return !lane->has_ended;

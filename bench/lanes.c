@@ -175,6 +175,7 @@ int lane_start(struct lane *lane, uint32_t thread)
     lane->has_ended = false;
     lane->has_epoch = false;
     lane->thread = thread;
+    lane->random = thread;
     lane->at = stream_start(lane->lanes, thread);
     pthread_attr_init(&attributes);
     pthread_attr_setstack(&attributes, (char *)lane + TOUCH_STEP, STACK_BYTES - TOUCH_STEP);

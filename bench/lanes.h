@@ -8,6 +8,7 @@
 #ifndef BENCH_LANES_H
 #define BENCH_LANES_H
 
+#include "checker.h"
 #include "cost.h"
 #include "pace.h"
 #include "step_call.h"
@@ -37,13 +38,14 @@ struct lane {
     uint32_t thread; /* of the trace */
     uint32_t epoch;  /* of the part; valid if has_epoch */
     bool has_epoch;
+    uint64_t random; /* state of the numbers that a check draws */
     struct waited waited;
     uint64_t began_cpu_ns;
 };
 
 /* Why a replay was given up. */
 struct lanes_failure {
-    const uint64_t *at; /* the step whose call returned NULL; NULL: no thread could be made */
+    const uint64_t *at; /* the step that failed; NULL: no thread could be made */
     uint32_t thread;
     int error; /* of the thread that could not be made */
 };
@@ -56,7 +58,8 @@ struct lanes {
     size_t slots_capacity;
     enum touch touch;
     bool counts_live;
-    _Atomic int64_t live; /* requested bytes not yet freed; valid if counts_live, as peak_live */
+    struct checker *checker; /* verifies every call; NULL: none */
+    _Atomic int64_t live;    /* requested bytes not yet freed; valid if counts_live, as peak_live */
     _Atomic int64_t peak_live;
 
     struct pace pace;

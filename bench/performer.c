@@ -56,6 +56,9 @@ int performer_decode_part(struct performer *performer)
         return fail_source(&fault);
     if (performer->is_threaded && !lanes_make_room(&performer->lanes))
         return fail_errno(performer);
+    if (performer->lanes.checker != NULL &&
+        !checker_make_room(&performer->checker, performer->lanes.slots_capacity))
+        return fail_errno(performer);
     return EXIT_OK;
 }
 
@@ -72,9 +75,25 @@ static bool table_open(struct performer *performer, const struct replay_options 
 {
     bool counts_live = options->pass == PASS_MEMORY;
     if (performer->is_threaded)
-        return lanes_make_room(&performer->lanes);
-    return replayer_open(&performer->replayer, performer->source.null_slot, options->touch,
-                         counts_live);
+        return true;
+    if (!replayer_open(&performer->replayer, performer->source.null_slot, options->touch,
+                       counts_live))
+        return false;
+    if (options->pass != PASS_CHECK)
+        return true;
+    performer->replayer.checker = &performer->checker;
+    return checker_open(&performer->checker, performer->replayer.slots);
+}
+
+static bool lanes_prepare(struct performer *performer, const struct replay_options *options)
+{
+    bool counts_live = options->pass == PASS_MEMORY;
+    if (!lanes_open(&performer->lanes, &performer->streams, options->touch, counts_live))
+        return false;
+    if (options->pass != PASS_CHECK)
+        return true;
+    performer->lanes.checker = &performer->checker;
+    return checker_open(&performer->checker, 1);
 }
 
 int performer_open(struct performer *performer, const struct replay_options *options)
@@ -88,9 +107,8 @@ int performer_open(struct performer *performer, const struct replay_options *opt
     performer->part_ops = part_ops(performer, options);
     if (!arrays_open(performer, options))
         return fail_errno(performer);
-    if (performer->is_threaded)
-        lanes_open(&performer->lanes, &performer->streams, options->touch,
-                   options->pass == PASS_MEMORY);
+    if (performer->is_threaded && !lanes_prepare(performer, options))
+        return fail_errno(performer);
     int status = performer_decode_part(performer);
     if (status == EXIT_OK && !table_open(performer, options))
         status = fail_errno(performer);
@@ -113,7 +131,7 @@ bool performer_has_all(const struct performer *performer)
 }
 
 /* Says which operation failed: the step at `at`, which is that many steps behind the first of its
-   thread, or of all. */
+   thread, or of all. Where nothing was found by a check, its call returned NULL. */
 static int fail_call(const struct performer *performer, const uint64_t *at, uint32_t thread,
                      uint64_t index)
 {
@@ -125,9 +143,13 @@ static int fail_call(const struct performer *performer, const uint64_t *at, uint
         snprintf(operand, sizeof(operand), "%llu, ", (unsigned long long)step.operand);
     if (thread != STEPS_ANY_THREAD)
         snprintf(who, sizeof(who), " of thread %u", (unsigned)thread);
-    return driver_fail(EXIT_FAILED, "%s: operation %llu%s: %s(%s%llu) returned NULL", path,
+    const char *what =
+        atomic_load(&performer->checker.has_fault) ? performer->checker.fault : "returned NULL";
+    const char *link = atomic_load(&performer->checker.has_fault) ? ": " : " ";
+    return driver_fail(EXIT_FAILED, "%s: operation %llu%s: %s(%s%llu)%s%s", path,
                        (unsigned long long)steps_find_op(path, thread, index), who,
-                       trace_kind_name(step.kind), operand, (unsigned long long)step.size);
+                       trace_kind_name(step.kind), operand, (unsigned long long)step.size, link,
+                       what);
 }
 
 static uint64_t steps_between(const uint64_t *at, const uint64_t *end)
@@ -208,12 +230,25 @@ int performer_run_part(struct performer *performer, performer_watcher *watcher, 
                                   : run_serial(performer, watcher, data, next);
 }
 
-void performer_drain(struct performer *performer)
+static int drain_checked(struct performer *performer)
 {
+    struct slot *table =
+        performer->is_threaded ? performer->lanes.table : performer->replayer.table;
+    if (checker_drain(&performer->checker, table))
+        return EXIT_OK;
+    return driver_fail(EXIT_FAILED, "%s: after the last operation: %s", performer->source.path,
+                       performer->checker.fault);
+}
+
+int performer_drain(struct performer *performer)
+{
+    if (performer->checker.block != NULL)
+        return drain_checked(performer);
     if (performer->is_threaded)
         lanes_drain(&performer->lanes);
     else
         replayer_drain(&performer->replayer);
+    return EXIT_OK;
 }
 
 const struct cost *performer_cost(const struct performer *performer)

@@ -13,6 +13,7 @@
 struct performer {
     bool is_threaded;
     struct steps_source source;
+    struct checker checker; /* of a check pass */
     struct trace_totals totals;
     uint64_t total;    /* steps of the whole trace */
     uint64_t part_ops; /* steps to decode at once, at least; UINT64_MAX: all */
@@ -44,8 +45,8 @@ int performer_run_part(struct performer *performer, performer_watcher *watcher, 
                        uint64_t first);
 /* Decodes the next part; an exit status. */
 int performer_decode_part(struct performer *performer);
-/* Frees every block that is still live. Not timed. */
-void performer_drain(struct performer *performer);
+/* Frees every block that is still live, verified in a check pass. Not timed. An exit status. */
+int performer_drain(struct performer *performer);
 const struct cost *performer_cost(const struct performer *performer);
 /* Requested bytes that live now, and the most so far; valid in a memory pass. */
 int64_t performer_live(const struct performer *performer);

@@ -186,7 +186,9 @@ static int finish_memory_pass(struct run *run)
     int status = check_peak_live(run);
     if (status != EXIT_OK)
         return status;
-    performer_drain(&run->performer);
+    status = performer_drain(&run->performer);
+    if (status != EXIT_OK)
+        return status;
     run->rss_after_drain = footprint_net_exact(&run->footprint);
     if (run->curve_fd < 0)
         return EXIT_OK;
@@ -259,6 +261,8 @@ int main(int argc, char **argv)
         status = run_all(run);
     if (status == EXIT_OK && run->options.pass == PASS_MEMORY)
         status = finish_memory_pass(run);
+    if (status == EXIT_OK && run->options.pass == PASS_CHECK)
+        status = performer_drain(&run->performer);
     if (status == EXIT_OK)
         status = print_result(run);
     return status;

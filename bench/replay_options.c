@@ -10,12 +10,12 @@
 
 enum { POINTS_DEFAULT = 1000, POINTS_MAX = 1000000, REPEATS_MAX = 1000, OPS_MAX = 1 << 30 };
 
-static const char *const pass_names[] = {"speed", "memory"};
+static const char *const pass_names[] = {"speed", "memory", "check"};
 static const char *const touch_names[] = {"none", "first", "page", "all"};
 static const char *const threads_names[] = {"serial", "original"};
 
 static const char help[] =
-    "usage: replay-ALLOCATOR [--pass speed|memory] [--touch none|first|page|all]\n"
+    "usage: replay-ALLOCATOR [--pass speed|memory|check] [--touch none|first|page|all]\n"
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
     "                        [--points N] [--chunk OPS] [--repeats N]\n"
     "                        --allocator PATH TRACE\n"
@@ -58,8 +58,8 @@ static int parse_option(int option, const char *value, struct replay_options *op
 {
     switch (option) {
     case 'p':
-        options->pass = name_find(pass_names, 2, value);
-        return options->pass < 2 ? EXIT_OK
+        options->pass = name_find(pass_names, 3, value);
+        return options->pass < 3 ? EXIT_OK
                                  : driver_fail(EXIT_USAGE, "--pass %s: no such pass", value);
     case 't':
         options->touch = name_find(touch_names, 4, value);

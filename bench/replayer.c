@@ -47,6 +47,15 @@ static run_function *const runs[2][TOUCH_ALL + 1] = {
     {run_none_live, run_first_live, run_page_live, run_all_live},
 };
 
+static const uint64_t *run_checked(struct replayer *replayer, const uint64_t *at,
+                                   const uint64_t *end)
+{
+    uint64_t random = 0;
+    while (at != end && checker_call(replayer->checker, replayer->table, &at, &random))
+        continue;
+    return at;
+}
+
 bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, bool counts_live)
 {
     size_t slots = (size_t)last + 1;
@@ -69,7 +78,8 @@ void replayer_close(struct replayer *replayer)
 
 const uint64_t *replayer_run(struct replayer *replayer, const uint64_t *at, const uint64_t *end)
 {
-    run_function *function = runs[replayer->counts_live][replayer->touch];
+    run_function *function =
+        replayer->checker ? run_checked : runs[replayer->counts_live][replayer->touch];
     struct cost before = cost_before();
     const uint64_t *reached = function(replayer, at, end);
     struct cost after = cost_after();

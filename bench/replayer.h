@@ -6,6 +6,7 @@
 #ifndef BENCH_REPLAYER_H
 #define BENCH_REPLAYER_H
 
+#include "checker.h"
 #include "cost.h"
 #include "step_call.h"
 
@@ -13,10 +14,11 @@ struct replayer {
     struct slot *table;
     size_t slots; /* of the table, the slot of free(NULL) included */
     enum touch touch;
-    bool counts_live;   /* keep `live`; costs time, so not where time is measured */
-    uint64_t live;      /* requested bytes not yet freed; valid if counts_live */
-    uint64_t peak_live; /* the most so far; valid if counts_live */
-    struct cost cost;   /* of the timed parts */
+    bool counts_live;        /* keep `live`; costs time, so not where time is measured */
+    uint64_t live;           /* requested bytes not yet freed; valid if counts_live */
+    uint64_t peak_live;      /* the most so far; valid if counts_live */
+    struct checker *checker; /* verifies every call; NULL: none */
+    struct cost cost;        /* of the timed parts */
 };
 
 /* Maps and faults in the table for slots 0 .. last; false and errno on failure. */
