@@ -35,6 +35,7 @@ VERBS = {
     "info": Verb("info", "tell what a trace holds and where it came from"),
     "import": Verb("importing", "turn another tool's file into a trace"),
     "replay": Verb("replay", "replay traces against allocators"),
+    "check": Verb("checking", "verify that allocators keep what malloc promises, on traces"),
     "exec": Verb(
         "execute",
         "run a program under each allocator: time, CPU, memory, faults",

@@ -9,6 +9,7 @@ from frontend.allocators import registry
 from frontend.failure import Failure
 from frontend.figures.results import STDOUT, unique
 from frontend.guess import meant
+from frontend.measuring.replays import ORIGINAL, THREAD_ORDERS
 from frontend.measuring.running import TIMEOUT_S
 
 # The fewest rounds of which one may go the other way and the test still tells (six must all agree).
@@ -20,19 +21,30 @@ NAN = float("nan")
 
 def add_measuring(parser):
     """The options of the verbs that measure allocators."""
+    add_allocators(parser, "allocators to measure")
+    add_repeats(
+        parser, REPEATS, "rounds that count, after a warm-up: in each, every run is made once"
+    )
+    add_timeout(parser)
+    add_output(parser)
+
+
+def add_allocators(parser, what):
+    """Which allocators: of one name and form in all verbs."""
     parser.add_argument(
         "-a",
         "--allocators",
         action="append",
         default=[],
         metavar="LIST",
-        help="allocators to measure: names that `spanbench allocators` lists, or NAME=PATH.so, "
+        help=f"{what}: names that `spanbench allocators` lists, or NAME=PATH.so, "
         "with commas between; an item with settings, NAME[=...];KEY=VALUE;..., needs an -a of its "
         f"own; repeatable (default: those found of {', '.join(registry.DEFAULT)})",
     )
-    add_repeats(
-        parser, REPEATS, "rounds that count, after a warm-up: in each, every run is made once"
-    )
+
+
+def add_timeout(parser):
+    """How long a run may take."""
     parser.add_argument(
         "--timeout",
         type=seconds,
@@ -40,7 +52,17 @@ def add_measuring(parser):
         metavar="SECONDS",
         help="a run that takes longer is ended and has failed (default: %(default)g)",
     )
-    add_output(parser)
+
+
+def add_thread_order(parser):
+    """Whose threads make the calls: of one name in all verbs."""
+    parser.add_argument(
+        "--threads",
+        choices=THREAD_ORDERS,
+        default=ORIGINAL,
+        help="whether each recorded thread gets a thread, or one makes all calls in recorded order "
+        "(default: %(default)s)",
+    )
 
 
 def add_repeats(parser, default, what):

@@ -7,7 +7,7 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import results
 from frontend.measuring import replays, traces
-from frontend.verbs.options import add_measuring
+from frontend.verbs.options import add_measuring, add_thread_order
 from frontend.verbs.outcome import keep, show
 
 EXAMPLES = (
@@ -20,13 +20,7 @@ def add_arguments(parser):
     """The options of the verb."""
     parser.add_argument("traces", nargs="+", metavar="FILE", help="traces to replay")
     add_measuring(parser)
-    parser.add_argument(
-        "--threads",
-        choices=replays.THREAD_ORDERS,
-        default=replays.ORIGINAL,
-        help="whether each recorded thread gets a thread, or one makes all calls in recorded order "
-        "(default: %(default)s)",
-    )
+    add_thread_order(parser)
     parser.add_argument(
         "--touch",
         choices=replays.TOUCHES,
