@@ -134,7 +134,8 @@ ALWAYS_INLINE void run(struct lane *lane, enum touch touch, bool counts_live)
     }
 }
 
-static void run_checked(struct lane *lane)
+/* What is done with each call besides making it is the matter of checker.h or latency.h. */
+ALWAYS_INLINE void run_watched(struct lane *lane, bool is_checked)
 {
     struct lanes *lanes = lane->lanes;
     const uint64_t *at = lane->at;
@@ -144,13 +145,25 @@ static void run_checked(struct lane *lane)
             at = lane_control(lane, at);
             continue;
         }
-        if (!checker_call(lanes->checker, lanes->table, &at, &lane->random)) {
+        bool done = is_checked ? checker_call(lanes->checker, lanes->table, &at, &lane->random)
+                               : latency_call(lanes->latency, &lane->timed, lanes->table, &at);
+        if (!done) {
             lane_fail(lane, at, 0);
             return;
         }
         if (word & STEP_PUBLISHES)
             mark_raise(&lane->done, (uint64_t)(at - lanes->streams->words));
     }
+}
+
+static void run_checked(struct lane *lane)
+{
+    run_watched(lane, true);
+}
+
+static void run_timed(struct lane *lane)
+{
+    run_watched(lane, false);
 }
 
 /* One function a policy, as in replayer.c. */
@@ -176,11 +189,16 @@ static run_function *const runs[2][TOUCH_ALL + 1] = {
     {run_none_live, run_first_live, run_page_live, run_all_live},
 };
 
+static run_function *function_of(const struct lanes *lanes)
+{
+    if (lanes->checker)
+        return run_checked;
+    return lanes->latency ? run_timed : runs[lanes->counts_live][lanes->touch];
+}
+
 bool lane_run(struct lane *lane)
 {
-    const struct lanes *lanes = lane->lanes;
-    run_function *function = lanes->checker ? run_checked : runs[lanes->counts_live][lanes->touch];
-    function(lane);
+    function_of(lane->lanes)(lane);
     if (atomic_load(&lane->lanes->pace.given_up))
         lane->has_ended = true;
     return !lane->has_ended;

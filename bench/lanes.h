@@ -10,6 +10,7 @@
 
 #include "checker.h"
 #include "cost.h"
+#include "latency.h"
 #include "pace.h"
 #include "step_call.h"
 #include "streams.h"
@@ -39,6 +40,7 @@ struct lane {
     uint32_t epoch;  /* of the part; valid if has_epoch */
     bool has_epoch;
     uint64_t random; /* state of the numbers that a check draws */
+    struct latency_thread timed;
     struct waited waited;
     uint64_t began_cpu_ns;
 };
@@ -59,6 +61,7 @@ struct lanes {
     enum touch touch;
     bool counts_live;
     struct checker *checker; /* verifies every call; NULL: none */
+    struct latency *latency; /* times calls; NULL: none */
     _Atomic int64_t live;    /* requested bytes not yet freed; valid if counts_live, as peak_live */
     _Atomic int64_t peak_live;
 

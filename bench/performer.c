@@ -69,6 +69,21 @@ static bool arrays_open(struct performer *performer, const struct replay_options
     return steps_open(&performer->steps, words_expected(performer));
 }
 
+static bool is_timed(enum replay_pass pass)
+{
+    return pass == PASS_LATENCY || pass == PASS_WORST;
+}
+
+/* What a pass does with each call besides making it. */
+static bool watchers_open(struct performer *performer, const struct replay_options *options,
+                          size_t slots)
+{
+    if (options->pass == PASS_CHECK)
+        return checker_open(&performer->checker, slots);
+    return !is_timed(options->pass) ||
+           latency_open(&performer->latency, options->touch, options->pass == PASS_WORST);
+}
+
 /* After the first part is decoded, when a short trace's reader has verified how many slots there
    are. */
 static bool table_open(struct performer *performer, const struct replay_options *options)
@@ -79,10 +94,12 @@ static bool table_open(struct performer *performer, const struct replay_options 
     if (!replayer_open(&performer->replayer, performer->source.null_slot, options->touch,
                        counts_live))
         return false;
-    if (options->pass != PASS_CHECK)
-        return true;
-    performer->replayer.checker = &performer->checker;
-    return checker_open(&performer->checker, performer->replayer.slots);
+    if (options->pass == PASS_CHECK)
+        performer->replayer.checker = &performer->checker;
+    if (is_timed(options->pass))
+        performer->replayer.latency = &performer->latency;
+    latency_thread_begin(&performer->replayer.timed, STEPS_ANY_THREAD);
+    return watchers_open(performer, options, performer->replayer.slots);
 }
 
 static bool lanes_prepare(struct performer *performer, const struct replay_options *options)
@@ -90,10 +107,11 @@ static bool lanes_prepare(struct performer *performer, const struct replay_optio
     bool counts_live = options->pass == PASS_MEMORY;
     if (!lanes_open(&performer->lanes, &performer->streams, options->touch, counts_live))
         return false;
-    if (options->pass != PASS_CHECK)
-        return true;
-    performer->lanes.checker = &performer->checker;
-    return checker_open(&performer->checker, 1);
+    if (options->pass == PASS_CHECK)
+        performer->lanes.checker = &performer->checker;
+    if (is_timed(options->pass))
+        performer->lanes.latency = &performer->latency;
+    return watchers_open(performer, options, 1);
 }
 
 int performer_open(struct performer *performer, const struct replay_options *options)
@@ -147,7 +165,7 @@ static int fail_call(const struct performer *performer, const uint64_t *at, uint
         atomic_load(&performer->checker.has_fault) ? performer->checker.fault : "returned NULL";
     const char *link = atomic_load(&performer->checker.has_fault) ? ": " : " ";
     return driver_fail(EXIT_FAILED, "%s: operation %llu%s: %s(%s%llu)%s%s", path,
-                       (unsigned long long)steps_find_op(path, thread, index), who,
+                       (unsigned long long)steps_find_op(path, thread, index).number, who,
                        trace_kind_name(step.kind), operand, (unsigned long long)step.size, link,
                        what);
 }
@@ -180,6 +198,8 @@ static int run_serial(struct performer *performer, performer_watcher *watcher, v
         if (performer->ops == next)
             next = watcher(data, performer->ops);
     }
+    if (performer->replayer.latency)
+        latency_thread_end(&performer->latency, &performer->replayer.timed);
     return EXIT_OK;
 }
 

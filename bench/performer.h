@@ -14,6 +14,7 @@ struct performer {
     bool is_threaded;
     struct steps_source source;
     struct checker checker; /* of a check pass */
+    struct latency latency; /* of a latency or a worst pass */
     struct trace_totals totals;
     uint64_t total;    /* steps of the whole trace */
     uint64_t part_ops; /* steps to decode at once, at least; UINT64_MAX: all */

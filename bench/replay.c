@@ -190,9 +190,17 @@ static int finish_memory_pass(struct run *run)
     if (status != EXIT_OK)
         return status;
     run->rss_after_drain = footprint_net_exact(&run->footprint);
+    return EXIT_OK;
+}
+
+static int write_curve(const struct run *run)
+{
     if (run->curve_fd < 0)
         return EXIT_OK;
-    if (!memory_curve_write(&run->curve, run->curve_fd) || close(run->curve_fd) != 0)
+    bool written = run->options.pass == PASS_MEMORY
+                       ? memory_curve_write(&run->curve, run->curve_fd)
+                       : latency_write(&run->performer.latency, run->curve_fd);
+    if (!written || close(run->curve_fd) != 0)
         return driver_fail(EXIT_FAILED, "%s: %s", run->options.curve, strerror(errno));
     return EXIT_OK;
 }
@@ -206,6 +214,15 @@ static void print_memory(struct json_text *text, const struct run *run)
     json_text_number(text, "peak_live_replayed", performer_peak_live(&run->performer));
     json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
     json_text_number(text, "rss_after_drain", run->rss_after_drain);
+}
+
+static void print_latency(struct json_text *text, const struct run *run)
+{
+    const struct latency *latency = &run->performer.latency;
+    if (run->options.pass == PASS_LATENCY)
+        latency_print(latency, text);
+    if (run->options.pass == PASS_WORST)
+        latency_print_worst(latency, run->options.trace, text);
 }
 
 static void print_threads(struct json_text *text, const struct run *run)
@@ -243,6 +260,7 @@ static int print_result(struct run *run)
     json_text_number(&text, "repeats", (int64_t)run->options.repeats);
     cost_print(performer_cost(performer), &text);
     print_memory(&text, run);
+    print_latency(&text, run);
     if (performer->is_threaded)
         print_threads(&text, run);
     return driver_print_result(&text, &run->malloc);
@@ -261,6 +279,8 @@ int main(int argc, char **argv)
         status = run_all(run);
     if (status == EXIT_OK && run->options.pass == PASS_MEMORY)
         status = finish_memory_pass(run);
+    if (status == EXIT_OK)
+        status = write_curve(run);
     if (status == EXIT_OK && run->options.pass == PASS_CHECK)
         status = performer_drain(&run->performer);
     if (status == EXIT_OK)

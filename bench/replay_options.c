@@ -8,14 +8,21 @@
 #include <getopt.h>
 #include <string.h>
 
-enum { POINTS_DEFAULT = 1000, POINTS_MAX = 1000000, REPEATS_MAX = 1000, OPS_MAX = 1 << 30 };
+enum {
+    POINTS_DEFAULT = 1000,
+    POINTS_MAX = 1000000,
+    REPEATS_MAX = 1000,
+    OPS_MAX = 1 << 30,
+    PASSES = 5
+};
 
-static const char *const pass_names[] = {"speed", "memory", "check"};
+static const char *const pass_names[] = {"speed", "memory", "check", "latency", "worst"};
 static const char *const touch_names[] = {"none", "first", "page", "all"};
 static const char *const threads_names[] = {"serial", "original"};
 
 static const char help[] =
-    "usage: replay-ALLOCATOR [--pass speed|memory|check] [--touch none|first|page|all]\n"
+    "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check]\n"
+    "                        [--touch none|first|page|all]\n"
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
     "                        [--points N] [--chunk OPS] [--repeats N]\n"
     "                        --allocator PATH TRACE\n"
@@ -58,9 +65,10 @@ static int parse_option(int option, const char *value, struct replay_options *op
 {
     switch (option) {
     case 'p':
-        options->pass = name_find(pass_names, 3, value);
-        return options->pass < 3 ? EXIT_OK
-                                 : driver_fail(EXIT_USAGE, "--pass %s: no such pass", value);
+        options->pass = name_find(pass_names, PASS_WORST + 1, value);
+        return options->pass <= PASS_WORST
+                   ? EXIT_OK
+                   : driver_fail(EXIT_USAGE, "--pass %s: no such pass", value);
     case 't':
         options->touch = name_find(touch_names, 4, value);
         return options->touch < 4 ? EXIT_OK
@@ -92,8 +100,8 @@ static int options_check(const struct replay_options *options)
         return driver_fail(EXIT_USAGE, "--allocator PATH is needed; --help tells more");
     if (options->trace == NULL)
         return driver_fail(EXIT_USAGE, "one TRACE is needed; --help tells more");
-    if (options->curve != NULL && options->pass != PASS_MEMORY)
-        return driver_fail(EXIT_USAGE, "--curve needs --pass memory");
+    if (options->curve != NULL && options->pass != PASS_MEMORY && options->pass != PASS_LATENCY)
+        return driver_fail(EXIT_USAGE, "--curve needs --pass memory or latency");
     if (options->repeats > 1 && options->pass != PASS_SPEED)
         return driver_fail(EXIT_USAGE, "--repeats needs --pass speed");
     if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)

@@ -6,7 +6,7 @@
 
 #include "step_call.h"
 
-enum replay_pass { PASS_SPEED, PASS_MEMORY, PASS_CHECK };
+enum replay_pass { PASS_SPEED, PASS_MEMORY, PASS_CHECK, PASS_LATENCY, PASS_WORST };
 enum replay_threads { THREADS_SERIAL, THREADS_ORIGINAL };
 
 struct replay_options {

@@ -56,6 +56,20 @@ static const uint64_t *run_checked(struct replayer *replayer, const uint64_t *at
     return at;
 }
 
+static const uint64_t *run_timed(struct replayer *replayer, const uint64_t *at, const uint64_t *end)
+{
+    while (at != end && latency_call(replayer->latency, &replayer->timed, replayer->table, &at))
+        continue;
+    return at;
+}
+
+static run_function *function_of(const struct replayer *replayer)
+{
+    if (replayer->checker)
+        return run_checked;
+    return replayer->latency ? run_timed : runs[replayer->counts_live][replayer->touch];
+}
+
 bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, bool counts_live)
 {
     size_t slots = (size_t)last + 1;
@@ -78,8 +92,7 @@ void replayer_close(struct replayer *replayer)
 
 const uint64_t *replayer_run(struct replayer *replayer, const uint64_t *at, const uint64_t *end)
 {
-    run_function *function =
-        replayer->checker ? run_checked : runs[replayer->counts_live][replayer->touch];
+    run_function *function = function_of(replayer);
     struct cost before = cost_before();
     const uint64_t *reached = function(replayer, at, end);
     struct cost after = cost_after();

@@ -8,6 +8,7 @@
 
 #include "checker.h"
 #include "cost.h"
+#include "latency.h"
 #include "step_call.h"
 
 struct replayer {
@@ -18,7 +19,9 @@ struct replayer {
     uint64_t live;           /* requested bytes not yet freed; valid if counts_live */
     uint64_t peak_live;      /* the most so far; valid if counts_live */
     struct checker *checker; /* verifies every call; NULL: none */
-    struct cost cost;        /* of the timed parts */
+    struct latency *latency; /* times calls; NULL: none */
+    struct latency_thread timed;
+    struct cost cost; /* of the timed parts */
 };
 
 /* Maps and faults in the table for slots 0 .. last; false and errno on failure. */

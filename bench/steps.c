@@ -189,17 +189,18 @@ static size_t block_find_step(const struct trace_op *ops, size_t n, uint32_t thr
     return n;
 }
 
-uint64_t steps_find_op(const char *path, uint32_t thread, uint64_t index)
+struct found_op steps_find_op(const char *path, uint32_t thread, uint64_t index)
 {
     static struct steps_source source;
     struct steps_fault fault;
+    struct found_op found = {0};
     uint64_t before = 0;
-    uint64_t found = 0;
     size_t n = 0;
     if (steps_source_open(&source, path, &fault))
-        while (found == 0 && steps_source_next(&source, &n, &fault) && n > 0) {
+        while (found.number == 0 && steps_source_next(&source, &n, &fault) && n > 0) {
             size_t i = block_find_step(source.ops, n, thread, &index);
-            found = i < n ? before + i + 1 : 0;
+            if (i < n)
+                found = (struct found_op){before + i + 1, source.ops[i].thread};
             before += n;
         }
     steps_source_close(&source);

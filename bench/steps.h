@@ -140,10 +140,16 @@ void steps_source_close(struct steps_source *source);
 
 enum { STEPS_ANY_THREAD = UINT32_MAX };
 
+/* An operation of a trace: its number, from 1, and its thread. */
+struct found_op {
+    uint64_t number; /* 0: not found */
+    uint32_t thread;
+};
+
 /*
- * The number, from 1, of the operation in the trace that became step `index` (from 0) of those of
- * `thread`, or of all; 0 if the trace cannot be read any more. Reads the trace from its start.
+ * The operation that became step `index` (from 0) of those of `thread`, or of all; none if the
+ * trace cannot be read any more. Reads the trace from its start.
  */
-uint64_t steps_find_op(const char *path, uint32_t thread, uint64_t index);
+struct found_op steps_find_op(const char *path, uint32_t thread, uint64_t index);
 
 #endif

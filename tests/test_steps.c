@@ -251,13 +251,13 @@ static void test_find_op_counts_what_has_no_step(void **state)
     temporary_name(path);
     write_trace(path, 100000);
     /* 1 is the thread's start, 2 and 3 the first pair, 4 failed. */
-    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 0), 2);
-    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 1), 3);
-    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 2), 5);
-    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 199999), 200002);
-    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 200000), 0);
-    assert_int_equal(steps_find_op(path, 0, 2), 5);
-    assert_int_equal(steps_find_op(path, 1, 0), 0);
+    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 0).number, 2);
+    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 1).number, 3);
+    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 2).number, 5);
+    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 199999).number, 200002);
+    assert_int_equal(steps_find_op(path, STEPS_ANY_THREAD, 200000).number, 0);
+    assert_int_equal(steps_find_op(path, 0, 2).number, 5);
+    assert_int_equal(steps_find_op(path, 1, 0).number, 0);
     unlink(path);
 }
 
