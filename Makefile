@@ -57,7 +57,8 @@ TRACE_READ := pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile cut import import_memory_replay info pack
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
-REPLAY := replay steps replayer repeats cost driver memory_curve footprint own_memory process_memory \
+REPLAY := replay replay_options performer checksum steps step_call checker latency histogram cycle_counter replayer streams pace lanes lane_run \
+	repeats cost driver memory_curve footprint own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text
 WORKLOADS := registry worker profile pages $(patsubst workloads/%.c,%,$(wildcard workloads/synthetic/*.c))
@@ -210,7 +211,7 @@ $(B)/workload-jemalloc: $(WORK_O)
 	$(LINK_WORK) -Wl,-rpath,'$$ORIGIN' -l:libjemalloc.so.2 -o $@
 
 # The tests bring an os.o of their own, which can be told to fail.
-TEST_PARTS := fake_os heap_fixture trace_fixture model model_trace fuzz/fuzz_heap
+TEST_PARTS := fake_os heap_fixture trace_fixture random_ops model model_trace fuzz/fuzz_heap
 TEST_PARTS_O := $(filter-out %/os.o,$(ALLOCATOR_O)) $(TRACE_ALL_O) \
 	$(filter-out $(O)/bench/replay.o,$(REPLAY_O)) $(call objects,tests,$(TEST_PARTS))
 FAST_TEST_PARTS_O := $(filter-out %/os.o,$(FAST_O)) $(TRACE_ALL_O) \

@@ -28,6 +28,24 @@ void *own_memory_map(size_t bytes)
     return (void *)p;
 }
 
+void *own_memory_map_stack(size_t bytes, size_t top)
+{
+    char *p = pages_map(bytes);
+    if (p == NULL)
+        return NULL;
+    own_memory_advise(p, bytes);
+    own_memory_touch(p, TOUCH_STEP);
+    own_memory_touch(p + bytes - top, top);
+    return p;
+}
+
+void own_memory_touch(void *p, size_t bytes)
+{
+    volatile char *at = p;
+    for (size_t i = 0; i < bytes; i += TOUCH_STEP)
+        at[i] = at[i];
+}
+
 void own_memory_unmap(void *p, size_t bytes)
 {
     pages_unmap(p, bytes);

@@ -10,7 +10,11 @@
 
 /* Maps zeroed memory and touches every page of it; NULL and errno on failure. */
 void *own_memory_map(size_t bytes);
+/* Maps zeroed memory and touches its first page and its last `top` bytes: for a stack. */
+void *own_memory_map_stack(size_t bytes, size_t top);
 void own_memory_unmap(void *p, size_t bytes);
+/* Writes to each page, with what is there: a copy of the process (fork) shares them until then. */
+void own_memory_touch(void *p, size_t bytes);
 /*
  * As pages_reserve: room for `wanted` elements. The new room is not touched: it is for arrays
  * that the caller fills before the clock starts, and the part that is never filled costs nothing.

@@ -1,96 +1,23 @@
 /*
- * The replay loop. One inline function, specialised by its constant arguments: a decision that is
- * the same for all steps is taken once, not once a step.
+ * The serial loop. One inline function, specialised by its constant arguments.
  */
 #include "replayer.h"
 
 #include "own_memory.h"
-
-#include <malloc.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* Bytes; what counts as a page, on all machines, so that the same trace is the same work. It is the
-   smallest there is: larger ones are written to several times. */
-enum { TOUCH_STEP = 4096 };
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-/* Writes to bytes [from, to) of the block at p as the policy says. */
-ALWAYS_INLINE void touch_bytes(char *p, size_t from, size_t to, enum touch touch)
-{
-    if (touch == TOUCH_NONE || from >= to)
-        return;
-    if (touch == TOUCH_ALL) {
-        memset(p + from, 1, to - from);
-        return;
-    }
-    if (from == 0)
-        *(volatile char *)p = 1;
-    if (touch == TOUCH_FIRST)
-        return;
-    char *page =
-        (char *)(((uintptr_t)p + from + TOUCH_STEP - (from > 0)) & ~(uintptr_t)(TOUCH_STEP - 1));
-    for (; page < p + to; page += TOUCH_STEP)
-        *(volatile char *)page = 1;
-}
-
-/*
- * The call of a step that makes a block in another way than malloc and realloc do. Takes values,
- * so that the loop keeps its step in registers.
- */
-static __attribute__((noinline)) void *make_block(enum step_kind kind, size_t size, size_t operand)
-{
-    void *p = NULL;
-    switch (kind) {
-    case STEP_CALLOC:
-        return calloc(operand, size);
-    case STEP_ALIGNED_ALLOC:
-        return aligned_alloc(operand, size);
-    case STEP_MEMALIGN:
-        return memalign(operand, size);
-    case STEP_POSIX_MEMALIGN:
-        return posix_memalign(&p, operand, size) == 0 ? p : NULL;
-    case STEP_VALLOC:
-        return valloc(size);
-    case STEP_PVALLOC:
-        return pvalloc(size);
-    default:
-        return NULL;
-    }
-}
 
 ALWAYS_INLINE const uint64_t *run(struct replayer *replayer, const uint64_t *at,
                                   const uint64_t *end, enum touch touch, bool counts_live)
 {
     struct slot *table = replayer->table;
     while (at != end) {
-        struct slot *slot = &table[step_slot(*at)];
-        if (step_kind(*at) == STEP_FREE) {
-            free(slot->p);
-            if (counts_live)
-                replayer->live -= slot->size;
-            *slot = (struct slot){NULL, 0};
-            at++;
+        int64_t change;
+        if (!step_call(table, &at, touch, &change))
+            return at;
+        if (!counts_live)
             continue;
-        }
-        const uint64_t *start = at;
-        struct step step = step_take(&at);
-        size_t bytes = step_bytes(&step);
-        char *p;
-        if (step.kind == STEP_MALLOC)
-            p = malloc(bytes);
-        else if (step.kind == STEP_REALLOC)
-            p = realloc(slot->p, bytes);
-        else
-            p = make_block(step.kind, step.size, step.operand);
-        /* NULL for no bytes is as good an answer as any. */
-        if (__builtin_expect(p == NULL && bytes > 0, 0))
-            return start;
-        touch_bytes(p, step.kind == STEP_REALLOC ? slot->size : 0, bytes, touch);
-        if (counts_live)
-            replayer->live += bytes - slot->size;
-        *slot = (struct slot){p, bytes};
+        replayer->live += (uint64_t)change;
+        if (replayer->live > replayer->peak_live)
+            replayer->peak_live = replayer->live;
     }
     return end;
 }
@@ -120,6 +47,29 @@ static run_function *const runs[2][TOUCH_ALL + 1] = {
     {run_none_live, run_first_live, run_page_live, run_all_live},
 };
 
+static const uint64_t *run_checked(struct replayer *replayer, const uint64_t *at,
+                                   const uint64_t *end)
+{
+    uint64_t random = 0;
+    while (at != end && checker_call(replayer->checker, replayer->table, &at, &random))
+        continue;
+    return at;
+}
+
+static const uint64_t *run_timed(struct replayer *replayer, const uint64_t *at, const uint64_t *end)
+{
+    while (at != end && latency_call(replayer->latency, &replayer->timed, replayer->table, &at))
+        continue;
+    return at;
+}
+
+static run_function *function_of(const struct replayer *replayer)
+{
+    if (replayer->checker)
+        return run_checked;
+    return replayer->latency ? run_timed : runs[replayer->counts_live][replayer->touch];
+}
+
 bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, bool counts_live)
 {
     size_t slots = (size_t)last + 1;
@@ -131,9 +81,7 @@ bool replayer_open(struct replayer *replayer, uint32_t last, enum touch touch, b
 
 void replayer_touch(struct replayer *replayer)
 {
-    volatile char *table = (volatile char *)replayer->table;
-    for (size_t at = 0; at < replayer->slots * sizeof(struct slot); at += TOUCH_STEP)
-        table[at] = table[at];
+    own_memory_touch(replayer->table, replayer->slots * sizeof(*replayer->table));
 }
 
 void replayer_close(struct replayer *replayer)
@@ -144,7 +92,7 @@ void replayer_close(struct replayer *replayer)
 
 const uint64_t *replayer_run(struct replayer *replayer, const uint64_t *at, const uint64_t *end)
 {
-    run_function *function = runs[replayer->counts_live][replayer->touch];
+    run_function *function = function_of(replayer);
     struct cost before = cost_before();
     const uint64_t *reached = function(replayer, at, end);
     struct cost after = cost_after();

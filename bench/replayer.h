@@ -1,34 +1,26 @@
 /*
- * The replay loop: calls malloc and its family as the steps say, serially, and takes the time
- * around it. No counter, no probe and no system call is in the loop. Where steps come from is
- * steps.h; what is done with the figures is replay.c.
+ * The serial replay loop: one thread calls malloc and its family as the steps say, in recorded
+ * order, and takes the time around it. No counter, no probe and no system call is in the loop.
+ * Threads that each make their own calls are lanes.h; what is done with the figures is replay.c.
  */
 #ifndef BENCH_REPLAYER_H
 #define BENCH_REPLAYER_H
 
+#include "checker.h"
 #include "cost.h"
-#include "steps.h"
-
-/* Which bytes of a new block (of a resized one: which of its new bytes) are written to. */
-enum touch {
-    TOUCH_NONE,
-    TOUCH_FIRST, /* the first byte of the block */
-    TOUCH_PAGE,  /* the first byte of the block, and of each 4 KiB page that begins inside it */
-    TOUCH_ALL,
-};
-
-/* A block of the replay: NULL and 0 while the slot is empty. */
-struct slot {
-    void *p;
-    size_t size; /* requested bytes */
-};
+#include "latency.h"
+#include "step_call.h"
 
 struct replayer {
     struct slot *table;
     size_t slots; /* of the table, the slot of free(NULL) included */
     enum touch touch;
-    bool counts_live; /* keep `live`; costs time, so not where time is measured */
-    uint64_t live;    /* requested bytes not yet freed; valid if counts_live */
+    bool counts_live;        /* keep `live`; costs time, so not where time is measured */
+    uint64_t live;           /* requested bytes not yet freed; valid if counts_live */
+    uint64_t peak_live;      /* the most so far; valid if counts_live */
+    struct checker *checker; /* verifies every call; NULL: none */
+    struct latency *latency; /* times calls; NULL: none */
+    struct latency_thread timed;
     struct cost cost; /* of the timed parts */
 };
 

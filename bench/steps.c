@@ -1,6 +1,6 @@
 /*
  * From trace operations to steps. Nothing of the trace is trusted here but what the reader has
- * verified; slots are compared with the size of the table again, since they index memory.
+ * verified.
  */
 #include "steps.h"
 
@@ -10,17 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const uint8_t kind_of_op[TRACE_KINDS] = {
-    [TRACE_MALLOC] = STEP_MALLOC,
-    [TRACE_CALLOC] = STEP_CALLOC,
-    [TRACE_REALLOC] = STEP_REALLOC,
-    [TRACE_FREE] = STEP_FREE,
-    [TRACE_ALIGNED_ALLOC] = STEP_ALIGNED_ALLOC,
-    [TRACE_MEMALIGN] = STEP_MEMALIGN,
-    [TRACE_POSIX_MEMALIGN] = STEP_POSIX_MEMALIGN,
-    [TRACE_VALLOC] = STEP_VALLOC,
-    [TRACE_PVALLOC] = STEP_PVALLOC,
-};
+enum { HASHED_STEPS = 256 }; /* arbitrary: what fits a stack */
 
 bool steps_open(struct steps *steps, size_t words)
 {
@@ -41,47 +31,45 @@ void steps_clear(struct steps *steps)
     steps->count = 0;
 }
 
-/* The kind of the step; realloc(p, 0) replays as a free. */
-static enum step_kind step_kind_of(const struct trace_op *op)
+static bool op_frees_null(const struct trace_op *op)
 {
-    return trace_op_frees(op) ? STEP_FREE : (enum step_kind)kind_of_op[op->kind];
+    return op->kind == TRACE_FREE && (op->flags & TRACE_NULL);
 }
 
-static void steps_put(struct steps *steps, const struct step *step)
+struct step step_from_op(const struct trace_op *op, uint32_t null_slot)
 {
+    bool frees = op->kind == TRACE_FREE || trace_op_frees(op);
+    return (struct step){
+        .slot = op_frees_null(op) ? null_slot : op->slot,
+        .kind = frees ? TRACE_FREE : (enum trace_kind)op->kind,
+        .size = frees ? 0 : op->size,
+        .operand = op->count,
+    };
+}
+
+size_t step_put(uint64_t *at, const struct step *step)
+{
+    size_t n = 1;
     bool is_long = step->size >= STEP_SIZE_LONG;
     uint64_t size = is_long ? STEP_SIZE_LONG : step->size;
-    steps->words[steps->used++] =
-        step->slot | (uint64_t)step->kind << STEP_KIND_SHIFT | size << STEP_SIZE_SHIFT;
+    at[0] = step->slot | (uint64_t)step->kind << STEP_KIND_SHIFT | size << STEP_SIZE_SHIFT;
     if (step_has_operand(step->kind))
-        steps->words[steps->used++] = step->operand;
+        at[n++] = step->operand;
     if (is_long)
-        steps->words[steps->used++] = step->size;
-    steps->count++;
-}
-
-static bool op_has_step(const struct trace_op *op)
-{
-    return op->kind < TRACE_THREAD_START && !(op->flags & TRACE_FAILED);
+        at[n++] = step->size;
+    return n;
 }
 
 bool steps_add(struct steps *steps, const struct trace_op *op, uint32_t null_slot)
 {
-    if (!op_has_step(op)) {
-        steps->skipped_ops += (op->flags & TRACE_FAILED) != 0;
+    if (!op_has_step(op))
         return true;
-    }
     if (!own_memory_reserve((void **)&steps->words, &steps->capacity, sizeof(uint64_t),
                             steps->used + STEP_WORDS_MAX))
         return false;
-    bool null_free = op->kind == TRACE_FREE && (op->flags & TRACE_NULL);
-    enum step_kind kind = null_free ? STEP_FREE : step_kind_of(op);
-    steps_put(steps, &(struct step){
-                         .slot = null_free ? null_slot : op->slot,
-                         .kind = kind,
-                         .size = kind == STEP_FREE ? 0 : op->size,
-                         .operand = op->count,
-                     });
+    struct step step = step_from_op(op, null_slot);
+    steps->used += step_put(steps->words + steps->used, &step);
+    steps->count++;
     return true;
 }
 
@@ -92,25 +80,37 @@ const uint64_t *steps_skip(const uint64_t *at, uint64_t n)
     return at;
 }
 
-bool steps_source_open(struct steps_source *source, const char *path, bool *unusable,
-                       char error[TRACE_ERROR_MAX])
+static bool fault_errno(struct steps_fault *fault, const char *path)
 {
-    *source = (struct steps_source){.path = path};
-    *unusable = true;
-    source->reader = trace_reader_open(path, error);
+    fault->unusable = false;
+    snprintf(fault->error, sizeof(fault->error), "%s: %s", path, strerror(errno));
+    return false;
+}
+
+static bool fault_say(struct steps_fault *fault, const char *path, const char *what)
+{
+    fault->unusable = true;
+    snprintf(fault->error, sizeof(fault->error), "%s: %s", path, what);
+    return false;
+}
+
+bool steps_source_open(struct steps_source *source, const char *path, struct steps_fault *fault)
+{
+    source->path = path;
+    source->ops = NULL;
+    source->skipped_ops = 0;
+    source->ended = false;
+    checksum_open(&source->checksum);
+    fault->unusable = true;
+    source->reader = trace_reader_open(path, fault->error);
     if (source->reader == NULL)
         return false;
     const struct trace_totals *totals = trace_reader_totals(source->reader);
-    if (totals->slots > totals->ops || totals->slots >= TRACE_NO_SLOT) {
-        snprintf(error, TRACE_ERROR_MAX, "%s: more slots than operations", path);
-        return false;
-    }
+    if (totals->slots > totals->ops || totals->slots >= TRACE_NO_SLOT)
+        return fault_say(fault, path, "more slots than operations");
     source->null_slot = (uint32_t)totals->slots;
     source->ops = own_memory_map(TRACE_BLOCK_OPS * sizeof(struct trace_op));
-    *unusable = false;
-    if (source->ops == NULL)
-        snprintf(error, TRACE_ERROR_MAX, "%s: %s", path, strerror(errno));
-    return source->ops != NULL;
+    return source->ops != NULL || fault_errno(fault, path);
 }
 
 uint64_t steps_source_count(const struct steps_source *source)
@@ -120,43 +120,50 @@ uint64_t steps_source_count(const struct steps_source *source)
            totals->by_kind[TRACE_THREAD_END];
 }
 
-static bool op_slot_is_sane(const struct trace_op *op, uint32_t slots)
+/* Adds the steps of ops[n] to the checksum; false: a slot is not one of the trace's. */
+static bool source_hash(struct steps_source *source, const struct trace_op *ops, size_t n)
 {
-    bool null_free = op->kind == TRACE_FREE && (op->flags & TRACE_NULL);
-    return op->slot < slots || null_free || !op_has_step(op);
+    struct step steps[HASHED_STEPS];
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        source->skipped_ops += (ops[i].flags & TRACE_FAILED) != 0;
+        if (!op_has_step(&ops[i]))
+            continue;
+        steps[used] = step_from_op(&ops[i], source->null_slot);
+        if (steps[used].slot >= source->null_slot && !op_frees_null(&ops[i]))
+            return false;
+        used++;
+    }
+    checksum_add(&source->checksum, steps, used);
+    return true;
 }
 
-static bool source_add_block(struct steps_source *source, struct steps *steps, size_t n,
-                             bool *unusable, char *error)
+bool steps_source_next(struct steps_source *source, size_t *n, struct steps_fault *fault)
 {
-    for (size_t i = 0; i < n; i++) {
-        *unusable = !op_slot_is_sane(&source->ops[i], source->null_slot);
-        if (*unusable) {
-            snprintf(error, TRACE_ERROR_MAX, "%s: more blocks live at once than the trace says",
-                     source->path);
-            return false;
-        }
-        if (!steps_add(steps, &source->ops[i], source->null_slot)) {
-            snprintf(error, TRACE_ERROR_MAX, "%s: %s", source->path, strerror(errno));
-            return false;
-        }
+    if (!trace_reader_next(source->reader, source->ops, n)) {
+        fault->unusable = true;
+        snprintf(fault->error, sizeof(fault->error), "%s", trace_reader_error(source->reader));
+        return false;
+    }
+    source->ended = *n == 0;
+    for (size_t i = 0; i < *n; i += HASHED_STEPS) {
+        size_t part = *n - i < HASHED_STEPS ? *n - i : HASHED_STEPS;
+        if (!source_hash(source, source->ops + i, part))
+            return fault_say(fault, source->path, "more blocks live at once than the trace says");
     }
     return true;
 }
 
 bool steps_source_read(struct steps_source *source, struct steps *steps, uint64_t wanted,
-                       bool *unusable, char error[TRACE_ERROR_MAX])
+                       struct steps_fault *fault)
 {
     while (steps->count < wanted && !source->ended) {
         size_t n;
-        if (!trace_reader_next(source->reader, source->ops, &n)) {
-            *unusable = true;
-            snprintf(error, TRACE_ERROR_MAX, "%s", trace_reader_error(source->reader));
+        if (!steps_source_next(source, &n, fault))
             return false;
-        }
-        source->ended = n == 0;
-        if (!source_add_block(source, steps, n, unusable, error))
-            return false;
+        for (size_t i = 0; i < n; i++)
+            if (!steps_add(steps, &source->ops[i], source->null_slot))
+                return fault_errno(fault, source->path);
     }
     return true;
 }
@@ -171,26 +178,29 @@ void steps_source_close(struct steps_source *source)
 }
 
 /* The position in ops[n] of the op that became step *index; n, and *index less, if it is later. */
-static size_t block_find_step(const struct trace_op *ops, size_t n, uint64_t *index)
+static size_t block_find_step(const struct trace_op *ops, size_t n, uint32_t thread,
+                              uint64_t *index)
 {
-    for (size_t i = 0; i < n; i++)
-        if (op_has_step(&ops[i]) && (*index)-- == 0)
+    for (size_t i = 0; i < n; i++) {
+        bool is_its = thread == STEPS_ANY_THREAD || ops[i].thread == thread;
+        if (op_has_step(&ops[i]) && is_its && (*index)-- == 0)
             return i;
+    }
     return n;
 }
 
-uint64_t steps_find_op(const char *path, uint64_t index)
+struct found_op steps_find_op(const char *path, uint32_t thread, uint64_t index)
 {
-    struct steps_source source;
-    char error[TRACE_ERROR_MAX];
-    bool unusable;
+    static struct steps_source source;
+    struct steps_fault fault;
+    struct found_op found = {0};
     uint64_t before = 0;
-    uint64_t found = 0;
     size_t n = 0;
-    if (steps_source_open(&source, path, &unusable, error))
-        while (found == 0 && trace_reader_next(source.reader, source.ops, &n) && n > 0) {
-            size_t i = block_find_step(source.ops, n, &index);
-            found = i < n ? before + i + 1 : 0;
+    if (steps_source_open(&source, path, &fault))
+        while (found.number == 0 && steps_source_next(&source, &n, &fault) && n > 0) {
+            size_t i = block_find_step(source.ops, n, thread, &index);
+            if (i < n)
+                found = (struct found_op){before + i + 1, source.ops[i].thread};
             before += n;
         }
     steps_source_close(&source);

@@ -72,7 +72,7 @@ def test_context_tells_the_circumstances(replay, made_up_trace):
     for key in (
         "date host_name executable num_cpus mhz_per_cpu cpu_scaling_enabled caches load_avg"
         " library_build_type commit dirty compiler flags libc kernel cpu governor thp aslr"
-        " load_before command touch threads_mode"
+        " load_before command touch thread_order"
     ).split():
         assert key in context, key
     assert context["spanbench"] == "9.8.7"
@@ -170,7 +170,6 @@ def test_a_bad_trace_is_refused_before_any_work(replay, made_up_trace, tmp_path,
 @pytest.mark.parametrize(
     "words, complaint",
     [
-        (("--threads", "original"), "--threads original: not there yet"),
         (("-n", "0"), "--repeats: 0: not a whole number above zero"),
         (("-a", "nix"), "nix: no such allocator"),
         (("-o", "/nowhere/x.json"), "/nowhere/x.json: No such file"),
@@ -188,6 +187,19 @@ def test_serial_is_accepted_and_options_may_stand_between_files(replay, made_up_
         made_up_trace("a"), "-n", "1", made_up_trace("b"), "--threads", "serial", "-a", "glibc"
     )
     assert (status, measured.subjects("replay")) == (0, ["a", "b"])
+    assert measured.context["thread_order"] == "serial"
+
+
+def test_threads_of_the_trace_are_the_default(replay, made_up_trace):
+    alone, several = made_up_trace("alone", threads=1), made_up_trace("several", threads=3)
+    _, measured, out, _ = replay(alone, several, *USUAL)
+    assert measured.context["thread_order"] == "original"
+    threads = {row.subject: set(row.values("threads")) for row in measured.rows}
+    assert threads == {"alone": {1}, "several": {3}}
+    assert "Traces of several threads: on the recorded threads." in out
+    _, measured, out, _ = replay(several, *USUAL, "--threads", "serial")
+    assert {row.values("threads")[0] for row in measured.rows} == {1}
+    assert "Traces of several threads: all calls on one thread." in out
 
 
 def test_traces_of_one_name_are_refused(replay, made_up_trace, tmp_path):

@@ -160,7 +160,17 @@ def assert_refused(done, status, *words):
 
 def test_prints_all_keys_in_both_passes(kinds):
     both = {
-        *("pass", "touch", "threads", "trace", "ops", "skipped_ops", "checksum", "repeats"),
+        *(
+            "pass",
+            "touch",
+            "thread_order",
+            "threads",
+            "trace",
+            "ops",
+            "skipped_ops",
+            "checksum",
+            "repeats",
+        ),
         "real_time_ns",
         *("cpu_time_ns", "user_ns", "sys_ns", "minor_faults", "major_faults", "peak_rss"),
         *("peak_mapped", "initial_rss", "initial_mapped", "baseline_rss", "harness_bytes"),
@@ -169,7 +179,7 @@ def test_prints_all_keys_in_both_passes(kinds):
     speed = figures("glibc", LIBC, kinds)
     memory = figures("glibc", LIBC, kinds, "--pass", "memory")
     assert set(speed) == both
-    assert set(memory) == both | {"waste", "rss_after_drain"}
+    assert set(memory) == both | {"peak_live_replayed", "waste", "rss_after_drain"}
     assert (speed["pass"], memory["pass"]) == ("speed", "memory")
     assert (speed["touch"], speed["threads"], speed["trace"]) == ("page", 2, str(kinds))
     assert len(speed["checksum"]) == 16 and int(speed["checksum"], 16)
@@ -448,7 +458,6 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
 @pytest.mark.parametrize(
     "options",
     [
-        ["--threads", "original"],
         ["--threads", "many"],
         ["--pass", "other"],
         ["--touch", "some"],
@@ -466,10 +475,74 @@ def test_wrong_usage(kinds, options):
     assert_refused(replay("glibc", LIBC, kinds, *options), 2)
 
 
-def test_original_threads_are_not_there_yet(kinds):
-    done = replay("glibc", LIBC, kinds, "--threads", "original")
-    assert_refused(done, 2, "not available yet")
-    assert figures("glibc", LIBC, kinds, "--threads", "serial")["ops"] == KINDS_OPS
+ALL_BUILDS = [
+    ("glibc", LIBC),
+    ("span", BUILD / "libspan.so"),
+    ("span-fast", BUILD / "libspan-fast.so"),
+]
+
+
+@pytest.fixture(scope="module", name="crowd")
+def fixture_crowd(folder):
+    """A trace of 130 threads, 100 of them at once, that hand blocks on in a ring."""
+    lines = []
+    live = {}
+    for turn in range(6):
+        for thread in range(1, 101):
+            number = thread if turn < 5 else thread + 30
+            mine, next_one = f"{0x100000 * number:#x}", f"{0x100000 * (number % 130 + 1):#x}"
+            if mine in live:
+                lines.append(f"{number}: free {mine}")
+            lines += [f"{number}: malloc {mine} {100 + turn}", f"{number}: free 0x0"]
+            live[mine] = number
+            if next_one in live and turn % 2:
+                lines += [f"{number}: realloc {next_one} {next_one} {5000 + turn}"]
+    lines += [f"{number}: thread_done 0x0" for number in range(1, 101)]
+    source = folder / "crowd.txt"
+    source.write_text("\n".join(lines) + "\n")
+    command = [BUILD / "trace", "import", source, "-o", folder / "crowd.trace"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "crowd.trace"
+
+
+@pytest.mark.parametrize("name, library", ALL_BUILDS, ids=[name for name, _ in ALL_BUILDS])
+def test_threads_do_the_work_of_the_trace(crowd, name, library):
+    serial = figures(name, library, crowd, "--pass", "memory", "--threads", "serial")
+    chunks = (["--chunk", "50"], ["--epoch", "7"], [])
+    for options in chunks:
+        run = ["--pass", "memory", "--threads", "original", *options]
+        threaded = figures(name, library, crowd, *run)
+        assert [threaded[key] for key in ("ops", "checksum", "threads", "peak_live")] == [
+            serial[key] for key in ("ops", "checksum", "threads", "peak_live")
+        ]
+        assert threaded["thread_order"] == "original"
+        assert abs(threaded["peak_live_replayed"] / serial["peak_live_replayed"] - 1) <= 0.1
+        assert sum(thread["ops"] for thread in threaded["per_thread"]) == serial["ops"]
+        assert threaded["wait_ns"] >= 0
+    assert serial["thread_order"] == "serial"
+    assert serial["peak_live_replayed"] == serial["peak_live"]
+
+
+def test_threads_are_replayed_in_copies(crowd):
+    done = figures("glibc", LIBC, crowd, "--threads", "original", "--repeats", "3")
+    assert done["ops"] == figures("glibc", LIBC, crowd)["ops"]
+
+
+def test_a_trace_of_one_thread_is_the_same_either_way(kinds):
+    orders = [figures("glibc", LIBC, kinds, "--threads", way) for way in ("serial", "original")]
+    assert orders[0]["ops"] == orders[1]["ops"] == KINDS_OPS
+    assert orders[0]["checksum"] == orders[1]["checksum"]
+
+
+def test_the_call_that_fails_is_named_with_its_thread(folder, crowd):
+    lines = ["7: malloc 0x100 10", "8: malloc 0x200 10", "8: malloc 0x300 4000000000000"]
+    (folder / "huge.txt").write_text("\n".join(lines) + "\n")
+    command = [BUILD / "trace", "import", folder / "huge.txt", "-o", folder / "huge.trace"]
+    subprocess.run(command, check=True, capture_output=True)
+    done = replay(
+        "glibc", LIBC, folder / "huge.trace", "--threads", "original", limits={"as": 1 << 40}
+    )
+    assert_refused(done, 1, "operation 5 of thread 1: malloc(4000000000000) returned NULL")
 
 
 def test_version_and_help_are_printed():

@@ -119,7 +119,7 @@ def caption(summary, remark=""):
     parts = [
         remark,
         f"n = {summary.rounds} rounds, interleaved; {digest.interval_text(summary)}",
-        f"touch {context['touch']}" if summary.kind == "replay" and context.get("touch") else "",
+        *replay_words(summary),
         digest.machine_text(context),
         f"commit {digest.commit_text(context)}",
         str(context.get("date", "no date"))[:10],
@@ -127,6 +127,14 @@ def caption(summary, remark=""):
     text = " · ".join(part.replace(" ", NO_BREAK) for part in parts if part)
     wrapped = textwrap.wrap(text, CAPTION_COLUMNS, break_on_hyphens=False, break_long_words=False)
     return "\n".join(line.strip(" ·").replace(NO_BREAK, " ") for line in wrapped)
+
+
+def replay_words(summary):
+    """How traces were replayed."""
+    if summary.kind != "replay":
+        return []
+    touch = summary.context.get("touch")
+    return [f"touch {touch}" if touch else "", digest.thread_order_text(summary)]
 
 
 def plot_area(figure, left, top, width, height):

@@ -24,9 +24,10 @@ SAME = (
     ("library_build_type", ANY),
     ("spanbench", ANY),
     ("touch", ("replay",)),
-    ("threads_mode", ("replay",)),
+    ("thread_order", ("replay",)),
     ("micro_flags", ("micro",)),
 )
+OLD_NAMES = {"thread_order": "threads_mode"}  # in results of 0.1
 # Part of the context that describes the subjects of a kind, and the keys in it (None: all of it).
 SUBJECTS = {
     "replay": ("traces", ("sha256", "ops", "threads")),
@@ -46,7 +47,7 @@ def differences(a, b, pairs, is_between_allocators=False):
     `pairs` of rows are to be compared. Between two allocators, their settings and versions may
     differ: they are what is compared."""
     found = [
-        difference(key, a.context.get(key), b.context.get(key))
+        difference(key, told(a.context, key), told(b.context, key))
         for key, kinds in SAME
         if any(row.kind in kinds for row, _ in pairs)
     ]
@@ -58,6 +59,11 @@ def differences(a, b, pairs, is_between_allocators=False):
     bound = [pair for pair in pairs if not varies(pair[0], a.context)]
     found += [line for pair in bound for line in work_differences(*pair)]
     return unique(filter(None, found))
+
+
+def told(context, key):
+    """What a context says; before there was a choice, traces were replayed on one thread."""
+    return context.get(key, context.get(OLD_NAMES.get(key)))
 
 
 def difference(what, a, b):

@@ -204,6 +204,17 @@ def machine_text(context):
     return ", ".join(filter(None, [cpu, kernel, context.get("libc")]))
 
 
+def thread_order_text(summary):
+    """Whose threads made the calls of a replay, if any of its traces has several."""
+    context = summary.context
+    described = context.get("traces") or {}
+    threads = [(described.get(name) or {}).get("threads", 1) for name in summary.subjects]
+    if not any(count > 1 for count in threads):
+        return ""
+    is_original = context.get("thread_order") == "original"  # results of 0.1 do not tell: one
+    return "on the recorded threads" if is_original else "all calls on one thread"
+
+
 def commit_text(context):
     """The commit's first letters, and whether the tree differed from it."""
     return str(context.get("commit", "unknown"))[:10] + (" (dirty)" if context.get("dirty") else "")

@@ -152,7 +152,7 @@ def failed(name, repetition, message):
 
 
 def entry_head(name, repetition):
-    """What all entries begin with. Replays and runs are timed as one thread's work."""
+    """What all entries begin with. Where several threads work, the figures say so."""
     index, count = repetition
     return {
         "name": name,

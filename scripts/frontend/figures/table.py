@@ -4,7 +4,7 @@ import sys
 
 from frontend.allocators.registry import FLOOR
 from frontend.figures import decision, stats
-from frontend.figures.digest import coverage_remark, digest, verdict
+from frontend.figures.digest import coverage_remark, digest, thread_order_text, verdict
 from frontend.figures.metrics import MIB
 from frontend.lazily import Lazy
 
@@ -177,7 +177,8 @@ def worst_text(summed, name, ratio):
 
 def waiting(rows):
     """Real time over CPU time of all samples: above 1 where runs had to wait for a processor."""
-    real, cpu = (sum(sum(row.values(key)) for row in rows) for key in ("real_time", "cpu_time"))
+    alone = [row for row in rows if row.values("threads")[:1] in ([], [1])]
+    real, cpu = (sum(sum(row.values(key)) for row in alone) for key in ("real_time", "cpu_time"))
     return real / cpu if cpu else 1.0
 
 
@@ -188,6 +189,7 @@ def legend(summed, rows):
     lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
     if summed.kind == "replay":
         lines.append(f"net: above {FLOOR}. waste: integral of RSS - live over that of live.")
+        lines += thread_lines(summed)
     if summed.kind == "exec":
         lines.append("max RSS: of the largest process, program and libraries included.")
         if tree_columns(rows):
@@ -203,6 +205,12 @@ def legend(summed, rows):
     if summed.failures():
         lines.append("A row with a failed run is not compared; the lines below say why it failed.")
     return Text("\n".join(lines), style="dim")
+
+
+def thread_lines(summed):
+    """A line on whose threads made the calls, where that is a question."""
+    text = thread_order_text(summed)
+    return [f"Traces of several threads: {text}."] if text else []
 
 
 def open_lines(summed):

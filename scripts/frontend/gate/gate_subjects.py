@@ -40,7 +40,20 @@ class Subject:
     def time_key(self):
         """Which time decides: CPU time, in which no waiting for a processor is, but for threads
         that work together, whose waiting for each other is part of the matter."""
-        return "cpu_time" if self.is_deterministic else "real_time"
+        is_alone = self.is_deterministic and not self.is_threaded
+        return "cpu_time" if is_alone else "real_time"
+
+    @property
+    def is_threaded(self):
+        """Whether it is a trace that is timed on several threads. What hardly varies of it is taken
+        in recorded order on one: on threads it varies."""
+        is_replay = self.kind == "replay"
+        return is_replay and replays.thread_count(self.thing, replays.ORIGINAL) > 1
+
+    @property
+    def time_arguments(self):
+        """What the measuring program is told besides where time is taken."""
+        return replays.thread_arguments(self.thing) if self.kind == "replay" else []
 
     @property
     def arguments(self):

@@ -122,7 +122,7 @@ def run_once(row, allocator, links):
     subject = row.subject
     repeated = ["--pass", "speed", "--repeats", str(REPEATS)]
     arguments = repeated if subject.kind == "replay" else []
-    arguments += subject.arguments
+    arguments += [*subject.time_arguments, *subject.arguments]
     done = driver.run_once(subject.program, allocator, arguments, links, TIMEOUT_S)
     work = {key: done.get(key) for key in subject.work}
     if row.work is None:

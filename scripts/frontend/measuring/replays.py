@@ -12,12 +12,16 @@ from frontend.measuring.running import TIMEOUT_S
 from frontend.progress import progress
 
 TOUCHES = ("none", "first", "page", "all")
+ORIGINAL, SERIAL = "original", "serial"
+THREAD_ORDERS = (ORIGINAL, SERIAL)
 CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
+    "wait_ns",
 )
 MEMORY_FIGURES = (
-    *("peak_rss", "peak_live", "waste", "rss_after_drain", "baseline_rss", "initial_rss"),
+    *("peak_rss", "peak_live", "peak_live_replayed", "waste", "rss_after_drain"),
+    *("baseline_rss", "initial_rss"),
     *("initial_mapped", "harness_bytes"),
 )
 WORK = ("ops", "checksum")
@@ -28,9 +32,20 @@ class Manner:
     """How traces are replayed."""
 
     touch: str = "page"
+    thread_order: str = ORIGINAL
     timeout: float = TIMEOUT_S
     curves: Path = None  # folder for curves, or None
     links: Links = None
+
+
+def thread_count(trace, thread_order):
+    """How many threads make the calls of a Trace."""
+    return trace.info.get("threads", 1) if thread_order == ORIGINAL else 1
+
+
+def thread_arguments(trace, thread_order=ORIGINAL):
+    """The replayer's options for the threads of a Trace; those of one thread have only one order."""
+    return ["--threads", ORIGINAL if thread_count(trace, thread_order) > 1 else SERIAL]
 
 
 def check_programs(allocators):
@@ -42,7 +57,7 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     """The Results of replaying all traces against all allocators."""
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
-    facts.update(touch=manner.touch, threads_mode="serial")
+    facts.update(touch=manner.touch, thread_order=manner.thread_order)
 
     def attempt(trace, allocator, is_warm_up):
         return replay_once(trace, allocator, manner, has_memory=not is_warm_up)
@@ -64,6 +79,7 @@ def replay_once(trace, allocator, manner, has_memory):
     counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
     counters["sys_time"] = speed["sys_ns"] / 1e6
+    counters["threads"] = thread_count(trace, manner.thread_order)
 
     def memory():
         return memory_figures(trace, allocator, manner, speed)
@@ -83,6 +99,7 @@ def memory_figures(trace, allocator, manner, speed):
 def one_pass(name, trace, allocator, manner):
     """What the replayer prints for one pass."""
     arguments = ["--pass", name, "--touch", manner.touch]
+    arguments += thread_arguments(trace, manner.thread_order)
     if name == "memory" and manner.curves:
         curve = manner.curves / f"{trace.name}.{allocator.name}.csv"
         arguments += ["--curve", str(curve), "--points", str(CURVE_POINTS)]

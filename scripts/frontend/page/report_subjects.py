@@ -16,7 +16,7 @@ from frontend.page.report_figures import figure
 TRACE_CHARTS = (("blocks", "sizes and lifetimes of blocks"), ("curve", "memory over operations"))
 CONTEXT_KEYS = (
     *("date", "cpu", "num_cpus", "governor", "thp", "aslr", "kernel", "libc", "compiler"),
-    *("flags", "commit", "dirty", "load_before", "touch", "threads_mode", "command"),
+    *("flags", "commit", "dirty", "load_before", "touch", "thread_order", "command"),
 )
 
 

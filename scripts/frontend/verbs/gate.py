@@ -15,7 +15,7 @@ from frontend.gate.gate_time import BASE, HEAD, SIDES
 from frontend.gate.gate_verdict import DETECT, DETECT_QUICK, PAIRS_FIRST, PAIRS_MOST, TIME, UNKNOWN
 from frontend.gate.gate_verdict import WORSE
 from frontend.gate.revisions import BUILDS
-from frontend.measuring import callgrind, context, deterministic
+from frontend.measuring import callgrind, context, deterministic, replays
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.guess import meant
@@ -170,7 +170,7 @@ def run(options, argv):
     measured.failures = [(n, gate_sides.relabelled(why, names)) for n, why in measured.failures]
     for name, side, build in sides_by_name(base, head):
         facts["allocators"][name]["path"] = gate_sides.label(side, build)
-    facts.update(gate_subjects.describe(subjects), touch="page", threads_mode="serial")
+    facts.update(gate_subjects.describe(subjects), touch="page", thread_order=replays.ORIGINAL)
     facts.update(baseline.key())
     names = {"base": options.base if stored else base.name, "head": head.name}
     facts["gate"] = {**names, **sameness}

@@ -9,6 +9,7 @@ from frontend.allocators import registry
 from frontend.failure import Failure
 from frontend.figures.results import STDOUT, unique
 from frontend.guess import meant
+from frontend.measuring.replays import ORIGINAL, THREAD_ORDERS
 from frontend.measuring.running import TIMEOUT_S
 
 # The fewest rounds of which one may go the other way and the test still tells (six must all agree).
@@ -16,25 +17,20 @@ REPEATS = 7
 WHOLE = re.compile(r"[0-9]{1,18}")  # fits the 64 bits of the programs that it is passed on to
 NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
 NAN = float("nan")
+FOUND = f"those found of {', '.join(registry.DEFAULT)}"
 
 
 def add_measuring(parser):
     """The options of the verbs that measure allocators."""
-    add_allocators(parser, f"those found of {', '.join(registry.DEFAULT)}")
+    add_allocators(parser, FOUND)
     add_repeats(
         parser, REPEATS, "measured rounds, after a warm-up; each round makes every run once"
     )
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        default=TIMEOUT_S,
-        metavar="SECONDS",
-        help="a run that takes longer is killed and is a failed row (default: %(default)g)",
-    )
+    add_timeout(parser)
     add_output(parser)
 
 
-def add_allocators(parser, default):
+def add_allocators(parser, default, what="allocators to measure"):
     """Which allocators are measured; `default` says in words which without it."""
     parser.add_argument(
         "-a",
@@ -42,9 +38,31 @@ def add_allocators(parser, default):
         action="append",
         default=[],
         metavar="LIST",
-        help="allocators to measure: names that `spanbench allocators` lists, or NAME=PATH.so, "
+        help=f"{what}: names that `spanbench allocators` lists, or NAME=PATH.so, "
         "separated by commas; give one with settings, NAME[=PATH.so];KEY=VALUE;..., an -a of its "
         f"own; repeatable (default: {default})",
+    )
+
+
+def add_timeout(parser):
+    """How long a run may take."""
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=TIMEOUT_S,
+        metavar="SECONDS",
+        help="a run that takes longer is killed and is a failed row (default: %(default)g)",
+    )
+
+
+def add_thread_order(parser):
+    """Whose threads make the calls: of one name in all verbs."""
+    parser.add_argument(
+        "--threads",
+        choices=THREAD_ORDERS,
+        default=ORIGINAL,
+        help="original: each recorded thread gets a thread; serial: one thread makes all calls in "
+        "recorded order (default: %(default)s)",
     )
 
 

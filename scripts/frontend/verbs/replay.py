@@ -5,10 +5,9 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.failure import Failure
 from frontend.figures import results
 from frontend.measuring import replays, traces
-from frontend.verbs.options import add_measuring
+from frontend.verbs.options import add_measuring, add_thread_order
 from frontend.verbs.outcome import keep, show
 
 EXAMPLES = (
@@ -21,13 +20,7 @@ def add_arguments(parser):
     """The options of the verb."""
     parser.add_argument("traces", nargs="+", metavar="FILE", help="traces to replay")
     add_measuring(parser)
-    parser.add_argument(
-        "--threads",
-        choices=("original", "serial"),
-        default="serial",
-        help="whether each recorded thread has its own, or one makes all calls in recorded order "
-        "(default: %(default)s)",
-    )
+    add_thread_order(parser)
     parser.add_argument(
         "--touch",
         choices=replays.TOUCHES,
@@ -44,8 +37,6 @@ def add_arguments(parser):
 
 def run(options, argv):
     """Replays and shows; exit status 1 if a row failed."""
-    if options.threads == "original":
-        raise Failure("--threads original: not there yet; use --threads serial")
     asked = registry.resolve(options.allocators)
     allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
@@ -56,7 +47,8 @@ def run(options, argv):
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         curves = Path(folder) / "curves"
         curves.mkdir()
-        manner = replays.Manner(options.touch, options.timeout, curves if is_kept else None, links)
+        kept = curves if is_kept else None
+        manner = replays.Manner(options.touch, options.threads, options.timeout, kept, links)
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")

@@ -1,0 +1,205 @@
+/*
+ * What a thread of a replay does: its steps, and what its stream says of others between them.
+ */
+#include "lanes.h"
+
+/* Goes to the others as the reason why the replay ends. Only the first reason counts. */
+static void lane_fail(struct lane *lane, const uint64_t *at, int error)
+{
+    struct lanes *lanes = lane->lanes;
+    if (!atomic_exchange(&lanes->has_failed, true))
+        lanes->failure = (struct lanes_failure){.at = at, .thread = lane->thread, .error = error};
+    pace_give_up(&lanes->pace);
+}
+
+static void lanes_tell(struct lanes *lanes, uint64_t ops)
+{
+    if (lanes->epoch_is_done == NULL || atomic_exchange(&lanes->is_told, true))
+        return;
+    lanes->epoch_is_done(lanes->data, ops);
+    atomic_store(&lanes->is_told, false);
+}
+
+/* Moves the mark over all epochs that nobody is in any more. Whoever does so last does it. */
+static void epochs_advance(struct lanes *lanes)
+{
+    const struct streams *streams = lanes->streams;
+    uint64_t done = atomic_load(&lanes->epochs_done.reached);
+    while (done < streams->epochs && atomic_load(&streams->epoch[done].left) == 0) {
+        if (!atomic_compare_exchange_strong(&lanes->epochs_done.reached, &done, done + 1))
+            continue;
+        done++;
+        mark_tell(&lanes->epochs_done, &lanes->gates[done % LANES_GATES]);
+        lanes_tell(lanes, streams->epoch[done - 1].ops);
+    }
+}
+
+static void lane_leave_epoch(struct lane *lane)
+{
+    struct lanes *lanes = lane->lanes;
+    if (lane->has_epoch && atomic_fetch_sub(&lanes->streams->epoch[lane->epoch].left, 1) == 1)
+        epochs_advance(lanes);
+    lane->has_epoch = false;
+}
+
+/* Waits for a mark that others raise, who may be waiting for this lane's. */
+static bool lane_await(struct lane *lane, const struct mark *mark, uint64_t count,
+                       struct gate *gate)
+{
+    if (mark_has(mark, count))
+        return true;
+    mark_tell(&lane->done, &lane->gate);
+    return mark_await(mark, count, gate, &lane->lanes->pace, &lane->waited);
+}
+
+static bool lane_enter_epoch(struct lane *lane, uint64_t word)
+{
+    struct lanes *lanes = lane->lanes;
+    uint32_t epoch = step_slot(word);
+    bool is_alone = word >> STEP_SIZE_SHIFT;
+    uint32_t ahead = is_alone ? 1 : STREAMS_EPOCHS_AHEAD;
+    uint64_t needed = epoch + 1 > ahead ? epoch + 1 - ahead : 0;
+    lane_leave_epoch(lane);
+    lane->epoch = epoch;
+    lane->has_epoch = true;
+    return lane_await(lane, &lanes->epochs_done, needed, &lanes->gates[needed % LANES_GATES]);
+}
+
+static bool lane_wait(struct lane *lane, const uint64_t *at)
+{
+    struct lane *other = lane->lanes->lane[step_slot(at[0])];
+    return lane_await(lane, &other->done, at[1] + 1, &other->gate);
+}
+
+static bool lane_spawn(struct lane *lane, const uint64_t *at)
+{
+    struct lanes *lanes = lane->lanes;
+    atomic_fetch_add(&lanes->running, 1);
+    int error = lane_start(lanes->lane[step_slot(at[0])], (uint32_t)at[1]);
+    if (error == 0)
+        return true;
+    atomic_fetch_sub(&lanes->running, 1);
+    lane_fail(lane, NULL, error);
+    return false;
+}
+
+/* The step at `at`, which is none of malloc's family. Where to go on; NULL: here is the end. */
+static __attribute__((noinline)) const uint64_t *lane_control(struct lane *lane, const uint64_t *at)
+{
+    switch ((int)step_kind(*at)) {
+    case STEP_JUMP:
+        mark_tell(&lane->done, &lane->gate);
+        return lane->lanes->streams->words + at[1];
+    case STEP_EPOCH:
+        return lane_enter_epoch(lane, *at) ? at + 1 : NULL;
+    case STEP_WAIT:
+        return lane_wait(lane, at) ? at + 2 : NULL;
+    case STEP_SPAWN:
+        return lane_spawn(lane, at) ? at + 2 : NULL;
+    default:
+        lane->has_ended = step_kind(*at) == TRACE_THREAD_END;
+        lane_leave_epoch(lane);
+        mark_tell(&lane->done, &lane->gate);
+        return NULL;
+    }
+}
+
+static void live_count(struct lanes *lanes, int64_t change)
+{
+    int64_t live = atomic_fetch_add(&lanes->live, change) + change;
+    int64_t peak = atomic_load(&lanes->peak_live);
+    while (live > peak && !atomic_compare_exchange_weak(&lanes->peak_live, &peak, live))
+        continue;
+}
+
+ALWAYS_INLINE void run(struct lane *lane, enum touch touch, bool counts_live)
+{
+    struct slot *table = lane->lanes->table;
+    const uint64_t *at = lane->at;
+    while (at != NULL) {
+        uint64_t word = *at;
+        if (step_kind(word) >= TRACE_THREAD_START) {
+            at = lane_control(lane, at);
+            continue;
+        }
+        int64_t change;
+        if (!step_call(table, &at, touch, &change)) {
+            lane_fail(lane, at, 0);
+            return;
+        }
+        if (counts_live)
+            live_count(lane->lanes, change);
+        if (word & STEP_PUBLISHES)
+            mark_raise(&lane->done, (uint64_t)(at - lane->lanes->streams->words));
+    }
+}
+
+/* What is done with each call besides making it is the matter of checker.h or latency.h. */
+ALWAYS_INLINE void run_watched(struct lane *lane, bool is_checked)
+{
+    struct lanes *lanes = lane->lanes;
+    const uint64_t *at = lane->at;
+    while (at != NULL) {
+        uint64_t word = *at;
+        if (step_kind(word) >= TRACE_THREAD_START) {
+            at = lane_control(lane, at);
+            continue;
+        }
+        bool done = is_checked ? checker_call(lanes->checker, lanes->table, &at, &lane->random)
+                               : latency_call(lanes->latency, &lane->timed, lanes->table, &at);
+        if (!done) {
+            lane_fail(lane, at, 0);
+            return;
+        }
+        if (word & STEP_PUBLISHES)
+            mark_raise(&lane->done, (uint64_t)(at - lanes->streams->words));
+    }
+}
+
+static void run_checked(struct lane *lane)
+{
+    run_watched(lane, true);
+}
+
+static void run_timed(struct lane *lane)
+{
+    run_watched(lane, false);
+}
+
+/* One function a policy, as in replayer.c. */
+#define DEFINE_RUN(name, touch, counts_live)                                                       \
+    static __attribute__((noinline)) void name(struct lane *lane)                                  \
+    {                                                                                              \
+        run(lane, touch, counts_live);                                                             \
+    }
+
+DEFINE_RUN(run_none, TOUCH_NONE, false)
+DEFINE_RUN(run_first, TOUCH_FIRST, false)
+DEFINE_RUN(run_page, TOUCH_PAGE, false)
+DEFINE_RUN(run_all, TOUCH_ALL, false)
+DEFINE_RUN(run_none_live, TOUCH_NONE, true)
+DEFINE_RUN(run_first_live, TOUCH_FIRST, true)
+DEFINE_RUN(run_page_live, TOUCH_PAGE, true)
+DEFINE_RUN(run_all_live, TOUCH_ALL, true)
+
+typedef void run_function(struct lane *);
+
+static run_function *const runs[2][TOUCH_ALL + 1] = {
+    {run_none, run_first, run_page, run_all},
+    {run_none_live, run_first_live, run_page_live, run_all_live},
+};
+
+static run_function *function_of(const struct lanes *lanes)
+{
+    if (lanes->checker)
+        return run_checked;
+    return lanes->latency ? run_timed : runs[lanes->counts_live][lanes->touch];
+}
+
+bool lane_run(struct lane *lane)
+{
+    function_of(lane->lanes)(lane);
+    if (atomic_load(&lane->lanes->pace.given_up))
+        lane->has_ended = true;
+    return !lane->has_ended;
+}

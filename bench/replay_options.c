@@ -1,0 +1,134 @@
+/*
+ * Options are checked one by one, then together.
+ */
+#include "replay_options.h"
+
+#include "driver.h"
+
+#include <getopt.h>
+#include <string.h>
+
+enum {
+    POINTS_DEFAULT = 1000,
+    POINTS_MAX = 1000000,
+    REPEATS_MAX = 1000,
+    OPS_MAX = 1 << 30,
+    PASSES = 5
+};
+
+static const char *const pass_names[] = {"speed", "memory", "check", "latency", "worst"};
+static const char *const touch_names[] = {"none", "first", "page", "all"};
+static const char *const threads_names[] = {"serial", "original"};
+
+static const char help[] =
+    "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check]\n"
+    "                        [--touch none|first|page|all]\n"
+    "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
+    "                        [--points N] [--chunk OPS] [--repeats N]\n"
+    "                        --allocator PATH TRACE\n"
+    "Replays TRACE on the allocator that this program is linked with or that is preloaded,\n"
+    "which must be the one in the object file PATH, and prints one JSON object.\n";
+
+const char *replay_pass_name(enum replay_pass pass)
+{
+    return pass_names[pass];
+}
+
+const char *replay_touch_name(enum touch touch)
+{
+    return touch_names[touch];
+}
+
+const char *replay_threads_name(enum replay_threads threads)
+{
+    return threads_names[threads];
+}
+
+/* The index of `name` in names[n]; n if it is not there. */
+static unsigned name_find(const char *const *names, unsigned n, const char *name)
+{
+    unsigned i = 0;
+    while (i < n && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+static int parse_threads(const char *text, struct replay_options *options)
+{
+    options->threads = name_find(threads_names, 2, text);
+    return options->threads < 2
+               ? EXIT_OK
+               : driver_fail(EXIT_USAGE, "--threads %s: serial or original is needed", text);
+}
+
+static int parse_option(int option, const char *value, struct replay_options *options)
+{
+    switch (option) {
+    case 'p':
+        options->pass = name_find(pass_names, PASS_WORST + 1, value);
+        return options->pass <= PASS_WORST
+                   ? EXIT_OK
+                   : driver_fail(EXIT_USAGE, "--pass %s: no such pass", value);
+    case 't':
+        options->touch = name_find(touch_names, 4, value);
+        return options->touch < 4 ? EXIT_OK
+                                  : driver_fail(EXIT_USAGE, "--touch %s: no such policy", value);
+    case 'T':
+        return parse_threads(value, options);
+    case 'n':
+        return driver_parse_count("--points", value, 1, POINTS_MAX, &options->points);
+    case 'k':
+        return driver_parse_count("--chunk", value, 1, OPS_MAX, &options->chunk_ops);
+    case 'e':
+        return driver_parse_count("--epoch", value, 1, OPS_MAX, &options->epoch_ops);
+    case 'r':
+        return driver_parse_count("--repeats", value, 1, REPEATS_MAX, &options->repeats);
+    case 'a':
+        options->allocator = value;
+        return EXIT_OK;
+    case 'c':
+        options->curve = value;
+        return EXIT_OK;
+    default:
+        return driver_fail(EXIT_USAGE, "unknown option or missing value; --help tells more");
+    }
+}
+
+static int options_check(const struct replay_options *options)
+{
+    if (options->allocator == NULL)
+        return driver_fail(EXIT_USAGE, "--allocator PATH is needed; --help tells more");
+    if (options->trace == NULL)
+        return driver_fail(EXIT_USAGE, "one TRACE is needed; --help tells more");
+    if (options->curve != NULL && options->pass != PASS_MEMORY && options->pass != PASS_LATENCY)
+        return driver_fail(EXIT_USAGE, "--curve needs --pass memory or latency");
+    if (options->repeats > 1 && options->pass != PASS_SPEED)
+        return driver_fail(EXIT_USAGE, "--repeats needs --pass speed");
+    if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)
+        return driver_fail(EXIT_USAGE, "--epoch needs --threads original");
+    return EXIT_OK;
+}
+
+int replay_options_parse(int argc, char **argv, struct replay_options *options)
+{
+    static const struct option names[] = {
+        {"pass", required_argument, NULL, 'p'},    {"touch", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'T'}, {"epoch", required_argument, NULL, 'e'},
+        {"points", required_argument, NULL, 'n'},  {"allocator", required_argument, NULL, 'a'},
+        {"curve", required_argument, NULL, 'c'},   {"chunk", required_argument, NULL, 'k'},
+        {"repeats", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+    };
+    *options = (struct replay_options){.touch = TOUCH_PAGE, .points = POINTS_DEFAULT, .repeats = 1};
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
+        if (option == 'h')
+            driver_print_and_exit(help);
+        if (option == 'V')
+            driver_print_and_exit("replay (spanbench) " SPANBENCH_VERSION "\n");
+        if (parse_option(option, optarg, options) != EXIT_OK)
+            return EXIT_USAGE;
+    }
+    options->trace = argc - optind == 1 ? argv[optind] : NULL;
+    return options_check(options);
+}
