@@ -24,6 +24,11 @@ MEMORY_FIGURES = (
     *("baseline_rss", "initial_rss"),
     *("initial_mapped", "harness_bytes"),
 )
+SPEED, LATENCY, MEMORY = PASSES = ("speed", "latency", "memory")
+USUAL_PASSES = (SPEED, MEMORY)
+PERCENTILES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "p9999_ns")
+LATENCY_FIGURES = ("samples", "counter_step_ns", *PERCENTILES, "by_kind", "by_size")
+WORST_FIGURES = ("max_ns", "worst", "preempted")
 WORK = ("ops", "checksum")
 
 
@@ -33,6 +38,7 @@ class Manner:
 
     touch: str = "page"
     thread_order: str = ORIGINAL
+    passes: tuple = USUAL_PASSES  # of PASSES
     timeout: float = TIMEOUT_S
     curves: Path = None  # folder for curves, or None
     links: Links = None
@@ -57,10 +63,10 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     """The Results of replaying all traces against all allocators."""
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
-    facts.update(touch=manner.touch, thread_order=manner.thread_order)
+    facts.update(touch=manner.touch, thread_order=manner.thread_order, passes=manner.passes)
 
     def attempt(trace, allocator, is_warm_up):
-        return replay_once(trace, allocator, manner, has_memory=not is_warm_up)
+        return replay_once(trace, allocator, manner, has_more=not is_warm_up)
 
     with progress() as shown:
         done = campaign.measure(
@@ -72,42 +78,59 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     return results.Results(facts, entries)
 
 
-def replay_once(trace, allocator, manner, has_memory):
-    """The Figures of both passes; only time of a warm-up, and of the null allocator, whose blocks
-    overlap."""
-    speed = one_pass("speed", trace, allocator, manner)
+def replay_once(trace, allocator, manner, has_more):
+    """The Figures of the speed pass and of those that were asked for besides; only the speed of a
+    warm-up, and of the null allocator no memory, for its blocks overlap."""
+    speed = one_pass(SPEED, trace, allocator, manner)
     counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
     counters["sys_time"] = speed["sys_ns"] / 1e6
     counters["threads"] = thread_count(trace, manner.thread_order)
+    if LATENCY in manner.passes and has_more:
+        counters.update(latency_figures(trace, allocator, manner, speed))
 
     def memory():
-        return memory_figures(trace, allocator, manner, speed)
+        return pass_figures(MEMORY, MEMORY_FIGURES, trace, allocator, manner, speed)
 
-    untimed = memory if has_memory and not allocator.is_floor else None
+    has_memory = has_more and MEMORY in manner.passes and not allocator.is_floor
+    untimed = memory if has_memory else None
     return Figures(speed["real_time_ns"], speed["cpu_time_ns"], counters, untimed)
 
 
-def memory_figures(trace, allocator, manner, speed):
-    """The figures of the memory pass, which must do the work that the speed pass did."""
-    memory = one_pass("memory", trace, allocator, manner)
-    if any(memory.get(key) != speed.get(key) for key in WORK):
-        raise RunFailed("the memory pass did other operations than the speed pass")
-    return {key: memory[key] for key in MEMORY_FIGURES if key in memory}
+def latency_figures(trace, allocator, manner, speed):
+    """The figures of single calls: percentiles of a sample, and the worst, from a run of its own."""
+    figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed)
+    worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
+    return {**figures, **worst}
+
+
+def pass_figures(name, keys, trace, allocator, manner, speed):
+    """The figures of a further pass, which must do the work that the speed pass did."""
+    done = one_pass(name, trace, allocator, manner)
+    if any(done.get(key) != speed.get(key) for key in WORK):
+        raise RunFailed(f"the {name} pass did other operations than the speed pass")
+    return {key: done[key] for key in keys if key in done}
 
 
 def one_pass(name, trace, allocator, manner):
     """What the replayer prints for one pass."""
     arguments = ["--pass", name, "--touch", manner.touch]
     arguments += thread_arguments(trace, manner.thread_order)
-    if name == "memory" and manner.curves:
+    if manner.curves and name == MEMORY:
         curve = manner.curves / f"{trace.name}.{allocator.name}.csv"
         arguments += ["--curve", str(curve), "--points", str(CURVE_POINTS)]
+    if manner.curves and name == LATENCY:
+        arguments += ["--curve", str(manner.curves / latency_file(trace.name, allocator.name))]
     arguments.append(str(trace.path))
     try:
         return driver.run_once("replay", allocator, arguments, manner.links, manner.timeout)
     except RunFailed as reason:
         raise RunFailed(f"{name} pass: {reason}") from reason
+
+
+def latency_file(trace, allocator):
+    """The name of the file of counts of durations, of the last round."""
+    return f"{trace}.{allocator}.latency.csv"
 
 
 def add_net(entries, floors):

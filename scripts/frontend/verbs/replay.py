@@ -6,8 +6,9 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import results
+from frontend.figures.metrics import LATENCIES
 from frontend.measuring import replays, traces
-from frontend.verbs.options import add_measuring, add_thread_order
+from frontend.verbs.options import add_measuring, add_thread_order, names_of
 from frontend.verbs.outcome import keep, show
 
 EXAMPLES = (
@@ -29,6 +30,21 @@ def add_arguments(parser):
         "every byte (default: %(default)s)",
     )
     parser.add_argument(
+        "--pass",
+        dest="passes",
+        type=names_of(replays.PASSES),
+        default=replays.USUAL_PASSES,
+        metavar="LIST",
+        help="what is measured besides speed, each in runs of its own: latency (how long single "
+        "calls take: percentiles, and the worst ten), memory (default: speed,memory)",
+    )
+    parser.add_argument(
+        "--metric",
+        choices=tuple(LATENCIES),
+        help="compare this figure of single calls in the table of latencies; takes the latency "
+        "pass along (default: p99_ns)",
+    )
+    parser.add_argument(
         "--no-null",
         action="store_true",
         help="leave out the null allocator, the floor of net times",
@@ -48,9 +64,18 @@ def run(options, argv):
         curves = Path(folder) / "curves"
         curves.mkdir()
         kept = curves if is_kept else None
-        manner = replays.Manner(options.touch, options.threads, options.timeout, kept, links)
+        passes = passes_of(options)
+        manner = replays.Manner(
+            options.touch, options.threads, passes, options.timeout, kept, links
+        )
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
-    return show(measured, unasked)
+    return show(measured, unasked, LATENCIES[options.metric or "p99_ns"])
+
+
+def passes_of(options):
+    """The passes that were asked for, and the one that the metric needs."""
+    wanted = {*options.passes, *([replays.LATENCY] if options.metric else [])}
+    return tuple(name for name in replays.PASSES if name in wanted)
