@@ -20,7 +20,7 @@ from frontend.failure import WORK_FAILED
 from frontend.figures import results
 from frontend.measuring import driver, replays, traces, workloads
 from frontend.measuring.budget import Budget
-from frontend.paths import LATEST, shown
+from frontend.paths import latest, shown
 from frontend.progress import say
 from frontend.verbs import micro
 from frontend.verbs.options import add_repeats, seconds
@@ -115,9 +115,9 @@ def add_arguments(parser):
         "-o",
         "--output",
         type=Path,
-        default=LATEST,
+        default=latest(),
         metavar="DIR",
-        help=f"the folder for results, charts and page (default: {shown(LATEST)})",
+        help=f"the folder for results, charts and page (default: {shown(latest())})",
     )
 
 
