@@ -29,6 +29,7 @@ FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
     *("version", "failure", "guess", "paths", "progress", "allocators", "figures", "measuring"),
     *("charts", "page", "comparing", "gate", "sweep", "recording", "verbs", "command_line", "cli"),
+    "parsers",
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (
