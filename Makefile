@@ -500,6 +500,12 @@ install-library: $(B)/libspan.a $(B)/libspan.so $(B)/libspan-fast.a $(B)/libspan
 uninstall:
 	$(INSTALL_TREE) none
 
+## deb: the Debian packages spanbench, libspan0 and libspan-dev, in build/deb; lintian checks them
+.PHONY: deb
+deb:
+	scripts/deps bench deb
+	scripts/build_deb build/deb
+
 ## clean: removes build/
 .PHONY: clean
 clean:

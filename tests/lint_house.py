@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 C_FOLDERS = ("allocator", "workloads", "bench", "tests")
-FOLDERS = (*C_FOLDERS, "scripts", "results", "docs", ".ci", ".github")
+FOLDERS = (*C_FOLDERS, "scripts", "results", "docs", "packaging", ".ci", ".github")
 # Between folders only these headers may be included; tests may include everything.
 ALLOWED = {
     "allocator": [],
