@@ -1,4 +1,5 @@
 """The GitHub Action (action.yml): its steps, run as GitHub runs them, on made-up allocators."""
+
 import os
 import re
 import subprocess
