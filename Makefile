@@ -17,6 +17,8 @@ ifeq ($(VERSION),)
 $(error scripts/frontend/version.py: holds no line VERSION = "...")
 endif
 PYTHON := /usr/bin/python3
+# Of the libraries' binary interface: a higher one when programs linked with the present one would break.
+SOVERSION := 0
 
 B := build/$(MODE)
 O := $(B)/obj
@@ -143,8 +145,9 @@ $(B)/libspan.so: $(ALLOCATOR_O) $(STANDARD_NAMES)
 $(B)/libspan-fast.so: $(FAST_O) $(STANDARD_NAMES)
 $(B)/libspan.so $(B)/libspan-fast.so:
 	$(call SAY,LINK)
-	$(LINK) -shared -Wl,-soname,$(@F) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
+	$(LINK) -shared -Wl,-soname,$(@F).$(SOVERSION) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
 		-Wl,-Bsymbolic-functions -pthread $^ -o $@
+	ln -sf $(@F) $@.$(SOVERSION) # by this name the drivers look for it
 
 # An exception of operator new goes through frames of ours.
 $(O)/workloads/recorder_operators.o: CFLAGS_OWN += -fexceptions
@@ -454,7 +457,8 @@ lint: deps-lint
 	black --check -l 100 $(PY_FILES) $(PY_SCRIPTS)
 	flake8 $(PY_FILES) $(PY_SCRIPTS)
 
-PY_SCRIPTS = $(wildcard scripts/spanbench scripts/prove_gate scripts/sweep_constants scripts/update_readme \
+PY_SCRIPTS = $(wildcard $(addprefix scripts/,spanbench install_tree write_manual write_completion \
+	prove_gate sweep_constants update_readme) \
 	workloads/record_corpus workloads/prepare_programs)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how
@@ -472,19 +476,41 @@ deps-lint:
 deps-fuzz:
 	scripts/deps fuzz
 
-## install: both libraries, their header and pkg-config files, under DESTDIR and PREFIX
-INSTALLED := libspan libspan-fast
-.PHONY: install
-install: $(INSTALLED:%=$(B)/%.a) $(INSTALLED:%=$(B)/%.so)
-	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
-	install -m 644 $(INSTALLED:%=$(B)/%.a) '$(DESTDIR)$(LIBDIR)/'
-	install -m 644 allocator/libspan.h '$(DESTDIR)$(INCLUDEDIR)/'
-	install -m 755 $(INSTALLED:%=$(B)/%.so) '$(DESTDIR)$(LIBDIR)/'
-	for name in $(INSTALLED); do \
-		sed -e 's|@NAME@|'$$name'|' -e 's|@SHORT@|'$${name#lib}'|' -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
-			allocator/libspan.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/'$$name.pc; \
-	done
+## man: the manual page, build/MODE/spanbench.1, from the parsers that -h prints
+.PHONY: man completion
+man: $(B)/spanbench.1
+## completion: bash's completion of the command, build/MODE/spanbench.bash, from the same parsers
+completion: $(B)/spanbench.bash
+$(B)/spanbench.1: WRITER := scripts/write_manual
+$(B)/spanbench.bash: WRITER := scripts/write_completion
+$(B)/spanbench.1 $(B)/spanbench.bash: scripts/write_manual scripts/write_completion \
+		$(shell find scripts/frontend -name '*.py')
+	@mkdir -p $(@D)
+	$(call SAY,TEXT)
+	$(PYTHON) -B $(WRITER) > $@.new
+	mv $@.new $@
+
+## install: the command with all that it needs, both libraries, header, manual; DESTDIR, PREFIX, LIBDIR
+INSTALL_TREE = $(PYTHON) -B scripts/install_tree --destdir '$(DESTDIR)' --prefix '$(PREFIX)' \
+	--libdir '$(LIBDIR)' --includedir '$(INCLUDEDIR)' --build '$(B)' --version '$(VERSION)' \
+	--soversion $(SOVERSION) $(INSTALL_FLAGS)
+.PHONY: install install-library uninstall
+install: all man completion
+	$(INSTALL_TREE) all
+
+## install-library: both libraries, their header and pkg-config files alone
+install-library: $(B)/libspan.a $(B)/libspan.so $(B)/libspan-fast.a $(B)/libspan-fast.so
+	$(INSTALL_TREE) library
+
+## uninstall: removes what an install under the same DESTDIR and LIBDIR has installed, and nothing else
+uninstall:
+	$(INSTALL_TREE) none
+
+## deb: the Debian packages spanbench, libspan0 and libspan-dev, in build/deb; lintian checks them
+.PHONY: deb
+deb:
+	scripts/deps bench deb
+	scripts/build_deb build/deb
 
 ## clean: removes build/
 .PHONY: clean

@@ -123,7 +123,8 @@ try:
     trace = json.load(open(sys.argv[2]))
 except ValueError:
     sys.exit(print(sys.argv[2] + ": not a trace", file=sys.stderr) or 2)
-print(json.dumps({"ops": trace["ops"], "threads": trace.get("threads", 1), "peak_live": 1 << 19, "duration_ns": 1,
+print(json.dumps({"ops": trace["ops"], "threads": trace.get("threads", 1),
+                  "peak_live": 1 << 19, "duration_ns": 1,
                   "bytes_per_op": 1.5, "origin": {"program": "made-up"}, "losses": {}}))
 """
 

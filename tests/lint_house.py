@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 C_FOLDERS = ("allocator", "workloads", "bench", "tests")
-FOLDERS = (*C_FOLDERS, "scripts", "results", "docs", ".ci", ".github")
+FOLDERS = (*C_FOLDERS, "scripts", "results", "docs", "packaging", ".ci", ".github")
 # Between folders only these headers may be included; tests may include everything.
 ALLOWED = {
     "allocator": [],
@@ -29,7 +29,7 @@ FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
     *("version", "failure", "lazily", "guess", "paths", "progress", "allocators", "figures"),
     *("measuring", "charts", "page", "comparing", "gate", "sweep", "recording", "advising"),
-    *("verbs", "command_line", "cli"),
+    *("verbs", "command_line", "cli", "parsers"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (

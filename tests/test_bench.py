@@ -49,6 +49,32 @@ def test_quick_bench_takes_the_shortest_traces(corpus, spanbench, tmp_path, monk
     assert len(os.listdir(tmp_path / "latest" / "curves")) == 4
 
 
+def test_the_shards_of_a_bench_are_the_whole(corpus, spanbench, tmp_path, machine):
+    machine(0.001)
+    files = []
+    for k in (1, 2, 3, 4):
+        folder = tmp_path / f"shard-{k}"
+        status, _, err = spanbench("bench", "-n", 2, "--shard", f"{k}/4", "-o", folder)
+        assert status == 0, err
+        files.append(folder / "results.json")
+    shares = [results.read(path) for path in files]
+    assert [share.kinds() for share in shares] == [
+        *(["replay", "run", "micro"], ["replay", "run"], ["replay"], ["replay"]),
+    ]
+    assert shares[1].context["shard"] == {"index": 2, "count": 4}
+    assert spanbench("bench", "-n", 2, "-o", tmp_path / "whole")[0] == 0
+    assert spanbench("merge-results", *files, "-o", tmp_path / "all.json")[0] == 0
+    whole, joined = results.read(tmp_path / "whole/results.json"), results.read(
+        tmp_path / "all.json"
+    )
+    assert [row.name for row in joined.rows] == [row.name for row in whole.rows]
+
+
+def test_a_bench_in_more_shards_than_traces_is_refused(corpus, spanbench, tmp_path):
+    status, _, err = spanbench("bench", "--shard", "9/9", "-o", tmp_path / "latest")
+    assert (status, err) == (2, "spanbench: --shard 9/9: more shards than traces (6)\n")
+
+
 def test_bench_without_a_corpus_says_so(corpus, spanbench, tmp_path):
     for trace in tmp_path.glob("*.trace"):
         trace.unlink()

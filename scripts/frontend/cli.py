@@ -47,6 +47,7 @@ VERBS = {
     "bench": Verb("bench", "run the standard comparison and draw its charts"),
     "report": Verb("reporting", "draw charts and write one self-contained HTML page"),
     "compare": Verb("compare", "compare two result files, row by row: ratio, interval, verdict"),
+    "merge-results": Verb("merge_results", "join the result files of shards (--shard) to one"),
     "bisect": Verb("bisecting", "find the commit that made the allocator slower or fatter"),
     "gate": Verb("gate", "decide whether a change made an allocator slower or fatter"),
     "allocators": Verb("allocators", "list the allocators found on this machine"),

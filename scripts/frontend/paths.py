@@ -1,27 +1,58 @@
-"""Where things lie: the tree that this file is part of, its programs, its corpus, its results."""
+"""Where things lie: the programs, the corpus, the results. The front end is either part of a
+checkout, or installed (`make install`); nobody else needs to know which."""
 
+import json
 import os
 import stat
 from pathlib import Path
 
 from frontend.failure import Failure, io_failure
 
-ROOT = Path(__file__).resolve().parents[2]
+HOME = (
+    Path(__file__).resolve().parents[1]
+)  # scripts/ of a checkout; all there is of an installation
+INSTALLED = HOME / "installed.json"  # is there in an installation: the circumstances of its build
+IS_INSTALLED = INSTALLED.exists()
+ROOT = HOME if IS_INSTALLED else HOME.parent  # what has workloads/ in it
 CORPUS = ROOT / "workloads" / "traces"
 PROFILE = ROOT / "workloads" / "profiles" / "python3.profile"
-LATEST = ROOT / "results" / "latest"
+
+
+def checkout(what):
+    """The folder of the checkout, for `what` needs its sources or its history; an installation has
+    neither."""
+    if IS_INSTALLED:
+        raise Failure(
+            f"{what}: needs a checkout of spanbench, and this one is installed; run the"
+            " scripts/spanbench of a clone"
+        )
+    return ROOT
+
+
+def installed_facts():
+    """{commit, dirty, compiler} of the build of an installation; {} in a checkout."""
+    return json.loads(INSTALLED.read_text(encoding="utf-8")) if IS_INSTALLED else {}
+
+
+def latest():
+    """The folder for results that nobody has named one for: results/latest of the checkout that we
+    are in, else of the current folder."""
+    here = Path.cwd()
+    is_in_checkout = not IS_INSTALLED and here.is_relative_to(ROOT)
+    return (ROOT if is_in_checkout else here) / "results" / "latest"
 
 
 def build_folder():
     """The folder of the built programs; SPANBENCH_BUILD names another one (debug, tests)."""
-    return Path(os.environ.get("SPANBENCH_BUILD") or ROOT / "build" / "release").absolute()
+    usual = ROOT / ("programs" if IS_INSTALLED else "build/release")
+    return Path(os.environ.get("SPANBENCH_BUILD") or usual).absolute()
 
 
 def built(name):
     """The path of the built program or library `name`, which must be there."""
     path = build_folder() / name
     if not path.exists():
-        raise Failure(f"{shown(path)}: not built; run make")
+        raise Failure(f"{shown(path)}: not {'installed' if IS_INSTALLED else 'built; run make'}")
     return path
 
 
@@ -39,13 +70,15 @@ def check_regular(path):
 
 
 def in_tree(path):
-    """`path` as result files have it: relative to the tree where it lies in it, whoever asks."""
+    """`path` as result files have it: relative to the checkout if it lies there, whoever asks."""
     path = Path(path)
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    is_inside = not IS_INSTALLED and path.is_relative_to(ROOT)
+    return str(path.relative_to(ROOT)) if is_inside else str(path)
 
 
 def shown(path):
-    """`path` as people can use it where they are: relative within the tree, else absolute."""
+    """`path` as people can use it where they are: relative within the checkout and below the
+    current folder, else absolute."""
     path, here = Path(path), Path.cwd()
-    is_inside = path.is_relative_to(ROOT) and here.is_relative_to(ROOT)
-    return os.path.relpath(path, here) if is_inside else str(path)
+    is_inside = not IS_INSTALLED and path.is_relative_to(ROOT) and here.is_relative_to(ROOT)
+    return os.path.relpath(path, here) if is_inside or path.is_relative_to(here) else str(path)

@@ -34,6 +34,7 @@ SUBJECTS = {
     "run": ("workloads", ("threads", "size_is")),
     "exec": ("programs", None),
 }
+SIDES = ("A", "B")  # what the two files are called
 WORK = ("ops", "checksum")  # of the rows themselves, where all runs of a file agree
 
 
@@ -66,13 +67,13 @@ def told(context, key):
     return context.get(key, context.get(OLD_NAMES.get(key)))
 
 
-def difference(what, a, b):
+def difference(what, a, b, sides=SIDES):
     """ "kernel: 6.1 in A, 6.5 in B", or None where there is none."""
     if a == b:
         return None
     if isinstance(a, str) and isinstance(b, str) and len(a) + len(b) > SHOWN:
         a, b = different_words(a, b)
-    return f"{what}: {text_of(a)} in A, {text_of(b)} in B"
+    return f"{what}: {text_of(a)} in {sides[0]}, {text_of(b)} in {sides[1]}"
 
 
 def different_words(a, b):
@@ -112,14 +113,14 @@ def is_same_build(name, a, b):
     return all(a.get(key) == b.get(key) for key in ("build_id", "settings"))
 
 
-def subject_differences(kind, subject, a, b):
+def subject_differences(kind, subject, a, b, sides=SIDES):
     """What the contexts say of a trace, a workload or a program."""
     part, keys = SUBJECTS.get(kind, (None, ()))
     a, b = (described(context, part, subject) for context in (a, b))
     if keys is None:
-        return [difference(f"program {subject}", a, b)]
+        return [difference(f"program {subject}", a, b, sides)]
     a, b = a or {}, b or {}
-    return [difference(f"{key} of {subject}", a.get(key), b.get(key)) for key in keys]
+    return [difference(f"{key} of {subject}", a.get(key), b.get(key), sides) for key in keys]
 
 
 def varies(row, context):

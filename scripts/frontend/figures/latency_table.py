@@ -77,8 +77,8 @@ def legend(rows, ratios, metric):
     """What the numbers are."""
     step = max((step for row in rows for step in row.values("counter_step_ns")), default=0)
     lines = [
-        "Latency: of one call in sixteen, without what is written to the block. max: of all calls, in a"
-        " run of its own, without those during which the system ran something else.",
+        "Latency: of one call in sixteen, without what is written to the block. max: of all calls,"
+        " in a run of its own, without those during which the system ran something else.",
         f"The clock moves in steps of {step:.3g} ns. {HEADS[metric.key]}: ratios are medians over"
         f" rounds, within a round{coverage_text(ratios.values())}.",
     ]

@@ -13,7 +13,7 @@ from frontend.allocators.registry import Allocator
 from frontend.failure import Failure, io_failure
 from frontend.gate import revisions
 from frontend.gate.gate_time import BASE, COPIES, HEAD, allocator_name
-from frontend.paths import ROOT
+from frontend.paths import checkout
 
 TREE = "the working tree"
 LIBRARY = re.compile(r"\.so(\.\d+)*$")  # libx.so, libx.so.2
@@ -43,6 +43,13 @@ def prepare(base, head, builds, folder):
     return found_base, make_side(head, builds, Path(folder) / "from-head")
 
 
+def check_sources(base, head):
+    """Fails if one of the sides must be built, and there is no checkout to build it in."""
+    for text in (base, head):
+        if text is None or not is_library(text):
+            checkout(TREE if text is None else f"the revision {text}")
+
+
 def make_side(text, builds, folder):
     """The Side that a revision, a library or None (the working tree) is."""
     folder.mkdir()
@@ -50,7 +57,7 @@ def make_side(text, builds, folder):
         registry.from_file("library", text)  # fails where it is none
         return Side(text, {"": Path(text).resolve()})
     if text is None:
-        return Side(TREE, revisions.build(ROOT, builds, folder, TREE))
+        return Side(TREE, revisions.build(checkout(TREE), builds, folder, TREE))
     commit = revisions.commit_of(text)
     with revisions.worktree(commit) as tree:
         libraries = revisions.build(tree, builds, folder, f"{text} ({commit})")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from frontend.failure import WORK_FAILED, Failure
 from frontend.measuring import building
-from frontend.paths import ROOT
+from frontend.paths import ROOT, checkout
 
 BUILDS = ("span", "span-fast")
 SOURCES = ("allocator", "Makefile")  # all that a library of ours is made of
@@ -28,6 +28,7 @@ def git(*arguments, tree=ROOT):
 
 def commit_of(revision):
     """The full hash of a revision, which must be there."""
+    checkout(f"the revision {revision}")
     status, commit, _ = git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if status:
         raise Failure(f"{revision}: no such revision")

@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 from frontend.allocators import registry
-from frontend.paths import ROOT, build_folder
+from frontend.paths import IS_INSTALLED, ROOT, build_folder, installed_facts
 
 CPU = Path("/sys/devices/system/cpu/cpu0")
 
@@ -118,9 +118,9 @@ def build_type():
 
 
 def build():
-    """Compiler and flags of the build."""
+    """Compiler and flags of the build; what an installation was built with need not be here."""
     flags = text_of(build_folder() / "flags")
-    return {"compiler": compiler(flags), "flags": flags}
+    return {"compiler": installed_facts().get("compiler") or compiler(flags), "flags": flags}
 
 
 def compiler(flags):
@@ -134,7 +134,10 @@ def compiler(flags):
 
 
 def revision():
-    """The commit that the tree is at, and whether files differ from it (None: not known)."""
+    """The commit that the tree is at, or that was installed, and whether files differ from it
+    (None: not known)."""
+    if IS_INSTALLED:
+        return {key: installed_facts().get(key) for key in ("commit", "dirty")}
     commit = git("rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         return {"commit": "unknown", "dirty": None}

@@ -50,7 +50,7 @@ def thread_count(trace, thread_order):
 
 
 def thread_arguments(trace, thread_order=ORIGINAL):
-    """The replayer's options for the threads of a Trace; those of one thread have only one order."""
+    """The replayer's options for the threads of a Trace; one thread has only one order."""
     return ["--threads", ORIGINAL if thread_count(trace, thread_order) > 1 else SERIAL]
 
 

@@ -69,14 +69,19 @@ def meant_file(path):
 
 
 def load(paths):
-    """The Traces in the files; two of one name would be one row."""
+    """The Traces in the files."""
     traces = [Trace(Path(path).stem, Path(path), read_info(path)) for path in paths]
-    names = [trace.name for trace in traces]
+    check_names(paths)
+    return traces
+
+
+def check_names(paths):
+    """Fails if two files have one name: they would be one row."""
+    names = [Path(path).stem for path in paths]
     twice = [name for name in unique(names) if names.count(name) > 1]
     if twice:
-        same = [str(trace.path) for trace in traces if trace.name == twice[0]]
+        same = [str(path) for path in paths if Path(path).stem == twice[0]]
         raise Failure(f"{same[1]}: has the name of {same[0]}; results are told apart by name")
-    return traces
 
 
 def cut(trace, ops, path):

@@ -87,11 +87,11 @@ def quick():
     ]
 
 
-def measure_quick(allocators, links, timeout, choose_rounds, argv, leave_out=None):
-    """The Results of the quick selection, without the floor."""
+def measure_quick(chosen, allocators, links, timeout, choose_rounds, argv, leave_out=None):
+    """The Results of Workloads of the quick selection, without the floor."""
     real = [a for a in allocators if not a.is_floor]
     manner = Manner((), timeout, links)
-    return measure(quick(), real, manner, choose_rounds, argv, leave_out=leave_out)
+    return measure(chosen, real, manner, choose_rounds, argv, leave_out=leave_out)
 
 
 def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK, leave_out=None):

@@ -7,6 +7,7 @@ will take is kept back, going by how quick this machine is now; the rest is shar
 parts of the measurement, each of which gives up subjects rather than rounds that statistics need.
 """
 
+import functools
 import importlib
 import tempfile
 import time
@@ -17,15 +18,20 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED
 from frontend.figures import results
-from frontend.measuring import driver, replays, traces, workloads
+from frontend.measuring import driver, replays, shards, traces, workloads
 from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
-from frontend.paths import LATEST, shown
+from frontend.paths import latest, shown
 from frontend.progress import say
 from frontend.verbs import micro
 from frontend.verbs.options import add_repeats, seconds
 from frontend.verbs.outcome import keep, show
 
-EXAMPLES = ("spanbench bench", "spanbench bench --quick -o quick", "spanbench bench --full -n 6")
+EXAMPLES = (
+    "spanbench bench",
+    "spanbench bench --quick -o quick",
+    "spanbench bench --full -n 6",
+    "spanbench bench -n 12 --shard 2/3 -o second-machine",
+)
 EXPECTED = ("span", "span-fast", "glibc", "jemalloc", "glibc-perturb", "jemalloc-junk")
 TIMEOUT_S = 60.0  # a run that takes this long would use up a quarter of the budget
 BUDGET_S = 240.0
@@ -114,10 +120,12 @@ def add_arguments(parser):
         "-o",
         "--output",
         type=Path,
-        default=LATEST,
+        default=latest(),
         metavar="DIR",
-        help=f"the folder for results, charts and page (default: {shown(LATEST)})",
+        help=f"the folder for results, charts and page (default: {shown(latest())})",
     )
+
+    shards.add_shard(parser, "traces and workloads")
 
 
 def run(options, argv):
@@ -133,13 +141,15 @@ def run(options, argv):
     loaded = traces.corpus() if options.full else traces.standard()
     if options.quick:
         loaded = traces.shortest(loaded, QUICK_TRACES)
+    count, loaded = len(loaded), options.shard.of(loaded)
+    options.shard.check(loaded, count, "traces")
     parts = make_parts(options, loaded, end_s)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         curves = Path(folder) / "curves"
         curves.mkdir()
         measure(parts, loaded, allocators, links, curves, argv)
         whole = combined(parts)
-        whole.context["budget_s"] = options.budget
+        whole.context.update(budget_s=options.budget, **options.shard.facts)
         keep(whole, output, curves, "curves")
     status = max(map(show_part, parts))
     results.check_kept(whole)
@@ -161,12 +171,13 @@ def standard_allocators():
 
 
 def make_parts(options, loaded, end_s):
-    """The Parts, each with its Budget."""
+    """The Parts of which the shard has a share, each with its Budget."""
+    part_of = options.shard.of
     by_length = [trace.name for trace in sorted(loaded, key=lambda trace: trace.info["ops"])]
     orders = {
         REPLAYS: (by_length, "the longest traces first"),
-        WORKLOADS: ([w.name for w in workloads.quick()], "from the end of their list"),
-        CALLS: ([micro.Selection.name], "as a whole"),
+        WORKLOADS: (part_of([w.name for w in workloads.quick()]), "from the end of their list"),
+        CALLS: (part_of([micro.Selection.name]), "as a whole"),
     }
     usual = QUICK_ROUNDS if options.quick else FULL_ROUNDS if options.full else None
     rounds = options.repeats or usual
@@ -181,6 +192,7 @@ def make_parts(options, loaded, end_s):
             Budget(ends[name], order, least, most, fewest.get(name, 0), growth.get(name, 1.0)),
         )
         for name, (order, how) in orders.items()
+        if order
     ]
 
 
@@ -202,26 +214,27 @@ def share(end_s):
 
 def measure(parts, loaded, allocators, links, curves, argv):
     """Measures all parts, one after the other."""
-    replayed, worked, called = parts
     manner = replays.Manner(timeout=TIMEOUT_S, curves=curves, links=links)
     quick = (allocators, links, TIMEOUT_S)
-    rounds, leave_out = replayed.budget.choose_rounds, replayed.leave_out
-    replayed.measured = replays.measure(loaded, allocators, manner, rounds, argv, leave_out)
-    rounds, leave_out = worked.budget.choose_rounds, worked.leave_out
-    worked.measured = workloads.measure_quick(*quick, rounds, argv, leave_out)
-    rounds, leave_out = called.budget.choose_rounds, called.leave_out
-    called.measured = micro.measure_quick(*quick, rounds, argv, leave_out)
+    for part in parts:
+        rounds, leave_out = part.budget.choose_rounds, part.leave_out
+        if part.name == REPLAYS:
+            part.measured = replays.measure(loaded, allocators, manner, rounds, argv, leave_out)
+        elif part.name == WORKLOADS:
+            chosen = [w for w in workloads.quick() if w.name in part.budget.order]
+            part.measured = workloads.measure_quick(chosen, *quick, rounds, argv, leave_out)
+        else:
+            part.measured = micro.measure_quick(*quick, rounds, argv, leave_out)
 
 
 def combined(parts):
     """One Results of all parts; what was left out is told apart from what was measured."""
-    replayed, worked, called = parts
-    whole = micro.combined(micro.combined(replayed.measured, worked.measured), called.measured)
+    whole = functools.reduce(micro.combined, [part.measured for part in parts])
     left_out = {part.name: part.budget.left_out for part in parts if part.budget.left_out}
     for names in left_out.values():
         for name in names:
             whole.context["traces"].pop(name, None)
-            whole.context["workloads"].pop(name, None)
+            whole.context.get("workloads", {}).pop(name, None)
     whole.context["left_out"] = left_out
     return whole
 

@@ -19,7 +19,7 @@ from frontend.measuring import callgrind, context, deterministic, replays
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.guess import meant
-from frontend.paths import LATEST, shown
+from frontend.paths import latest, shown
 from frontend.progress import progress, say
 from frontend.verbs.options import add_json, names_of, percent, positive
 
@@ -121,9 +121,9 @@ def add_arguments(parser):
         "-o",
         "--output",
         type=Path,
-        default=LATEST,
+        default=latest(),
         metavar="DIR",
-        help=f"the folder for gate.json and gate.md (default: {shown(LATEST)})",
+        help=f"the folder for gate.json and gate.md (default: {shown(latest())})",
     )
     add_json(parser)
     parser.add_argument(
@@ -219,6 +219,10 @@ def check(options, subjects):
         raise Failure("--base REV|FILE.json|PATH.so is needed; -h tells more")
     if options.base and options.save:
         raise Failure("--save compares nothing, so it goes without --base")
+    if options.save or is_stored(options.base):
+        gate_sides.check_sources(options.head, options.head)
+    else:
+        gate_sides.check_sources(options.base, options.head)
     if any(key in COUNTED for key in options.metrics) and not callgrind.is_installed():
         rest = ",".join(key for key in options.metrics if key not in COUNTED)
         raise Failure(

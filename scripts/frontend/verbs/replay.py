@@ -7,13 +7,14 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import results
 from frontend.figures.metrics import LATENCIES
-from frontend.measuring import replays, traces
+from frontend.measuring import replays, shards, traces
 from frontend.verbs.options import add_measuring, add_thread_order, names_of
 from frontend.verbs.outcome import keep, show
 
 EXAMPLES = (
     "spanbench replay my.trace -a span-fast,glibc,jemalloc -n 10",
     "spanbench replay my.trace -a glibc -a 'je1=jemalloc;MALLOC_CONF=narenas:1' -o my.json",
+    "spanbench replay *.trace --shard 2/3 -o shard-2.json    # on the second of three machines",
 )
 
 
@@ -49,6 +50,7 @@ def add_arguments(parser):
         action="store_true",
         help="leave out the null allocator, the floor of net times",
     )
+    shards.add_shard(parser, "the traces")
 
 
 def run(options, argv):
@@ -58,7 +60,7 @@ def run(options, argv):
     replays.check_programs(allocators)
     if options.output:
         results.check_writable(options.output)
-    loaded = traces.load(options.traces)
+    loaded = traces.load(chosen(options))
     is_kept = options.output not in (None, results.STDOUT)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         curves = Path(folder) / "curves"
@@ -69,6 +71,7 @@ def run(options, argv):
             options.touch, options.threads, passes, options.timeout, kept, links
         )
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
+        measured.context.update(options.shard.facts)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
@@ -79,3 +82,11 @@ def passes_of(options):
     """The passes that were asked for, and the one that the metric needs."""
     wanted = {*options.passes, *([replays.LATENCY] if options.metric else [])}
     return tuple(name for name in replays.PASSES if name in wanted)
+
+
+def chosen(options):
+    """The trace files of the shard."""
+    traces.check_names(options.traces)
+    share = options.shard.of_paths(options.traces)
+    options.shard.check(share, len(options.traces), "traces")
+    return share

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from frontend.failure import Failure
 from frontend.figures import results
-from frontend.paths import LATEST, shown
+from frontend.paths import latest, shown
 
 
 EXAMPLES = ("spanbench report", "spanbench report my.json other.json -o my-report")
@@ -13,7 +13,7 @@ EXAMPLES = ("spanbench report", "spanbench report my.json other.json -o my-repor
 
 def add_arguments(parser):
     """The options of the verb."""
-    default = shown(LATEST / "results.json")
+    default = shown(latest() / "results.json")
     parser.add_argument(
         "results", nargs="*", type=Path, metavar="FILE", help=f"result files (default: {default})"
     )
@@ -28,7 +28,7 @@ def add_arguments(parser):
 
 def run(options, _argv):
     """Hands over to the writer of reports."""
-    paths = options.results or [LATEST / "results.json"]
+    paths = options.results or [latest() / "results.json"]
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise Failure(f"{missing[0]}: no such file; `spanbench bench` makes the default one")
