@@ -98,7 +98,7 @@ def replay_once(trace, allocator, manner, has_more):
 
 
 def latency_figures(trace, allocator, manner, speed):
-    """The figures of single calls: percentiles of a sample, and the worst, from a run of its own."""
+    """The figures of single calls: percentiles of a sample, and the worst from a run of its own."""
     figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed)
     worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
     return {**figures, **worst}
