@@ -56,7 +56,7 @@ ALLOCATOR := os span heap_filed heap_kept heap_free heap_loose heap heap_aligned
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 TRACE_READ := pages slots trace_format trace_reader
-TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile cut import import_memory_replay info pack
+TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile cut import import_memory_replay info pack subset
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 REPLAY := replay replay_options performer checksum steps step_call checker latency histogram cycle_counter replayer streams pace lanes lane_run \
