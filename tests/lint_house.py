@@ -27,7 +27,17 @@ SOURCES = {".c", ".h", ".cc"}
 # The front end from the ground up: each of these imports only what stands before it.
 FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
-    *("version", "failure", "guess", "paths", "progress", "collector", "allocators", "figures", "measuring"),
+    *(
+        "version",
+        "failure",
+        "guess",
+        "paths",
+        "progress",
+        "collector",
+        "allocators",
+        "figures",
+        "measuring",
+    ),
     *("charts", "page", "comparing", "gate", "sweep", "recording", "verbs", "command_line", "cli"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
