@@ -1,7 +1,7 @@
 """trace import: Android's memory_replay text and .zip, what such files really contain, and what
 is said of those that are damaged."""
 
-import json
+import gzip
 import os
 import random
 import subprocess
@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from places import BUILD
+from imports import import_bytes, info_of, run_trace
 
 SAMPLE = b"""# made by hand
 100: malloc 0x1000 32
@@ -47,14 +47,7 @@ MALFORMED = {
     b"1: realloc 0x10 20 5\n": "old pointer is no hexadecimal number",
     b"1: malloc 0x10 5 1 x\n": "time stamp is no number",
     b"1: malloc 0x10 5\0 6\n": "holds a zero byte",
-    b"1: malloc 0x10 " + b"5" * 5000 + b"\n": "line is too long",
 }
-
-
-def run_trace(*arguments, data=None):
-    """Runs build/.../trace."""
-    command = [BUILD / "trace", *arguments]
-    return subprocess.run(command, input=data, capture_output=True, check=False)
 
 
 @pytest.fixture(name="work")
@@ -62,19 +55,6 @@ def work_fixture(tmp_path):
     """A folder to import in; afterwards no half-written trace may be left there."""
     yield tmp_path
     assert not list(tmp_path.glob("*.tmp"))
-
-
-def import_bytes(work, data, *options):
-    """Imports `data` from a file; the finished process."""
-    (work / "in.txt").write_bytes(data)
-    return run_trace("import", *options, work / "in.txt", "-o", work / "out.trace")
-
-
-def info_of(work):
-    """What the trace just imported holds."""
-    done = run_trace("info", work / "out.trace")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def assert_sample(info):
@@ -226,6 +206,44 @@ def test_malformed_line(work, line):
     assert done.stderr.startswith(f"{work}/in.txt: line 3: ".encode())
     assert MALFORMED[line].encode() in done.stderr
     assert done.stderr.count(b"\n") == 1
+    assert not (work / "out.trace").exists()
+
+
+def test_line_too_long(work):
+    done = import_bytes(work, b"1: malloc 0x100 5\n1: malloc 0x10 " + b"5" * 300000 + b"\n")
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"{work}/in.txt: line 2: line is too long\n"
+
+
+def zst(data):
+    """The data, packed by the tool."""
+    return subprocess.run(["zstd", "-c"], input=data, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zst])
+@pytest.mark.parametrize("piped", [False, True])
+def test_packed(work, pack, piped):
+    half = len(SAMPLE) // 2  # two members or frames, one behind the other
+    data = pack(SAMPLE[:half]) + pack(SAMPLE[half:])
+    if piped:
+        done = run_trace("import", "-", "-o", work / "out.trace", data=data)
+    else:
+        done = import_bytes(work, data)
+    assert done.returncode == 0, done.stderr
+    assert_sample(info_of(work))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zst])
+def test_packed_and_damaged(work, pack):
+    dice = random.Random(2)
+    lines = (f"1: malloc {hex(dice.randrange(1, 1 << 60))} 5\n" for _ in range(20000))
+    data = bytearray(pack("".join(lines).encode()))
+    cut = import_bytes(work, data[: len(data) * 3 // 4])
+    assert cut.returncode == 2 and b": cut ." in cut.stderr, cut.stderr
+    data[len(data) * 3 // 4] ^= 0x55
+    bad = import_bytes(work, data)
+    assert bad.returncode == 2
+    assert bad.stderr.startswith(f"{work}/in.txt: line ".encode()), bad.stderr
     assert not (work / "out.trace").exists()
 
 

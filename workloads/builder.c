@@ -308,6 +308,15 @@ bool builder_add(struct builder *builder, const struct call *call)
     }
 }
 
+bool builder_find(const struct builder *builder, uint64_t address, uint64_t *bytes)
+{
+    const struct entry *entry = map_find(&builder->blocks, address);
+    if (entry == NULL)
+        return false;
+    *bytes = entry->block.bytes;
+    return true;
+}
+
 static size_t loss_put(char *text, size_t at, const char *name, uint64_t count)
 {
     if (count == 0)

@@ -31,6 +31,8 @@ struct builder *builder_open(const char *path, const char *origin, char error[TR
  * false: builder_error tells.
  */
 bool builder_add(struct builder *builder, const struct call *call);
+/* Whether a block lives at this address; then *bytes is what was asked for it. */
+bool builder_find(const struct builder *builder, uint64_t address, uint64_t *bytes);
 /*
  * Ends the trace. `losses`: further "key=value" lines, may be empty; the builder adds its own
  * counts (unknown_frees, unknown_reallocs, repaired_inversions).

@@ -2,6 +2,7 @@
  * The program `trace`: a table of what can be done to traces, each in a file of its own.
  */
 #include "compile.h"
+#include "export.h"
 #include "import.h"
 #include "info.h"
 
@@ -15,6 +16,7 @@ static const struct {
 } commands[] = {
     {"compile", compile_main, "[--json] [--origin KEY=VALUE]... RAW -o FILE"},
     {"import", import_main, "[--from FORMAT] IN -o FILE"},
+    {"export", export_main, "--to FORMAT FILE -o OUT"},
     {"info", info_main, "FILE"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
