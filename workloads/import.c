@@ -13,6 +13,7 @@
 const struct import_format *const import_formats[] = {
     &import_memory_replay,
     &import_rep,
+    &import_mtrace,
     NULL,
 };
 
