@@ -14,6 +14,7 @@ const struct import_format *const import_formats[] = {
     &import_memory_replay,
     &import_rep,
     &import_mtrace,
+    &import_valgrind,
     NULL,
 };
 
