@@ -15,6 +15,7 @@ const struct import_format *const import_formats[] = {
     &import_rep,
     &import_mtrace,
     &import_valgrind,
+    &import_ltrace,
     NULL,
 };
 
