@@ -16,6 +16,7 @@ const struct import_format *const import_formats[] = {
     &import_mtrace,
     &import_valgrind,
     &import_ltrace,
+    &import_heaptrack,
     NULL,
 };
 
