@@ -54,7 +54,7 @@ ALLOCATOR := os span heap_filed heap_kept heap_free heap_loose heap heap_aligned
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 # The formats that are imported, and exported.
-IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack
+IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
 EXPORTERS := csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
 TRACE_READ := pages slots trace_format trace_reader

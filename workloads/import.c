@@ -11,13 +11,8 @@
 #include <string.h>
 
 const struct import_format *const import_formats[] = {
-    &import_memory_replay,
-    &import_rep,
-    &import_mtrace,
-    &import_valgrind,
-    &import_ltrace,
-    &import_heaptrack,
-    NULL,
+    &import_memory_replay, &import_rep,       &import_mtrace, &import_valgrind,
+    &import_ltrace,        &import_heaptrack, &import_wl,     NULL,
 };
 
 const struct import_format *import_format_find(const char *name)
@@ -59,8 +54,7 @@ bool import_lines_end(struct import *import)
     return import->lines.fault ? import_fail(import, import->lines.fault) : false;
 }
 
-/* NULL, or why a call cannot have succeeded. */
-static const char *call_fault(const struct call *call)
+const char *import_call_fault(const struct call *call)
 {
     uint64_t bytes = call->size;
     if (call->result == 0)
@@ -72,7 +66,7 @@ static const char *call_fault(const struct call *call)
 
 bool import_call(struct import *import, const struct call *call)
 {
-    const char *fault = call_fault(call);
+    const char *fault = import_call_fault(call);
     if (fault != NULL)
         return import_fail(import, fault);
     if (builder_add(import->builder, call))

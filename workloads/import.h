@@ -49,6 +49,8 @@ bool import_read(struct import *import, const struct import_format *format, stru
 bool import_fail(struct import *import, const char *what);
 /* The same without a line: `where` and `what`. */
 bool import_fail_at(struct import *import, const char *where, uint64_t number, const char *what);
+/* NULL, or why a call cannot have succeeded. */
+const char *import_call_fault(const struct call *call);
 /* Hands a call over. false, and an error, if nothing like it can have succeeded, or the builder
  * fails. */
 bool import_call(struct import *import, const struct call *call);
