@@ -55,7 +55,7 @@ PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 # The formats that are imported, and exported.
 IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
-EXPORTERS := csv
+EXPORTERS := memory_replay rep wl csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
 TRACE_READ := pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile input lines import import_main \

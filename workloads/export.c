@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct export_format *const formats[] = {&export_csv};
+static const struct export_format *const formats[] = {&export_memory_replay, &export_rep,
+                                                      &export_wl, &export_csv};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 struct options {
@@ -56,17 +57,28 @@ const struct trace_op *export_next(struct export *export)
     return &export->ops[export->at++];
 }
 
-bool export_rewind(struct export *export)
+static bool export_open(struct export *export)
 {
-    if (export->reader != NULL)
-        trace_reader_close(export->reader);
-    export->at = export->n = 0;
     export->reader = trace_reader_open(export->path, export->error);
     if (export->reader == NULL)
         return false;
     export->error[0] = '\0';
-    export->totals = trace_reader_totals(export->reader);
+    export->at = export->n = 0;
+    export->totals = *trace_reader_totals(export->reader);
     return true;
+}
+
+bool export_rewind(struct export *export)
+{
+    struct trace_totals before = export->totals;
+    trace_reader_close(export->reader);
+    if (!export_open(export))
+        return false;
+    if (memcmp(&before, &export->totals, sizeof before) == 0)
+        return true;
+    snprintf(export->error, sizeof export->error, "%.400s: changed while it was read",
+             export->path);
+    return false;
 }
 
 bool export_fail_errno(struct export *export)
@@ -163,7 +175,7 @@ static int export_write(struct export *export, const struct export_format *forma
     }
     fclose(export->out);
     if (status == 0)
-        fprintf(stderr, "%s: %" PRIu64 " ops as %s%s\n", options->in, export->totals->ops,
+        fprintf(stderr, "%s: %" PRIu64 " ops as %s%s\n", options->in, export->totals.ops,
                 format->name, export->losses);
     return status;
 }
@@ -202,7 +214,7 @@ int export_main(int argc, char **argv)
     export.ops = pages_map(TRACE_BLOCK_OPS * sizeof *export.ops);
     if (export.ops == NULL)
         export_fail_errno(&export);
-    if (export.ops == NULL || !export_rewind(&export)) {
+    if (export.ops == NULL || !export_open(&export)) {
         fprintf(stderr, "%s\n", export.error);
         return 2;
     }

@@ -14,7 +14,7 @@ struct export
 {
     const char *path;
     struct trace_reader *reader; /* at the operation to come */
-    const struct trace_totals *totals;
+    struct trace_totals totals;
     FILE *out; /* an exporter may seek in it: it is a file, and empty */
     /* Operations of the block being read. */
     struct trace_op *ops;
@@ -35,7 +35,7 @@ extern const struct export_format export_csv, export_memory_replay, export_rep, 
 
 /* The next operation, or NULL: the end, or an error if export->error is not empty. */
 const struct trace_op *export_next(struct export *export);
-/* Back to the first operation. false: export->error tells. */
+/* Back to the first operation of the same trace. false: export->error tells. */
 bool export_rewind(struct export *export);
 /* errno as the error; returns false. */
 bool export_fail_errno(struct export *export);

@@ -34,6 +34,7 @@ VERBS = {
     ),
     "info": Verb("info", "tell what a trace holds and where it came from"),
     "import": Verb("importing", "turn another tool's file into a trace"),
+    "export": Verb("exporting", "turn a trace into another tool's file"),
     "replay": Verb("replay", "replay traces against allocators"),
     "exec": Verb(
         "execute",
