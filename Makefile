@@ -58,7 +58,7 @@ IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
 EXPORTERS := memory_replay rep wl csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
 TRACE_READ := pages slots trace_format trace_reader
-TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile input lines import import_main \
+TRACE_ALL := $(TRACE_READ) trace_writer block_map builder races raw_reader compile input lines import import_main \
 	$(IMPORTERS:%=import_%) export $(EXPORTERS:%=export_%) info
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
@@ -254,7 +254,8 @@ $(B)/fuzz-trace: $(O)/tests/fuzz/fuzz_trace.o $(TRACE_READ_O)
 # One for each importer, from the same source.
 FUZZ_IMPORTERS := $(IMPORTERS:%=$(B)/fuzz-import-%)
 FUZZ_IMPORT_O := $(filter-out $(O)/workloads/import_main.o,$(TRACE_ALL_O))
-$(O)/tests/fuzz/fuzz_import_%.o: tests/fuzz/fuzz_import.c $(B)/flags
+$(IMPORTERS:%=$(O)/tests/fuzz/fuzz_import_%.o): $(O)/tests/fuzz/fuzz_import_%.o: \
+		tests/fuzz/fuzz_import.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call SAY,CC  )
 	$(COMPILE) -DFUZZ_FORMAT=import_$* -c $< -o $@

@@ -105,7 +105,7 @@ bool import_read(struct import *import, const struct import_format *format, stru
     import->losses_bytes = 0;
     if (!lines_open(&import->lines, in))
         return import_fail(import, strerror(errno));
-    bool read = format->read(import);
+    bool read = format->read(import) && builder_release_races(builder);
     lines_close(&import->lines);
     return read;
 }

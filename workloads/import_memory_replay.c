@@ -47,13 +47,13 @@ static const struct verb *verb_take(const char **at)
     return NULL;
 }
 
-static bool scan_word_0x(const char **at, uint64_t *number)
+static inline bool scan_word_0x(const char **at, uint64_t *number)
 {
     scan_blanks(at);
     return scan_0x(at, number) && (**at == ' ' || **at == '\t' || **at == '\0');
 }
 
-static bool scan_word_decimal(const char **at, uint64_t *number)
+static inline bool scan_word_decimal(const char **at, uint64_t *number)
 {
     scan_blanks(at);
     return scan_decimal(at, number) && (**at == ' ' || **at == '\t' || **at == '\0');
@@ -170,6 +170,7 @@ static void losses_note(const struct replay *replay)
 static bool memory_replay_read(struct import *import)
 {
     struct replay replay = {.import = import};
+    builder_hold_races(import->builder);
     while (import_line(import)) {
         const char *at = import->lines.text;
         scan_blanks(&at);

@@ -77,12 +77,3 @@ bool lines_next(struct lines *lines)
     lines->end = end;
     return true;
 }
-
-bool scan_text(const char **at, const char *text)
-{
-    size_t n = strlen(text);
-    if (strncmp(*at, text, n) != 0)
-        return false;
-    *at += n;
-    return true;
-}

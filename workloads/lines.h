@@ -45,7 +45,16 @@ static inline void scan_blanks(const char **at)
         (*at)++;
 }
 
-bool scan_text(const char **at, const char *text);
+static inline bool scan_text(const char **at, const char *text)
+{
+    const char *behind = *at;
+    for (; *text != '\0'; text++, behind++) {
+        if (*behind != *text)
+            return false;
+    }
+    *at = behind;
+    return true;
+}
 
 static inline bool scan_decimal(const char **at, uint64_t *number)
 {
