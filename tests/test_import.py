@@ -238,7 +238,7 @@ def test_races_in_a_row(work):
     )
     assert calls(work) == [
         *("0: malloc #0 1", "0: malloc #1 2", "0: free #1", "1: realloc #0 3 handoff"),
-        *("0: malloc #1 4", "0: realloc #1 0", "0: free #0"),
+        *("0: malloc #1 4", "0: realloc #1 0", "0: free #0 handoff"),
     ]
     assert "2 repaired inversions" in line and ", 0 unknown frees, 0 unknown reallocs" in line
     assert info_of(work)["threads"] == 3
