@@ -123,7 +123,11 @@ static bool prefix_take(const char **at, struct prefix *prefix)
 
 static size_t name_length(const char *at)
 {
-    return strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    size_t n = 0;
+    while (((at[n] | 32) >= 'a' && (at[n] | 32) <= 'z') || (at[n] >= '0' && at[n] <= '9') ||
+           at[n] == '_')
+        n++;
+    return n;
 }
 
 /* "[LIB->]NAME[@LIB]", and `behind` it; *at moves behind that. NULL: none of ours. */
