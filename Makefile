@@ -55,12 +55,17 @@ ALLOCATOR := os span heap_filed heap_kept heap_free heap_loose heap heap_aligned
 	guard libspan
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
+# The formats that are imported, and exported.
+IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
+EXPORTERS := memory_replay rep wl csv
+TRACE_LIBS := -lzstd -lxxhash -lzip -lz
 TRACE_READ := pages slots trace_format trace_reader
-TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile cut import import_memory_replay info pack subset
+TRACE_ALL := $(TRACE_READ) trace_writer block_map builder races raw_reader compile input lines import import_main \
+	$(IMPORTERS:%=import_%) export $(EXPORTERS:%=export_%) cut info pack subset
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
-REPLAY := replay replay_options performer checksum steps step_call checker latency histogram cycle_counter replayer streams pace lanes lane_run \
-	repeats cost driver memory_curve footprint own_memory process_memory \
+REPLAY := replay replay_options performer checksum steps step_call checker latency histogram cycle_counter \
+	replayer streams pace lanes lane_run repeats cost driver memory_curve footprint own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text
 WORKLOADS := registry worker profile pages $(patsubst workloads/%.c,%,$(wildcard workloads/synthetic/*.c))
@@ -166,7 +171,7 @@ $(B)/libprobe.so: $(call objects,bench,probe identity json_text)
 
 $(B)/trace: $(O)/workloads/trace_main.o $(TRACE_ALL_O)
 	$(call SAY,LINK)
-	$(LINK) -pie $^ -lzstd -lxxhash -lzip -o $@
+	$(LINK) -pie $^ $(TRACE_LIBS) -o $@
 
 $(B)/launch: $(call objects,bench,launch process_tree json_text)
 	$(call SAY,LINK)
@@ -219,7 +224,7 @@ TEST_PARTS_O := $(filter-out %/os.o,$(ALLOCATOR_O)) $(TRACE_ALL_O) \
 	$(filter-out $(O)/bench/replay.o,$(REPLAY_O)) $(call objects,tests,$(TEST_PARTS))
 FAST_TEST_PARTS_O := $(filter-out %/os.o,$(FAST_O)) $(TRACE_ALL_O) \
 	$(call objects,fast/tests,$(TEST_PARTS))
-LINK_TEST = $(LINK) -pie $^ -lcmocka -lzstd -lxxhash -lzip -pthread -o $@
+LINK_TEST = $(LINK) -pie $^ -lcmocka $(TRACE_LIBS) -pthread -o $@
 
 $(B)/tests/test_%: $(O)/tests/test_%.o $(TEST_PARTS_O)
 	@mkdir -p $(@D)
@@ -250,7 +255,17 @@ FUZZ_PARTS := fake_os heap_fixture model fuzz/fuzz_heap
 $(B)/fuzz-span: $(filter-out %/os.o,$(ALLOCATOR_O)) $(call objects,tests,$(FUZZ_PARTS))
 $(B)/fuzz-span-fast: $(filter-out %/os.o,$(FAST_O)) $(call objects,fast/tests,$(FUZZ_PARTS))
 $(B)/fuzz-trace: $(O)/tests/fuzz/fuzz_trace.o $(TRACE_READ_O)
-$(FUZZERS) $(B)/fuzz-trace:
+# One for each importer, from the same source.
+FUZZ_IMPORTERS := $(IMPORTERS:%=$(B)/fuzz-import-%)
+FUZZ_IMPORT_O := $(filter-out $(O)/workloads/import_main.o,$(TRACE_ALL_O))
+$(IMPORTERS:%=$(O)/tests/fuzz/fuzz_import_%.o): $(O)/tests/fuzz/fuzz_import_%.o: \
+		tests/fuzz/fuzz_import.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC  )
+	$(COMPILE) -DFUZZ_FORMAT=import_$* -c $< -o $@
+$(FUZZ_IMPORTERS): $(B)/fuzz-import-%: $(O)/tests/fuzz/fuzz_import_%.o $(FUZZ_IMPORT_O)
+$(FUZZ_IMPORTERS): LIBS := $(TRACE_LIBS)
+$(FUZZERS) $(FUZZ_IMPORTERS) $(B)/fuzz-trace:
 	$(call SAY,LINK)
 	$(LINK) -fsanitize=fuzzer $^ -pthread $(LIBS) -o $@
 $(B)/fuzz-trace: LIBS := -lzstd -lxxhash
@@ -372,7 +387,7 @@ whole-programs: deps-bench
 	SPANBENCH_BUILD=$(abspath $(B)) scripts/spanbench whole-programs $(ALLOCATORS:%=-a %) $(REPEATS:%=-n %) \
 		-o results/latest/whole-programs.json
 
-## fuzz: random inputs for the allocator in each build and for the reader of traces, MINUTES=10 each
+## fuzz: random inputs for the allocator in each build, the reader of traces and importers, MINUTES=10 each
 FUZZ_CORPUS := tests/fuzz/corpus
 FUZZ_OPTIONS := -len_control=0 -max_len=2048 -print_final_stats=1
 .PHONY: fuzz fuzz-run fuzz-merge fuzz-merge-run
@@ -380,13 +395,18 @@ fuzz: deps-fuzz
 	$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzz-run
 
 FUZZ_TIME = -max_total_time=$$(($(or $(MINUTES),10) * 60))
-fuzz-run: $(FUZZERS) $(B)/fuzz-trace
-	mkdir -p $(B)/found $(B)/found-trace
+fuzz-run: $(FUZZERS) $(FUZZ_IMPORTERS) $(B)/fuzz-trace
+	mkdir -p $(B)/found $(B)/found-trace $(IMPORTERS:%=$(B)/found-import-%)
 	for fuzzer in $(FUZZERS); do \
 		$$fuzzer $(FUZZ_OPTIONS) $(FUZZ_TIME) -artifact_prefix=$$fuzzer- $(B)/found \
 			$(FUZZ_CORPUS) || exit 1; \
 	done
 	$(B)/fuzz-trace $(FUZZ_OPTIONS) $(FUZZ_TIME) -artifact_prefix=$(B)/fuzz-trace- $(B)/found-trace
+	for format in $(IMPORTERS); do \
+		$(B)/fuzz-import-$$format $(FUZZ_OPTIONS) $(FUZZ_TIME) \
+			-artifact_prefix=$(B)/fuzz-import-$$format- $(B)/found-import-$$format \
+			tests/fuzz/import/$$format || exit 1; \
+	done
 
 ## fuzz-merge: makes the fuzzing corpus anew from itself and what was found, as small as it can be
 fuzz-merge: deps-fuzz

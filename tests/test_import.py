@@ -1,7 +1,7 @@
 """trace import: Android's memory_replay text and .zip, what such files really contain, and what
 is said of those that are damaged."""
 
-import json
+import gzip
 import os
 import random
 import subprocess
@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from places import BUILD
+from imports import calls, import_bytes, imported, info_of, run_trace
 
 SAMPLE = b"""# made by hand
 100: malloc 0x1000 32
@@ -34,6 +34,14 @@ MALFORMED = {
     b"1: malloc 0x10\n": "too few arguments",
     b"1: malloc 0x10 5 6\n": "too many arguments",
     b"1: malloc 0x10 5 6 7 8\n": "too many arguments",
+    b"1: calloc 0x10 5 6 7 8 9\n": "too many arguments",
+    b"1: free 0x100 6 7 8 9\n": "too many arguments",
+    b"1: free 0x100 6\n": "too many arguments",
+    b"1: free 0x100 6 7 x\n": "present bytes are no number",
+    b"1: free 0x100 6 7 -2\n": "present bytes are no number",
+    b"1: free 0x100 6 7 -12\n": "too many arguments",
+    b"1: free 0x100 6 7 99999999999999999999\n": "present bytes are no number",
+    b"1: thread_done 0x0 6 7 8\n": "too many arguments",
     b"1: malloc 0x10 5 1 2 3 4 5 6 7 8 9\n": "too many arguments",
     b"1: malloc 16 5\n": "pointer is no hexadecimal number",
     b"1: malloc 0x 5\n": "pointer is no hexadecimal number",
@@ -47,14 +55,7 @@ MALFORMED = {
     b"1: realloc 0x10 20 5\n": "old pointer is no hexadecimal number",
     b"1: malloc 0x10 5 1 x\n": "time stamp is no number",
     b"1: malloc 0x10 5\0 6\n": "holds a zero byte",
-    b"1: malloc 0x10 " + b"5" * 5000 + b"\n": "line is too long",
 }
-
-
-def run_trace(*arguments, data=None):
-    """Runs build/.../trace."""
-    command = [BUILD / "trace", *arguments]
-    return subprocess.run(command, input=data, capture_output=True, check=False)
 
 
 @pytest.fixture(name="work")
@@ -62,19 +63,6 @@ def work_fixture(tmp_path):
     """A folder to import in; afterwards no half-written trace may be left there."""
     yield tmp_path
     assert not list(tmp_path.glob("*.tmp"))
-
-
-def import_bytes(work, data, *options):
-    """Imports `data` from a file; the finished process."""
-    (work / "in.txt").write_bytes(data)
-    return run_trace("import", *options, work / "in.txt", "-o", work / "out.trace")
-
-
-def info_of(work):
-    """What the trace just imported holds."""
-    done = run_trace("info", work / "out.trace")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def assert_sample(info):
@@ -194,6 +182,77 @@ def test_alignment_is_rounded_up(work):
     assert info_of(work)["by_kind"]["memalign"] == 2
 
 
+def test_presence(work):
+    """Clamped to what was asked; unknown is -1; of blocks never seen it means nothing."""
+    line = imported(
+        work,
+        b"1: malloc 0x10 5000 0 0\n"
+        b"1: malloc 0x20 70 0 0\n"
+        b"1: calloc 0x30 3 100 0 0\n"
+        b"1: realloc 0x40 0x10 9000 0 0 4096\n"
+        b"1: realloc 0x50 0x0 9 0 0 -1\n"
+        b"1: free 0x20 0 0 4096\n"
+        b"1: free 0x30 0 0 -1\n"
+        b"1: free 0x99 0 0 4096\n"
+        b"1: free 0x0 0 0 -1\n"
+        b"1: thread_done 0x0 0\n",
+    )
+    kept = info_of(work)["losses"]["recorded_presence"]
+    assert kept == "2 blocks given up: 5070 bytes, 4166 of them resident"
+    assert "has no times" in line and "1 unknown frees" in line
+
+
+def test_presence_behind_times(work):
+    imported(work, b"1: malloc 0x10 50 7000000 7000100\n1: free 0x10 12000000 12000100 7\n")
+    info = info_of(work)
+    assert info["duration_ns"] == 5000000
+    assert info["losses"]["recorded_presence"] == "1 blocks given up: 50 bytes, 7 of them resident"
+
+
+def test_races_are_repaired(work):
+    """An allocation stands before the free that made its address available."""
+    line = imported(
+        work,
+        b"1: malloc 0x10 5\n2: malloc 0x10 6\n2: malloc 0x30 7\n1: free 0x10\n2: free 0x10\n",
+    )
+    assert calls(work) == [
+        *("0: malloc #0 5", "1: malloc #1 7", "0: free #0", "1: malloc #0 6"),
+        "1: free #0",
+    ]
+    assert "0 unknown frees" in line and "1 repaired inversions" in line
+    assert info_of(work)["losses"]["repaired_inversions"] == 1
+
+
+def test_races_in_a_row(work):
+    """What is held gives up an address that another one waits for."""
+    line = imported(
+        work,
+        b"1: malloc 0x10 1\n"
+        b"1: malloc 0x20 2\n"
+        b"2: realloc 0x20 0x10 3\n"
+        b"3: malloc 0x10 4\n"
+        b"3: thread_done 0x0\n"
+        b"1: free 0x20\n"
+        b"1: realloc 0x0 0x10 0\n"
+        b"1: free 0x20\n",
+    )
+    assert calls(work) == [
+        *("0: malloc #0 1", "0: malloc #1 2", "0: free #1", "1: realloc #0 3 handoff"),
+        *("0: malloc #1 4", "0: realloc #1 0", "0: free #0 handoff"),
+    ]
+    assert "2 repaired inversions" in line and ", 0 unknown frees, 0 unknown reallocs" in line
+    assert info_of(work)["threads"] == 3
+
+
+def test_address_given_thrice(work):
+    line = imported(work, b"1: malloc 0x10 5\n" + b"1: malloc 0x10 6\n" * 3 + b"2: free 0x10\n")
+    assert calls(work) == [
+        *("0: malloc #0 5", "0: free #0", "0: malloc #0 6", "0: free #0", "0: malloc #0 6"),
+        *("1: free #0 handoff", "0: malloc #0 6"),
+    ]
+    assert "3 repaired inversions" in line
+
+
 def test_address_given_twice(work):
     assert import_bytes(work, b"1: malloc 0x10 5\n1: malloc 0x10 6\n").returncode == 0
     info = info_of(work)
@@ -226,6 +285,44 @@ def test_malformed_line(work, line):
     assert done.stderr.startswith(f"{work}/in.txt: line 3: ".encode())
     assert MALFORMED[line].encode() in done.stderr
     assert done.stderr.count(b"\n") == 1
+    assert not (work / "out.trace").exists()
+
+
+def test_line_too_long(work):
+    done = import_bytes(work, b"1: malloc 0x100 5\n1: malloc 0x10 " + b"5" * 300000 + b"\n")
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"{work}/in.txt: line 2: line is too long\n"
+
+
+def zst(data):
+    """The data, packed by the tool."""
+    return subprocess.run(["zstd", "-c"], input=data, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zst])
+@pytest.mark.parametrize("piped", [False, True])
+def test_packed(work, pack, piped):
+    half = len(SAMPLE) // 2  # two members or frames, one behind the other
+    data = pack(SAMPLE[:half]) + pack(SAMPLE[half:])
+    if piped:
+        done = run_trace("import", "-", "-o", work / "out.trace", data=data)
+    else:
+        done = import_bytes(work, data)
+    assert done.returncode == 0, done.stderr
+    assert_sample(info_of(work))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zst])
+def test_packed_and_damaged(work, pack):
+    dice = random.Random(2)
+    lines = (f"1: malloc {hex(dice.randrange(1, 1 << 60))} 5\n" for _ in range(20000))
+    data = bytearray(pack("".join(lines).encode()))
+    cut = import_bytes(work, data[: len(data) * 3 // 4])
+    assert cut.returncode == 2 and b": cut ." in cut.stderr, cut.stderr
+    data[len(data) * 3 // 4] ^= 0x55
+    bad = import_bytes(work, data)
+    assert bad.returncode == 2
+    assert bad.stderr.startswith(f"{work}/in.txt: line ".encode()), bad.stderr
     assert not (work / "out.trace").exists()
 
 

@@ -5,28 +5,13 @@
  */
 #include "builder.h"
 
+#include "block_map.h"
 #include "pages.h"
-#include "trace_format.h"
+#include "races.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-enum { MAP_FIRST = 1024 };
-
-/* A live block, or a running thread: then `thread` is its number in the trace. */
-struct entry {
-    uint64_t key;
-    struct live_block block; /* serial 0: the entry is empty */
-};
-
-/* Open addressing with linear probing and backward-shift deletion (no tombstones: programs free as
-   often as they allocate). */
-struct map {
-    struct entry *entries;
-    size_t size; /* a power of two, or 0 */
-    size_t count;
-};
 
 struct builder {
     struct trace_writer *writer;
@@ -34,81 +19,11 @@ struct builder {
     struct map threads;    /* by the caller's number, those that have not ended */
     struct entry *running; /* of the last call, in `threads`; NULL: not known */
     uint64_t time_ns;      /* of the last operation */
+    bool holds;            /* allocations at live addresses */
+    struct races races;    /* those held */
     struct builder_counts counts;
     char error[TRACE_ERROR_MAX]; /* empty: the writer knows */
 };
-
-/* Fibonacci hashing, small neighbours in memory side by side: programs make and free them one after
-   the other. Measured with a million live blocks: up to twice as fast as scattering each. */
-static size_t key_home(const struct map *map, uint64_t key)
-{
-    size_t line = (size_t)((key >> 7) * UINT64_C(0x9e3779b97f4a7c15) >> 24);
-    return (line << 2 | (key >> 5 & 3)) & (map->size - 1);
-}
-
-/* The entry of this key, or the empty one where it would go. The map is not empty-sized. */
-static inline struct entry *map_seek(const struct map *map, uint64_t key)
-{
-    size_t i = key_home(map, key);
-    while (map->entries[i].block.serial != 0 && map->entries[i].key != key)
-        i = (i + 1) & (map->size - 1);
-    return &map->entries[i];
-}
-
-static struct entry *map_find(const struct map *map, uint64_t key)
-{
-    if (map->size == 0)
-        return NULL;
-    struct entry *entry = map_seek(map, key);
-    return entry->block.serial != 0 ? entry : NULL;
-}
-
-static void map_close(struct map *map)
-{
-    pages_unmap(map->entries, map->size * sizeof *map->entries);
-}
-
-static bool map_grow(struct map *map)
-{
-    struct map grown = {.size = map->size ? map->size * 2 : MAP_FIRST, .count = map->count};
-    grown.entries = pages_map(grown.size * sizeof *grown.entries);
-    if (grown.entries == NULL)
-        return false;
-    for (size_t i = 0; i < map->size; i++) {
-        if (map->entries[i].block.serial != 0)
-            *map_seek(&grown, map->entries[i].key) = map->entries[i];
-    }
-    map_close(map);
-    *map = grown;
-    return true;
-}
-
-/* The entry of this key, or an empty one for it that the caller fills at once. At most two thirds
-   of the map are full. NULL and errno when memory is out. */
-static struct entry *map_add(struct map *map, uint64_t key)
-{
-    if ((map->count + 1) * 3 > map->size * 2 && !map_grow(map))
-        return NULL;
-    struct entry *entry = map_seek(map, key);
-    map->count += entry->block.serial == 0;
-    entry->key = key;
-    return entry;
-}
-
-static void map_remove(struct map *map, struct entry *entry)
-{
-    size_t mask = map->size - 1;
-    size_t hole = (size_t)(entry - map->entries);
-    for (size_t i = (hole + 1) & mask; map->entries[i].block.serial != 0; i = (i + 1) & mask) {
-        size_t home = key_home(map, map->entries[i].key);
-        if (((i - home) & mask) >= ((i - hole) & mask)) {
-            map->entries[hole] = map->entries[i];
-            hole = i;
-        }
-    }
-    map->entries[hole].block = (struct live_block){0};
-    map->count--;
-}
 
 static bool builder_fail_errno(struct builder *builder)
 {
@@ -134,6 +49,7 @@ static void builder_close(struct builder *builder)
 {
     map_close(&builder->blocks);
     map_close(&builder->threads);
+    races_close(&builder->races);
     pages_unmap(builder, sizeof *builder);
 }
 
@@ -193,14 +109,37 @@ static bool block_end(struct builder *builder, const struct trace_op *op, struct
     return emitted;
 }
 
-/* Emits op, which makes a block at this address, or resizes `block` to it. A block that lives there
-   must have been freed unseen. */
-static bool block_begin(struct builder *builder, const struct trace_op *op, uint64_t address,
+static bool call_add(struct builder *builder, const struct call *call);
+
+/* As if the block at its result had been freed unseen. */
+static bool call_force(struct builder *builder, const struct call *call)
+{
+    bool holds = builder->holds;
+    builder->holds = false;
+    bool added = call_add(builder, call);
+    builder->holds = holds;
+    return added;
+}
+
+/* One call an address: what was held before it cannot wait any longer. */
+static bool call_hold(struct builder *builder, const struct call *call)
+{
+    struct call before;
+    if (races_take(&builder->races, call->result, &before) && !call_force(builder, &before))
+        return false;
+    return races_hold(&builder->races, call) || builder_fail_errno(builder);
+}
+
+/* Emits op, which makes a block at the call's result, or resizes `block` to it. A block that lives
+   there must have been freed unseen, or its free is still to come. */
+static bool block_begin(struct builder *builder, const struct trace_op *op, const struct call *call,
                         struct live_block block)
 {
-    struct entry *entry = map_add(&builder->blocks, address);
+    struct entry *entry = map_add(&builder->blocks, call->result);
     if (entry == NULL)
         return builder_fail_errno(builder);
+    if (entry->block.serial != 0 && builder->holds)
+        return call_hold(builder, call);
     if (entry->block.serial != 0) {
         struct trace_op unseen = op_now(builder, TRACE_FREE, op->thread);
         builder->counts.repaired_inversions++;
@@ -231,7 +170,7 @@ static bool call_makes(struct builder *builder, const struct call *call, struct 
     }
     if (shape & SHAPE_ALIGNED)
         op->count = alignment_round(call->count);
-    return block_begin(builder, op, call->result, (struct live_block){0});
+    return block_begin(builder, op, call, (struct live_block){0});
 }
 
 static bool call_frees(struct builder *builder, struct trace_op *op, struct entry *entry)
@@ -267,9 +206,11 @@ static bool call_resizes(struct builder *builder, const struct call *call, struc
         op->flags = TRACE_FAILED;
     if (call->result == 0 || call->result == call->old)
         return op_emit(builder, op, &entry->block);
+    if (builder->holds && map_find(&builder->blocks, call->result) != NULL)
+        return call_hold(builder, call);
     struct live_block block = entry->block;
     map_remove(&builder->blocks, entry);
-    return block_begin(builder, op, call->result, block);
+    return block_begin(builder, op, call, block);
 }
 
 /* Counts a call that names a block never seen; true if nothing of the call is left. */
@@ -283,7 +224,7 @@ static bool call_is_lost(struct builder *builder, const struct call *call)
     return call->size == 0 && call->result == 0;
 }
 
-bool builder_add(struct builder *builder, const struct call *call)
+static bool call_add(struct builder *builder, const struct call *call)
 {
     bool names = (call->kind == TRACE_FREE || call->kind == TRACE_REALLOC) && call->old != 0;
     struct entry *entry = names ? map_find(&builder->blocks, call->old) : NULL;
@@ -306,6 +247,55 @@ bool builder_add(struct builder *builder, const struct call *call)
     default:
         return call_makes(builder, call, &op);
     }
+}
+
+/* After a call that gave up an address: what was held for it, and what that gives up in turn. A
+   thread that has ended meanwhile does not begin again. */
+static bool races_repair(struct builder *builder, const struct call *call)
+{
+    struct call held;
+    uint64_t thread = call->thread;
+    for (uint64_t old = call->old; old != 0; old = held.old) {
+        if (map_find(&builder->blocks, old) != NULL || !races_take(&builder->races, old, &held))
+            return true;
+        if (map_find(&builder->threads, held.thread) == NULL)
+            held.thread = thread;
+        builder->counts.repaired_inversions++;
+        if (!call_add(builder, &held))
+            return false;
+    }
+    return true;
+}
+
+bool builder_add(struct builder *builder, const struct call *call)
+{
+    if (!call_add(builder, call))
+        return false;
+    return builder->races.count == 0 || races_repair(builder, call);
+}
+
+void builder_hold_races(struct builder *builder)
+{
+    builder->holds = true;
+}
+
+bool builder_release_races(struct builder *builder)
+{
+    struct call held;
+    while (races_take_any(&builder->races, &held)) {
+        if (!call_force(builder, &held))
+            return false;
+    }
+    return true;
+}
+
+bool builder_find(const struct builder *builder, uint64_t address, uint64_t *bytes)
+{
+    const struct entry *entry = map_find(&builder->blocks, address);
+    if (entry == NULL)
+        return false;
+    *bytes = entry->block.bytes;
+    return true;
 }
 
 static size_t loss_put(char *text, size_t at, const char *name, uint64_t count)
@@ -333,6 +323,7 @@ static void losses_join(const struct builder *builder, const char *losses, char 
 bool builder_finish(struct builder *builder, const char *losses, char error[TRACE_ERROR_MAX])
 {
     char text[TRACE_TEXT_MAX];
+    builder_release_races(builder);
     if (builder->error[0] != '\0') {
         memcpy(error, builder->error, TRACE_ERROR_MAX);
         builder_abandon(builder);

@@ -32,6 +32,16 @@ struct builder *builder_open(const char *path, const char *origin, char error[TR
  */
 bool builder_add(struct builder *builder, const struct call *call);
 /*
+ * From now on an allocation at an address that still lives is held back until the next free or
+ * realloc of that address, which made it available, and counted as repaired: for files whose
+ * threads' lines raced.
+ */
+void builder_hold_races(struct builder *builder);
+/* What is held back has its place here, since no free came: as without builder_hold_races. */
+bool builder_release_races(struct builder *builder);
+/* Whether a block lives at this address; then *bytes is what was asked for it. */
+bool builder_find(const struct builder *builder, uint64_t address, uint64_t *bytes);
+/*
  * Ends the trace. `losses`: further "key=value" lines, may be empty; the builder adds its own
  * counts (unknown_frees, unknown_reallocs, repaired_inversions).
  */

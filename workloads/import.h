@@ -1,44 +1,73 @@
 /*
  * Importers: other tools' files of malloc calls, turned into traces. Every importer streams and
- * reports errors as "PATH: line N: what". One file an importer (import_FORMAT.c), one row a format
- * in the table of import.c.
+ * reports errors as "PATH: line N: what" ("PATH: byte N: what" for those that are no text). One
+ * file an importer (import_FORMAT.c), one row a format in the table of import.c.
  */
 #ifndef WORKLOADS_IMPORT_H
 #define WORKLOADS_IMPORT_H
 
 #include "builder.h"
+#include "lines.h"
 
-#include <stdio.h>
+enum { IMPORT_LOSSES_MAX = 16 * 1024 };
 
-/* The lines of a text, one at a time. */
-struct import_lines {
-    FILE *in;
-    uint64_t number; /* of the line in text, from 1 */
-    char text[4096]; /* without its end, be it LF or CRLF; longer lines are errors */
-};
-
-/* What an importer says besides the calls. */
-struct import_notes {
-    char losses[1024];           /* "key=value" lines: what the file could not say */
-    char error[TRACE_ERROR_MAX]; /* "line N: what" */
+/* A file being imported. */
+struct import {
+    struct input *in;
+    struct lines lines;
+    struct builder *builder;
+    char error[TRACE_ERROR_MAX];    /* "line N: what"; empty: builder_error tells */
+    char losses[IMPORT_LOSSES_MAX]; /* "key=value" lines: what the file could not say */
+    size_t losses_bytes;
 };
 
 /* A format that can be imported. */
 struct import_format {
     const char *name;    /* of --from */
-    const char *summary; /* what such files are, one line */
-    /* Whether a file that begins with these bytes looks like this format. */
+    const char *summary; /* what such files are, in a few words */
+    /* Whether a file that begins with these bytes looks like this format. There is a zero behind
+     * them. */
     bool (*sniff)(const char *head, size_t bytes);
-    /* Reads all of `in` into builder. false: notes->error or builder_error tells. */
-    bool (*read)(FILE *in, struct builder *builder, struct import_notes *notes);
+    /* Reads all of the file into the builder. false: import->error or builder_error tells. */
+    bool (*read)(struct import *import);
 };
 
-extern const struct import_format import_memory_replay;
+extern const struct import_format import_memory_replay, import_rep, import_mtrace, import_heaptrack,
+    import_valgrind, import_ltrace, import_wl;
 
-/* Reads the next line. false: the end, or an error if notes->error is not empty. */
-bool import_line(struct import_lines *lines, struct import_notes *notes);
-/* Writes "line N: what" into notes->error; returns false. */
-bool import_fail(const struct import_lines *lines, struct import_notes *notes, const char *what);
+extern const struct import_format *const import_formats[]; /* all of them; NULL is the end */
+
+/* By its name, or by what `in` begins with; NULL: there is no such format. */
+const struct import_format *import_format_find(const char *name);
+const struct import_format *import_format_guess(const struct input *in);
+/* All of `in` into `builder`, which stays open. false: import->error, or else builder_error, tells.
+ */
+bool import_read(struct import *import, const struct import_format *format, struct input *in,
+                 struct builder *builder);
+
+/* Writes "line N: what" of the line last read into import->error; returns false. */
+bool import_fail(struct import *import, const char *what);
+/* The same without a line: `where` and `what`. */
+bool import_fail_at(struct import *import, const char *where, uint64_t number, const char *what);
+/* NULL, or why a call cannot have succeeded. */
+const char *import_call_fault(const struct call *call);
+/* Hands a call over. false, and an error, if nothing like it can have succeeded, or the builder
+ * fails. */
+bool import_call(struct import *import, const struct call *call);
+/* Notes what is lost, as "key=text"; the text is part of the closing line. */
+__attribute__((format(printf, 3, 4))) void import_lose(struct import *import, const char *key,
+                                                       const char *text, ...);
+/* Notes it for the trace alone. The text is at most half of IMPORT_LOSSES_MAX. */
+void import_keep(struct import *import, const char *key, const char *text);
+
+/* Says what went wrong with the lines, if something did; returns false. */
+bool import_lines_end(struct import *import);
+
+/* The next line of a text. false: the end, or an error if import->error is not empty. */
+static inline bool import_line(struct import *import)
+{
+    return lines_next(&import->lines) || import_lines_end(import);
+}
 
 /* `trace import [--from FORMAT] IN -o FILE`; IN may be "-". Exit statuses 0, 1 and 2. */
 int import_main(int argc, char **argv);

@@ -1,93 +1,73 @@
 /*
- * Android's memory_replay text: "TID: OP PTR ..." a line, optionally with nanosecond stamps behind.
- * Knows nothing of .zip files, in which such texts are usually found.
+ * Android's memory_replay text: "TID: OP PTR ..." a line. Behind that, newer files have two stamps
+ * in nanoseconds, and today's, for free and realloc, how many bytes of the old block were resident.
+ * Knows nothing of the .zip files in which such texts are usually found.
  */
 #include "import.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-
-enum { WORDS_MAX = 8, ARGUMENTS_MAX = 2 };
 
 /* What stands behind PTR: decimal numbers, except the old pointer of a realloc. */
 struct verb {
     const char *name;
     enum trace_kind kind;
     unsigned arguments;
+    bool presence; /* a third number may stand behind the stamps */
 };
 
 static const struct verb verbs[] = {
-    {"malloc", TRACE_MALLOC, 1},   {"calloc", TRACE_CALLOC, 2},
-    {"realloc", TRACE_REALLOC, 2}, {"memalign", TRACE_MEMALIGN, 2},
-    {"free", TRACE_FREE, 0},       {"thread_done", TRACE_THREAD_END, 0},
+    {"malloc", TRACE_MALLOC, 1, false},     {"free", TRACE_FREE, 0, true},
+    {"realloc", TRACE_REALLOC, 2, true},    {"calloc", TRACE_CALLOC, 2, false},
+    {"memalign", TRACE_MEMALIGN, 2, false}, {"thread_done", TRACE_THREAD_END, 0, false},
 };
 
-/* A line being taken apart. */
-struct line {
-    char *words[WORDS_MAX];
-    size_t count;
+/* What is known of a file so far. */
+struct replay {
+    struct import *import;
+    bool timed;
+    uint64_t start_ns; /* the first stamp */
+    uint64_t known;    /* blocks given up whose presence is known ... */
+    uint64_t asked;    /* ... bytes that were asked for them ... */
+    uint64_t present;  /* ... and of these, resident */
 };
 
-/* Where the times of a file begin. */
-struct clock {
-    bool known;
-    uint64_t start_ns;
-};
-
-static const struct verb *verb_find(const char *name, size_t length)
+/* The verb at *at, which moves behind it; NULL: none. */
+static const struct verb *verb_take(const char **at)
 {
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        if (strlen(verbs[i].name) == length && memcmp(verbs[i].name, name, length) == 0)
+        const char *behind = *at;
+        if (**at == *verbs[i].name && scan_text(&behind, verbs[i].name) &&
+            (*behind == ' ' || *behind == '\t' || *behind == '\0')) {
+            *at = behind;
             return &verbs[i];
+        }
     }
     return NULL;
 }
 
-/* A number and nothing else: no sign, no space, nothing behind it. */
-static bool number_parse(const char *word, int base, uint64_t *number)
+static inline bool scan_word_0x(const char **at, uint64_t *number)
 {
-    char *end;
-    if (base == 16) {
-        if (word[0] != '0' || (word[1] != 'x' && word[1] != 'X'))
-            return false;
-        word += 2;
-    }
-    bool digit =
-        base == 16 ? strspn(word, "0123456789abcdefABCDEF") > 0 : strspn(word, "0123456789") > 0;
-    errno = 0;
-    *number = strtoull(word, &end, base);
-    return digit && *end == '\0' && errno == 0;
+    scan_blanks(at);
+    return scan_0x(at, number) && (**at == ' ' || **at == '\t' || **at == '\0');
 }
 
-/* "123:" */
-static bool thread_parse(char *word, uint64_t *thread)
+static inline bool scan_word_decimal(const char **at, uint64_t *number)
 {
-    size_t length = strlen(word);
-    if (length < 2 || word[length - 1] != ':')
-        return false;
-    word[length - 1] = '\0';
-    return number_parse(word, 10, thread);
+    scan_blanks(at);
+    return scan_decimal(at, number) && (**at == ' ' || **at == '\t' || **at == '\0');
 }
 
-/* One word more than fits counts, so that what is too much is seen. */
-static void line_split(struct line *line, char *text)
+static const char *arguments_take(const char **at, const struct lines *lines,
+                                  const struct verb *verb, struct call *call)
 {
-    char *rest = NULL;
-    line->count = 0;
-    for (char *word = strtok_r(text, " \t", &rest); word != NULL && line->count < WORDS_MAX;
-         word = strtok_r(NULL, " \t", &rest))
-        line->words[line->count++] = word;
-}
-
-static const char *call_arguments(struct call *call, const struct line *line)
-{
-    uint64_t numbers[ARGUMENTS_MAX] = {0};
-    const struct verb *verb = verb_find(line->words[1], strlen(line->words[1]));
-    for (size_t i = 0; i < verb->arguments; i++) {
+    uint64_t numbers[2] = {0};
+    for (unsigned i = 0; i < verb->arguments; i++) {
         bool pointer = verb->kind == TRACE_REALLOC && i == 0;
-        if (!number_parse(line->words[3 + i], pointer ? 16 : 10, &numbers[i]))
+        if (scan_end(lines, *at))
+            return "too few arguments";
+        if (!(pointer ? scan_word_0x : scan_word_decimal)(at, &numbers[i]))
             return pointer ? "old pointer is no hexadecimal number" : "argument is no number";
     }
     call->size = verb->arguments == 1 ? numbers[0] : numbers[1];
@@ -99,121 +79,139 @@ static const char *call_arguments(struct call *call, const struct line *line)
 }
 
 /* The time since the first stamp. Of the two, the call's start is taken. */
-static const char *call_time(struct call *call, const struct line *line, size_t first,
-                             struct clock *clock)
+static void call_time(struct replay *replay, struct call *call, uint64_t stamp)
 {
-    uint64_t stamp;
-    if (line->count == first)
-        return NULL;
-    for (size_t i = line->count; i-- > first;) {
-        if (!number_parse(line->words[i], 10, &stamp))
-            return "time stamp is no number";
+    if (stamp == 0)
+        return; /* not known: such files have presence alone */
+    if (!replay->timed) {
+        replay->timed = true;
+        replay->start_ns = stamp;
     }
-    if (!clock->known)
-        *clock = (struct clock){true, stamp};
-    call->time_ns = stamp > clock->start_ns ? stamp - clock->start_ns : 0;
+    call->time_ns = stamp > replay->start_ns ? stamp - replay->start_ns : 0;
+}
+
+/* A block has no more resident bytes than were asked for it. */
+static void presence_add(struct replay *replay, const struct call *call, uint64_t present)
+{
+    uint64_t asked;
+    if (!builder_find(replay->import->builder, call->old, &asked))
+        return;
+    replay->known++;
+    replay->asked += asked;
+    replay->present += present < asked ? present : asked;
+}
+
+static const char *presence_take(struct replay *replay, const char **at, const struct call *call)
+{
+    uint64_t present;
+    scan_blanks(at);
+    if (scan_text(at, "-1"))
+        return NULL;
+    if (!scan_word_decimal(at, &present))
+        return "present bytes are no number";
+    presence_add(replay, call, present);
     return NULL;
 }
 
-/* A call that succeeded asked for what there can be. */
-static const char *call_fault(const struct call *call)
+static const char *stamps_take(struct replay *replay, const char *at, const struct verb *verb,
+                               struct call *call)
 {
-    uint64_t bytes = call->size;
-    if (call->result == 0)
-        return NULL;
-    if (call->kind == TRACE_CALLOC && __builtin_mul_overflow(call->size, call->count, &bytes))
-        return "more bytes than can be counted";
-    return bytes > INT64_MAX ? "more bytes than there can be" : NULL;
+    const struct lines *lines = &replay->import->lines;
+    uint64_t start, end;
+    if (!scan_word_decimal(&at, &start))
+        return "time stamp is no number";
+    bool lone = scan_end(lines, at);
+    if (lone && verb->kind != TRACE_THREAD_END)
+        return "too many arguments";
+    if (!lone && !scan_word_decimal(&at, &end))
+        return "time stamp is no number";
+    call_time(replay, call, start);
+    if (verb->presence && !scan_end(lines, at)) {
+        const char *fault = presence_take(replay, &at, call);
+        if (fault != NULL)
+            return fault;
+    }
+    return scan_end(lines, at) ? NULL : "too many arguments";
 }
 
-static const char *call_parse(struct call *call, struct line *line, struct clock *clock)
+/* NULL, or what is wrong. */
+static const char *call_take(struct replay *replay, const char *at, struct call *call)
 {
-    if (line->count < 3)
-        return "want \"TID: OP PTR ...\"";
-    const struct verb *verb = verb_find(line->words[1], strlen(line->words[1]));
-    if (!thread_parse(line->words[0], &call->thread))
+    const struct lines *lines = &replay->import->lines;
+    uint64_t pointer;
+    if (!scan_decimal(&at, &call->thread) || !scan_char(&at, ':'))
         return "want a thread's number and a colon";
+    scan_blanks(&at);
+    const struct verb *verb = verb_take(&at);
     if (verb == NULL)
         return "unknown operation";
-    uint64_t pointer;
-    if (!number_parse(line->words[2], 16, &pointer))
+    if (!scan_word_0x(&at, &pointer))
         return "pointer is no hexadecimal number";
-    size_t words = 3 + verb->arguments;
-    size_t stamps = line->count - words;
-    if (line->count < words)
-        return "too few arguments";
-    if (stamps != 0 && stamps != 2 && !(stamps == 1 && verb->kind == TRACE_THREAD_END))
-        return "too many arguments";
     call->kind = verb->kind;
     *(verb->kind == TRACE_FREE ? &call->old : &call->result) = pointer;
-    const char *fault = call_arguments(call, line);
-    if (fault == NULL)
-        fault = call_time(call, line, words, clock);
-    return fault ? fault : call_fault(call);
+    const char *fault = arguments_take(&at, lines, verb, call);
+    if (fault != NULL || at == lines->end || scan_end(lines, at))
+        return fault;
+    return stamps_take(replay, at, verb, call);
 }
 
-static bool text_is_blank(const char *text)
+static void losses_note(const struct replay *replay)
 {
-    text += strspn(text, " \t");
-    return *text == '\0' || *text == '#';
+    struct import *import = replay->import;
+    import_lose(import, "lost_alignment", "every aligned call appears as memalign");
+    if (!replay->timed)
+        import_lose(import, "lost_time", "the file has no times");
+    if (replay->known > 0)
+        import_lose(import, "recorded_presence",
+                    "%" PRIu64 " blocks given up: %" PRIu64 " bytes, %" PRIu64 " of them resident",
+                    replay->known, replay->asked, replay->present);
 }
 
-static bool memory_replay_read(FILE *in, struct builder *builder, struct import_notes *notes)
+static bool memory_replay_read(struct import *import)
 {
-    struct import_lines lines = {.in = in};
-    struct clock clock = {0};
-    while (import_line(&lines, notes)) {
-        if (text_is_blank(lines.text))
+    struct replay replay = {.import = import};
+    builder_hold_races(import->builder);
+    while (import_line(import)) {
+        const char *at = import->lines.text;
+        scan_blanks(&at);
+        if (at == import->lines.end || *at == '#')
             continue;
-        struct line line;
         struct call call = {0};
-        line_split(&line, lines.text);
-        const char *fault = call_parse(&call, &line, &clock);
+        const char *fault = call_take(&replay, at, &call);
         if (fault != NULL)
-            return import_fail(&lines, notes, fault);
-        if (!builder_add(builder, &call))
+            return import_fail(import, fault);
+        if (!import_call(import, &call))
             return false;
     }
-    snprintf(notes->losses, sizeof notes->losses, "lost_alignment=%s\n%s",
-             "every aligned call appears as memalign",
-             clock.known ? "" : "lost_time=the file has no times\n");
-    return notes->error[0] == '\0';
+    losses_note(&replay);
+    return import->error[0] == '\0';
 }
 
-/* Skips blank lines and comments; NULL if nothing else is there. */
-static const char *head_first_line(const char *head, const char *end)
+/* Skips blank lines and comments. */
+static const char *head_first_line(const char *head)
 {
-    while (head < end) {
+    for (;;) {
         const char *line = head;
-        while (head < end && (*head == ' ' || *head == '\t' || *head == '\r'))
-            head++;
-        if (head < end && *head != '\n' && *head != '#')
+        while (*line == ' ' || *line == '\t' || *line == '\r')
+            line++;
+        if (*line != '\n' && *line != '#')
             return line;
-        head = memchr(head, '\n', (size_t)(end - head));
+        head = strchr(line, '\n');
         if (head == NULL)
-            return NULL;
+            return "";
         head++;
     }
-    return NULL;
 }
 
 static bool memory_replay_sniff(const char *head, size_t bytes)
 {
-    const char *end = head + bytes;
-    const char *at = head_first_line(head, end);
-    if (at == NULL)
+    uint64_t thread;
+    const char *at = head_first_line(head);
+    (void)bytes;
+    if (!scan_decimal(&at, &thread) || !scan_char(&at, ':'))
         return false;
-    const char *digits = at;
-    while (at < end && *at >= '0' && *at <= '9')
-        at++;
-    if (at == digits || at == end || *at++ != ':')
-        return false;
-    while (at < end && (*at == ' ' || *at == '\t'))
-        at++;
-    const char *verb = at;
-    while (at < end && ((*at >= 'a' && *at <= 'z') || *at == '_'))
-        at++;
-    return verb_find(verb, (size_t)(at - verb)) != NULL;
+    scan_blanks(&at);
+    return verb_take(&at) != NULL;
 }
 
 const struct import_format import_memory_replay = {

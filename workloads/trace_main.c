@@ -3,6 +3,7 @@
  */
 #include "compile.h"
 #include "cut.h"
+#include "export.h"
 #include "import.h"
 #include "info.h"
 #include "pack.h"
@@ -19,6 +20,7 @@ static const struct {
     {"compile", compile_main, "[--json] [--origin KEY=VALUE]... RAW -o FILE"},
     {"cut", cut_main, "--ops N IN -o OUT"},
     {"import", import_main, "[--from FORMAT] IN -o FILE"},
+    {"export", export_main, "--to FORMAT FILE -o OUT"},
     {"info", info_main, "FILE"},
     {"pack", pack_main, "IN -o FILE"},
     {"subset", subset_main, "[--keep FILE -o OUT] IN"},

@@ -7,7 +7,12 @@ from frontend.paths import built
 
 EXAMPLES = (
     "spanbench import memory_replay.txt -o my.trace",
-    "zcat memory_replay.txt.gz | spanbench import - -o my.trace",
+    "spanbench import heaptrack.program.123.zst -o my.trace",
+    "valgrind --trace-malloc=yes program 2>&1 | spanbench import --from valgrind - -o my.trace",
+)
+NOTES = (
+    "formats: memory_replay (Android), rep (CS:APP malloc lab), mtrace (glibc), valgrind, ltrace,\n"
+    "heaptrack, wl (glibc); plain, .gz, .zst or the one member of a .zip."
 )
 
 

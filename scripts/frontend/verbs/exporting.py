@@ -1,0 +1,36 @@
+"""The verb export: traces, turned into other tools' files by build/.../trace."""
+
+import subprocess
+
+from frontend.paths import built
+
+
+EXAMPLES = (
+    "spanbench export --to csv my.trace -o my.csv",
+    "spanbench export --to rep my.trace -o my.rep",
+)
+NOTES = (
+    "formats: csv (one line an operation), memory_replay (Android), rep (CS:APP malloc lab),\n"
+    "wl (glibc)."
+)
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.add_argument("trace", metavar="FILE", help="the trace to export")
+    parser.add_argument(
+        "--to", dest="format", required=True, metavar="FMT", help="the format to write"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="the file to write, or - for standard output",
+    )
+
+
+def run(options, _argv):
+    """Passes the work on; its messages and its exit status are ours."""
+    command = [str(built("trace")), "export", "--to", options.format]
+    return subprocess.run([*command, options.trace, "-o", options.output], check=False).returncode

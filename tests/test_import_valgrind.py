@@ -1,0 +1,94 @@
+"""trace import: what valgrind --trace-malloc=yes says."""
+
+import pytest
+
+from imports import assert_refused, calls, import_bytes, imported, info_of
+
+SAMPLE = b"""==7== Memcheck, a memory error detector
+==7== Command: ./a
+words of the program --7-- malloc(1) = 0x1
+--7-- warning: no call
+--7-- malloc(100) = 0x4A44040
+--7-- calloc(3,50) = 0x4A440F0
+--7-- realloc(0x4A44040,5000) = 0x4A441D0
+--7-- memalign(al 64, size 300) = 0x4A45600
+--7-- realloc(0x0,10)malloc(10) = 0x4A45790
+--7-- free(0x0)
+--7-- malloc(18446744073709551615) = 0x0
+--7-- free(0x4A440F0)
+--9-- malloc(5) = 0x4A45600
+--7-- realloc(0x4A45790,0)free(0x4A45790)
+--7--  = 0
+--7-- _Znwm(4) = 0x4D71C80
+--7-- _ZnamRKSt9nothrow_t(400) = 0x4D71CD0
+--7-- _ZnwmSt11align_val_t(size 65, al 64) = 0x4D71F00
+--7-- _ZdlPvmSt11align_val_t(0x4D71F00)
+--7-- _ZdlPvm(0x4D71C80)
+--7-- _ZdaPv(0x4D71CD0)
+--7-- _ZdlPv(0x123)
+--7-- malloc(8)
+==7== HEAP SUMMARY:
+"""
+CALLS = [
+    "0: malloc #0 100",
+    "0: calloc #1 50 *3",
+    "0: realloc #0 5000",
+    "0: memalign #2 300 *64",
+    "0: realloc #3 10 null",
+    "0: free null",
+    f"0: malloc {(1 << 64) - 1} failed",
+    "0: free #1",
+    "0: realloc #3 0",
+    "0: malloc #1 4",
+    "0: malloc #3 400",
+    "0: aligned_alloc #4 65 *64",
+    "0: free #4",
+    "0: free #1",
+    "0: free #3",
+]
+
+MALFORMED = {
+    b"malloc(-5) = 0x10": "argument is no number",
+    b"malloc(18446744073709551616) = 0x10": "argument is no number",
+    b"malloc() = 0x10": "argument is no number",
+    b"calloc(5) = 0x10": "argument is no number",
+    b"memalign(5, 6) = 0x10": "argument is no number",
+    b"realloc(10,5) = 0x10": "argument is no number",
+    b"free(0x11112222333344445)": "argument is no number",
+    b"malloc(9223372036854775808) = 0x10": "more bytes than there can be",
+    b"calloc(4294967296,4294967296) = 0x10": "more bytes than can be counted",
+}
+
+
+@pytest.fixture(name="work")
+def work_fixture(tmp_path):
+    """A folder to import in; afterwards no half-written trace may be left there."""
+    yield tmp_path
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("options", [[], ["--from", "valgrind"]])
+def test_sample(work, options):
+    line = imported(work, SAMPLE, *options)
+    assert calls(work) == CALLS
+    assert "1 unknown frees" in line
+    assert "1 calls of other processes left out" in line
+    assert "1 calls without a result left out" in line
+    assert info_of(work)["origin"]["format"] == "valgrind"
+
+
+def test_time_stamps_and_line_ends(work):
+    imported(work, SAMPLE.replace(b"--7--", b"--00:00:00:01.087 7--").replace(b"\n", b"\r\n"))
+    assert calls(work) == CALLS
+
+
+@pytest.mark.parametrize("line", MALFORMED)
+def test_malformed(work, line):
+    assert_refused(work, SAMPLE + b"--7-- " + line + b"\n", "line 25", MALFORMED[line])
+
+
+def test_without_the_option(work):
+    done = import_bytes(work, b"==7== Memcheck, a memory error detector\n==7== HEAP SUMMARY:\n")
+    assert done.returncode == 2
+    assert b"was it valgrind --trace-malloc=yes?" in done.stderr
+    assert not (work / "out.trace").exists()

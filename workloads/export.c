@@ -1,0 +1,225 @@
+/*
+ * What all exporters share: options, reading the trace, the output file and the closing line. Knows
+ * no format itself.
+ */
+#include "export.h"
+
+#include "pages.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct export_format *const formats[] = {&export_memory_replay, &export_rep,
+                                                      &export_wl, &export_csv};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+struct options {
+    const char *to;
+    const char *in;
+    const char *out;
+};
+
+static void formats_list(FILE *out)
+{
+    for (int i = 0; i < FORMATS; i++)
+        fprintf(out, "%s%s (%s)", i ? ", " : "", formats[i]->name, formats[i]->summary);
+    fputc('\n', out);
+}
+
+static const struct export_format *format_find(const char *name)
+{
+    for (int i = 0; i < FORMATS; i++) {
+        if (strcmp(name, formats[i]->name) == 0)
+            return formats[i];
+    }
+    fprintf(stderr, "%s: no such format; known: ", name);
+    formats_list(stderr);
+    return NULL;
+}
+
+const struct trace_op *export_next(struct export *export)
+{
+    if (export->at == export->n) {
+        export->at = 0;
+        if (!trace_reader_next(export->reader, export->ops, &export->n)) {
+            snprintf(export->error, sizeof export->error, "%s", trace_reader_error(export->reader));
+            export->n = 0;
+        }
+        if (export->n == 0)
+            return NULL;
+    }
+    return &export->ops[export->at++];
+}
+
+static bool export_open(struct export *export)
+{
+    export->reader = trace_reader_open(export->path, export->error);
+    if (export->reader == NULL)
+        return false;
+    export->error[0] = '\0';
+    export->at = export->n = 0;
+    export->totals = *trace_reader_totals(export->reader);
+    return true;
+}
+
+bool export_rewind(struct export *export)
+{
+    struct trace_totals before = export->totals;
+    trace_reader_close(export->reader);
+    if (!export_open(export))
+        return false;
+    if (memcmp(&before, &export->totals, sizeof before) == 0)
+        return true;
+    snprintf(export->error, sizeof export->error, "%.400s: changed while it was read",
+             export->path);
+    return false;
+}
+
+bool export_fail_errno(struct export *export)
+{
+    snprintf(export->error, sizeof export->error, "%.400s: %s", export->path, strerror(errno));
+    return false;
+}
+
+void export_lose(struct export *export, uint64_t count, const char *what)
+{
+    size_t at = strlen(export->losses);
+    if (count > 0)
+        snprintf(export->losses + at, sizeof export->losses - at, "; %" PRIu64 " %s", count, what);
+}
+
+/* All that was written, to where it is wanted. */
+static bool file_copy(FILE *from, FILE *to)
+{
+    char bytes[1 << 14];
+    size_t n;
+    rewind(from);
+    while ((n = fread(bytes, 1, sizeof bytes, from)) > 0) {
+        if (fwrite(bytes, 1, n, to) != n)
+            return false;
+    }
+    return !ferror(from) && fflush(to) == 0;
+}
+
+/* What is no plain file is written to at the end, from a file without a name; a plain one appears
+   under its name when it is complete. */
+struct target {
+    const char *path;
+    FILE *direct; /* NULL: a plain file */
+    char beside[PATH_MAX];
+};
+
+static int target_fail(const struct target *target, int status)
+{
+    fprintf(stderr, "%s: %s\n", target->path, strerror(errno));
+    if (target->beside[0] != '\0')
+        unlink(target->beside);
+    return status;
+}
+
+/* The file to write, or NULL after a message. */
+static FILE *target_open(struct target *target, const char *path)
+{
+    struct stat st;
+    *target = (struct target){.path = path};
+    FILE *out = NULL;
+    if (strcmp(path, "-") == 0)
+        target->direct = stdout;
+    else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !(target->direct = fopen(path, "we")))
+        return target_fail(target, 2), NULL;
+    if (target->direct != NULL) {
+        out = tmpfile();
+    } else if (snprintf(target->beside, sizeof target->beside, "%s.%d.tmp", path, (int)getpid()) <
+               (int)sizeof target->beside) {
+        out = fopen(target->beside, "w+xe");
+    } else {
+        target->beside[0] = '\0';
+        errno = ENAMETOOLONG;
+    }
+    if (out == NULL)
+        target_fail(target, 2);
+    return out;
+}
+
+/* Puts the file where it is wanted. Returns the exit status. */
+static int target_finish(struct target *target, FILE *out)
+{
+    bool ok = !ferror(out) && fflush(out) == 0;
+    if (ok && target->direct != NULL)
+        ok = file_copy(out, target->direct);
+    else if (ok)
+        ok = rename(target->beside, target->path) == 0;
+    return ok ? 0 : target_fail(target, 1);
+}
+
+static int export_write(struct export *export, const struct export_format *format,
+                        const struct options *options)
+{
+    struct target target;
+    export->out = target_open(&target, options->out);
+    if (export->out == NULL)
+        return 2;
+    int status = 1;
+    if (format->write(export)) {
+        status = target_finish(&target, export->out);
+    } else {
+        fprintf(stderr, "%s\n", export->error);
+        unlink(target.beside);
+        status = 2;
+    }
+    fclose(export->out);
+    if (status == 0)
+        fprintf(stderr, "%s: %" PRIu64 " ops as %s%s\n", options->in, export->totals.ops,
+                format->name, export->losses);
+    return status;
+}
+
+static bool options_parse(struct options *options, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"to", required_argument, NULL, 't'}, {"output", required_argument, NULL, 'o'}, {0}};
+    int option;
+    *options = (struct options){0};
+    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
+        if (option == 't')
+            options->to = optarg;
+        else if (option == 'o')
+            options->out = optarg;
+        else
+            return false;
+    }
+    if (optind + 1 == argc)
+        options->in = argv[optind];
+    return options->to != NULL && options->in != NULL && options->out != NULL;
+}
+
+int export_main(int argc, char **argv)
+{
+    struct options options;
+    if (!options_parse(&options, argc, argv)) {
+        fputs("usage: trace export --to FORMAT FILE -o OUT\nformats: ", stderr);
+        formats_list(stderr);
+        return 2;
+    }
+    const struct export_format *format = format_find(options.to);
+    struct export export = {.path = options.in};
+    if (format == NULL)
+        return 2;
+    export.ops = pages_map(TRACE_BLOCK_OPS * sizeof *export.ops);
+    if (export.ops == NULL)
+        export_fail_errno(&export);
+    if (export.ops == NULL || !export_open(&export)) {
+        fprintf(stderr, "%s\n", export.error);
+        return 2;
+    }
+    int status = export_write(&export, format, &options);
+    if (export.reader != NULL)
+        trace_reader_close(export.reader);
+    return status;
+}

@@ -1,0 +1,48 @@
+/*
+ * Exporters: traces, written as other tools' files. One file an exporter (export_FORMAT.c), one row
+ * a format in the table of export.c. What an exporter cannot say is told in the closing line.
+ */
+#ifndef WORKLOADS_EXPORT_H
+#define WORKLOADS_EXPORT_H
+
+#include "trace.h"
+
+#include <stdio.h>
+
+/* A trace being exported. */
+struct export
+{
+    const char *path;
+    struct trace_reader *reader; /* at the operation to come */
+    struct trace_totals totals;
+    FILE *out; /* an exporter may seek in it: it is a file, and empty */
+    /* Operations of the block being read. */
+    struct trace_op *ops;
+    size_t n, at;
+    char error[TRACE_ERROR_MAX]; /* "PATH: what"; empty: nothing went wrong but perhaps `out` */
+    char losses[512];            /* "; what" for each thing lost */
+};
+
+/* A format that can be exported. */
+struct export_format {
+    const char *name;    /* of --to */
+    const char *summary; /* what such files are, in a few words */
+    /* Writes all of the trace. false: export->error tells. */
+    bool (*write)(struct export *export);
+};
+
+extern const struct export_format export_csv, export_memory_replay, export_rep, export_wl;
+
+/* The next operation, or NULL: the end, or an error if export->error is not empty. */
+const struct trace_op *export_next(struct export *export);
+/* Back to the first operation of the same trace. false: export->error tells. */
+bool export_rewind(struct export *export);
+/* errno as the error; returns false. */
+bool export_fail_errno(struct export *export);
+/* Notes that `count` operations lose `what`; nothing if there are none. */
+void export_lose(struct export *export, uint64_t count, const char *what);
+
+/* `trace export --to FORMAT FILE -o OUT`; OUT may be "-". Exit statuses 0, 1 and 2. */
+int export_main(int argc, char **argv);
+
+#endif

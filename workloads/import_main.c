@@ -1,0 +1,169 @@
+/*
+ * The command `trace import`: options, the origin that the trace is given, and the closing line.
+ */
+#include "import.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct options {
+    const char *from;
+    const char *in;
+    const char *out;
+};
+
+static void formats_list(FILE *out)
+{
+    for (int i = 0; import_formats[i] != NULL; i++)
+        fprintf(out, "%s%s (%s)", i ? ", " : "", import_formats[i]->name,
+                import_formats[i]->summary);
+    fputc('\n', out);
+}
+
+/* By --from, else by what the input begins with; NULL after a message. */
+static const struct import_format *format_find(const struct options *options,
+                                               const struct input *in)
+{
+    const struct import_format *format =
+        options->from ? import_format_find(options->from) : import_format_guess(in);
+    if (format != NULL)
+        return format;
+    if (options->from != NULL)
+        fprintf(stderr, "%s: no such format; known: ", options->from);
+    else
+        fprintf(stderr, "%s: of no known format; known: ", options->in);
+    formats_list(stderr);
+    return NULL;
+}
+
+/* A value of a "key=value" line has no newline. */
+static void value_put(FILE *out, const char *key, const char *value)
+{
+    fprintf(out, "%s=", key);
+    for (; *value; value++)
+        fputc(*value == '\n' ? ' ' : *value, out);
+    fputc('\n', out);
+}
+
+static char *origin_text(const struct options *options, const struct import_format *format)
+{
+    char *text;
+    size_t bytes;
+    char date[32];
+    time_t now = time(NULL);
+    FILE *out = open_memstream(&text, &bytes);
+    if (out == NULL)
+        return NULL;
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    value_put(out, "source", "imported");
+    value_put(out, "format", format->name);
+    value_put(out, "input", options->in);
+    value_put(out, "date", date);
+    value_put(out, "tool", "spanbench " SPANBENCH_VERSION);
+    return fclose(out) == 0 ? text : NULL;
+}
+
+/* The closing line; the values of the losses stand for themselves, but for what is kept for the
+   trace alone. */
+static void summary_print(const struct options *options, struct builder_counts counts,
+                          const char *losses)
+{
+    fprintf(stderr,
+            "%s: %" PRIu64 " ops, %" PRIu64 " threads, %" PRIu64 " unknown frees, %" PRIu64
+            " unknown reallocs",
+            options->in, counts.ops, counts.threads, counts.unknown_frees, counts.unknown_reallocs);
+    if (counts.repaired_inversions > 0)
+        fprintf(stderr, ", %" PRIu64 " repaired inversions", counts.repaired_inversions);
+    for (const char *line = losses; *line; line += strcspn(line, "\n") + 1) {
+        const char *value = line + strcspn(line, "=") + 1;
+        if (strncmp(line, "recorded_", strlen("recorded_")) != 0)
+            fprintf(stderr, "; %.*s", (int)strcspn(value, "\n"), value);
+    }
+    fputc('\n', stderr);
+}
+
+/* Reads all into the builder and ends it, one way or the other. */
+static int builder_import(const struct options *options, const struct import_format *format,
+                          struct import *import, struct input *in, struct builder *builder)
+{
+    char error[TRACE_ERROR_MAX];
+    if (!import_read(import, format, in, builder)) {
+        bool reading = import->error[0] != '\0';
+        if (reading)
+            fprintf(stderr, "%s: %s\n", options->in, import->error);
+        else
+            fprintf(stderr, "%s\n", builder_error(builder));
+        builder_abandon(builder);
+        return reading ? 2 : 1;
+    }
+    struct builder_counts counts = builder_counts(builder);
+    if (!builder_finish(builder, import->losses, error)) {
+        fprintf(stderr, "%s\n", error);
+        return 1;
+    }
+    summary_print(options, counts, import->losses);
+    return 0;
+}
+
+static int input_import(const struct options *options, struct import *import, struct input *in)
+{
+    char error[TRACE_ERROR_MAX];
+    const struct import_format *format = format_find(options, in);
+    if (format == NULL)
+        return 2;
+    char *origin = origin_text(options, format);
+    if (origin == NULL) {
+        fprintf(stderr, "%s: %s\n", options->in, strerror(errno));
+        return 1;
+    }
+    struct builder *builder = builder_open(options->out, origin, error);
+    free(origin);
+    if (builder != NULL)
+        return builder_import(options, format, import, in, builder);
+    fprintf(stderr, "%s\n", error);
+    return 2;
+}
+
+static bool options_parse(struct options *options, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"from", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'}, {0}};
+    int option;
+    *options = (struct options){0};
+    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
+        if (option == 'f')
+            options->from = optarg;
+        else if (option == 'o')
+            options->out = optarg;
+        else
+            return false;
+    }
+    if (optind + 1 == argc)
+        options->in = argv[optind];
+    return options->in != NULL && options->out != NULL;
+}
+
+int import_main(int argc, char **argv)
+{
+    static struct import import;
+    struct options options;
+    char error[TRACE_ERROR_MAX];
+    if (!options_parse(&options, argc, argv)) {
+        fputs("usage: trace import [--from FORMAT] IN -o FILE\nformats: ", stderr);
+        formats_list(stderr);
+        return 2;
+    }
+    struct input *in = input_open(options.in, error);
+    if (in == NULL) {
+        fprintf(stderr, "%s\n", error);
+        return 2;
+    }
+    int status = input_import(&options, &import, in);
+    input_close(in);
+    return status;
+}
