@@ -2,8 +2,12 @@
  * The program `trace`: a table of what can be done to traces, each in a file of its own.
  */
 #include "compile.h"
+#include "cut.h"
+#include "filter.h"
 #include "import.h"
 #include "info.h"
+#include "merge.h"
+#include "strip.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +17,13 @@ static const struct {
     int (*main)(int argc, char **argv);
     const char *usage;
 } commands[] = {
-    {"compile", compile_main, "[--json] [--origin KEY=VALUE]... RAW -o FILE"},
+    {"compile", compile_main, "[--json] [--strip] [--origin KEY=VALUE]... RAW -o FILE"},
+    {"cut", cut_main, "FILE [--ops A:B] [--time A:B] [--threads LIST] -o OUT"},
+    {"filter", filter_main, "FILE [--threads LIST] [--sizes MIN:MAX] [--kinds LIST] -o OUT"},
     {"import", import_main, "[--from FORMAT] IN -o FILE"},
     {"info", info_main, "FILE"},
+    {"merge", merge_main, "[--by-date] FILE... -o OUT"},
+    {"strip", strip_main, "FILE -o OUT"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -34,6 +34,10 @@ VERBS = {
     ),
     "info": Verb("info", "tell what a trace holds and where it came from"),
     "import": Verb("importing", "turn another tool's file into a trace"),
+    "cut": Verb("cut", "take a part of a trace by operations, time or threads"),
+    "filter": Verb("filtering", "take some of a trace's blocks, by thread, size or kind"),
+    "merge": Verb("merging", "lay the traces of several processes side by side, as one"),
+    "strip": Verb("stripping", "take out of a trace what identifies its maker"),
     "replay": Verb("replay", "replay traces against allocators"),
     "exec": Verb(
         "execute",

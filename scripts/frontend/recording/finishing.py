@@ -33,6 +33,7 @@ class Recording:
     words: list  # the command; empty where that is not known
     ending: object = None  # of the command; None: it still runs, or nobody knows
     running: list = None  # processes that still write
+    strip: bool = False  # the traces do not say who made them
 
     def __post_init__(self):
         self.images = images.images_in(self.raw)
@@ -94,11 +95,14 @@ def finish(recording, has_all=False):
     main = main if main in chosen else None
     unseen = find_own_malloc(recording, main)
     try:
-        trace = compiling.compile_main(main, recording.output, facts_of(recording, main))
+        trace = compiling.compile_main(
+            main, recording.output, facts_of(recording, main), recording.strip
+        )
         others = compiling.compile_others(
             [image for image in chosen if image is not main],
             recording.output,
             lambda image: facts_of(recording, image),
+            recording.strip,
         )
     except CompileFailed as reason:
         say(f"{reason}; the recording stays in {recording.raw}")

@@ -80,6 +80,11 @@ def add_arguments(parser):
         help="record for so many seconds; CMD goes on unrecorded",
     )
     parser.add_argument(
+        "--strip",
+        action="store_true",
+        help="leave out of the trace what identifies its maker: command line, process id, paths",
+    )
+    parser.add_argument(
         "--recover",
         type=Path,
         metavar="DIR",
@@ -117,7 +122,7 @@ def run(options, _argv):
     if options.recover:
         if options.command:
             raise Failure("--recover: takes no command")
-        return recover(options.recover, options.output)
+        return recover(options.recover, options.output, options.strip)
     words = rest_of_line(options.command)
     if not shutil.which(words[0]):
         raise Failure(f"{words[0]}: command not found")
@@ -199,7 +204,13 @@ class Session:
     def finish(self, running):
         """Compiles and tells."""
         recording = Recording(
-            self.raw, self.options.output, self.control, self.words, self.ending, running
+            self.raw,
+            self.options.output,
+            self.control,
+            self.words,
+            self.ending,
+            running,
+            self.options.strip,
         )
         try:
             self.succeeded = finish(recording)
@@ -208,7 +219,7 @@ class Session:
             raise
 
 
-def recover(raw, output):
+def recover(raw, output, strip):
     """Compiles what is in the folder of an interrupted recording."""
     if not raw.is_dir():
         raise Failure(f"{raw}: no such directory")
@@ -218,5 +229,7 @@ def recover(raw, output):
     raw = raw.absolute()
     control = controls.find(raw)
     since = root_process(raw, control, images).start
-    recording = Recording(raw, output, control, [], running=running_in(raw, images, since))
+    recording = Recording(
+        raw, output, control, [], running=running_in(raw, images, since), strip=strip
+    )
     return 0 if finish(recording, has_all=True) else WORK_FAILED
