@@ -55,7 +55,8 @@ PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 TRACE_READ := pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile import import_memory_replay info \
-	trace_text slot_pool excerpt selection cut filter merge strip
+	trace_text slot_pool excerpt selection cut filter merge strip \
+	count_map census json_print
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 REPLAY := replay steps replayer repeats cost driver memory_curve footprint own_memory process_memory \

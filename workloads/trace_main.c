@@ -21,7 +21,7 @@ static const struct {
     {"cut", cut_main, "FILE [--ops A:B] [--time A:B] [--threads LIST] -o OUT"},
     {"filter", filter_main, "FILE [--threads LIST] [--sizes MIN:MAX] [--kinds LIST] -o OUT"},
     {"import", import_main, "[--from FORMAT] IN -o FILE"},
-    {"info", info_main, "FILE"},
+    {"info", info_main, "[--all-sizes] FILE"},
     {"merge", merge_main, "[--by-date] FILE... -o OUT"},
     {"strip", strip_main, "FILE -o OUT"},
 };
