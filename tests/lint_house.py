@@ -28,7 +28,7 @@ SOURCES = {".c", ".h", ".cc"}
 FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
     *("version", "failure", "guess", "paths", "progress", "allocators", "figures", "measuring"),
-    *("charts", "inspecting", "page", "comparing", "gate", "sweep", "recording", "verbs", "command_line", "cli"),
+    *("charts", "page", "comparing", "gate", "sweep", "recording", "inspecting", "verbs", "command_line", "cli"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (

@@ -12,7 +12,7 @@ from frontend import cli, progress
 
 PROGRAM = REPO / "scripts" / "spanbench"
 VERBS = (
-    "record info import cut filter merge strip replay exec whole-programs run micro bench"
+    "record info import cut filter merge diff strip replay exec whole-programs run micro bench"
     " report compare bisect gate allocators"
 ).split()
 

@@ -152,8 +152,9 @@ def test_lifetimes_in_operations_and_bytes(tmp_path):
 def test_reallocs(tmp_path):
     info = info_of_calls(
         tmp_path,
-        "1: malloc 0x10 10\n1: realloc 0x10 0x10 30\n1: realloc 0x10 0x10 30\n1: realloc 0x10 0x10 4\n"
-        "1: realloc 0x0 0x10 99\n1: realloc 0x10 0x10 5\n1: realloc 0x0 0x10 0\n1: realloc 0x20 0x0 8\n",
+        "1: malloc 0x10 10\n1: realloc 0x10 0x10 30\n1: realloc 0x10 0x10 30\n"
+        "1: realloc 0x10 0x10 4\n1: realloc 0x0 0x10 99\n1: realloc 0x10 0x10 5\n"
+        "1: realloc 0x0 0x10 0\n1: realloc 0x20 0x0 8\n",
     )
     assert info["reallocs"] == {
         **{"grow": 2, "shrink": 1, "same": 1, "to_zero": 1, "of_null": 1, "failed": 1},

@@ -37,6 +37,9 @@ VERBS = {
     "cut": Verb("cut", "take a part of a trace by operations, time or threads"),
     "filter": Verb("filtering", "take some of a trace's blocks, by thread, size or kind"),
     "merge": Verb("merging", "lay the traces of several processes side by side, as one"),
+    "diff": Verb(
+        "diffing", "tell whether a program asks for more than it did, from two recordings"
+    ),
     "strip": Verb("stripping", "take out of a trace what identifies its maker"),
     "replay": Verb("replay", "replay traces against allocators"),
     "exec": Verb(

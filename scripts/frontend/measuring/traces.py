@@ -36,8 +36,9 @@ class Trace:
     info: dict  # as `trace info` prints it
 
 
-def read_info(path):
-    """What `trace info` says of a file; a Failure with its line if the file is no good."""
+def read_info(path, *options):
+    """What `trace info` with these options says of a file; a Failure with its line if the file is
+    no good."""
     try:
         os.stat(path)  # not opened before it is known to be no pipe
         check_regular(path)
@@ -47,7 +48,7 @@ def read_info(path):
         raise Failure(f"{path}: {error.strerror}{meant_file(path)}") from error
     except OSError as error:
         raise io_failure(error, path) from error
-    command = [str(built("trace")), "info", str(path)]
+    command = [str(built("trace")), "info", *options, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()

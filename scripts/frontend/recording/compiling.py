@@ -1,4 +1,5 @@
-"""Makes traces: FILE of the command's last image, FILE.d/PID-N.trace of all others."""
+"""Makes traces: FILE of the command's last image, FILE.d/PID-N.trace of all others,
+FILE.d/run-K.trace of the command's further runs."""
 
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from frontend.measuring import context
 from frontend.paths import built
 
-COMPILED_NAME = re.compile(r"\d+-\d+\.trace")
+COMPILED_NAME = re.compile(r"(\d+-\d+|run-\d+)\.trace")
 
 
 class CompileFailed(Exception):
@@ -59,11 +60,20 @@ def folder_of(output):
     return output.with_name(f"{output.name}.d")
 
 
+def run_path(output, number):
+    """The trace of the command's run K, of several: FILE is that of the first."""
+    return folder_of(output) / f"run-{number}.trace"
+
+
 def remove_earlier(folder):
     """Removes what an earlier recording to the same file left beside it."""
     for path in folder.glob("*.trace"):
         if COMPILED_NAME.fullmatch(path.name):
             path.unlink()
+    for run in folder.glob("run-*.trace.d"):
+        remove_earlier(run)
+        with suppress(OSError):  # somebody put something else there
+            run.rmdir()
 
 
 def remove_file(path):
