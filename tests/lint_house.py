@@ -29,7 +29,7 @@ FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
     *("version", "failure", "lazily", "guess", "paths", "progress", "collector", "allocators"),
     *("figures", "measuring", "charts", "page", "comparing", "gate", "sweep", "recording"),
-    *("advising", "verbs", "command_line", "cli", "parsers"),
+    *("advising", "inspecting", "verbs", "command_line", "cli", "parsers"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (

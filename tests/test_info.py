@@ -10,7 +10,10 @@ from places import BUILD
 KEYS = set(
     "ops by_kind failed null_frees handoffs threads slots peak_live final_live final_slots"
     " duration_ns bytes_requested file_bytes bytes_per_op blocks version realloc_share"
-    " aligned_share origin losses sizes top_sizes lifetimes thread_ops".split()
+    " aligned_share origin losses sizes top_sizes lifetimes thread_ops failed_by_kind"
+    " frees_by_owner frees_by_other_pairs reallocs resizes_of_a_block lifetimes_ops lifetimes_bytes"
+    " allocations freed_blocks mean_lifetime mean_lifetime_ops mean_lifetime_bytes peak"
+    " live_curve".split()
 )
 
 # Thread 1 makes 100 blocks, 90 of 16 and 10 of 1000 bytes; thread 2 frees the first 50 at once.
@@ -101,7 +104,7 @@ def test_thread_ops(trace):
     ]
 
 
-def test_at_most_64_threads_and_16_sizes_are_listed(tmp_path):
+def test_at_most_64_threads_and_20_sizes_are_listed(tmp_path):
     path = tmp_path / "x.trace"
     text = "".join(f"{i}: malloc {hex(16 * i)} {i}\n" for i in range(1, 101))
     text += "100: free 0x640\n77: free 0x10\n77: free 0x20\n"
@@ -114,7 +117,85 @@ def test_at_most_64_threads_and_16_sizes_are_listed(tmp_path):
         {"thread": 99, "count": 3},
         {"thread": 0, "count": 2},
     ]
-    assert len(info["top_sizes"]) == 16
+    assert len(info["top_sizes"]) == 20
+
+
+def info_of_calls(folder, text, *options):
+    """What is said of the calls of this text."""
+    command = [BUILD / "trace", "import", "-", "-o", folder / "c.trace"]
+    subprocess.run(command, input=text.encode(), check=True, capture_output=True)
+    return json.loads(run_info(*options, folder / "c.trace").stdout)
+
+
+def test_all_sizes(tmp_path):
+    text = "".join(f"1: malloc {hex(16 * i)} {i}\n" for i in range(1, 41))
+    text += "1: malloc 0x10000 5000000\n1: realloc 0x20000 0x10000 5000000\n"
+    info = info_of_calls(tmp_path, text, "--all-sizes")
+    assert len(info["all_sizes"]) == 41 and info["other_sizes"] == 0
+    assert info["all_sizes"][0] == info["top_sizes"][0] == {"size": 5000000, "count": 2}
+    assert {item["size"] for item in info["all_sizes"][1:]} == set(range(1, 41))
+
+
+def test_lifetimes_in_operations_and_bytes(tmp_path):
+    """The first block lives for three operations (a free(NULL) is one) and 20 + 7 bytes."""
+    info = info_of_calls(
+        tmp_path,
+        "1: malloc 0x10 10\n1: malloc 0x20 20\n1: free 0x0\n1: realloc 0x20 0x20 7\n1: free 0x10\n",
+    )
+    assert info["allocations"] == 2 and info["freed_blocks"] == 1
+    assert (info["mean_lifetime"], info["mean_lifetime_ops"]) == (1, 4)
+    assert info["mean_lifetime_bytes"] == 27
+    assert info["lifetimes_ops"] == [{"from": 4, "to": 7, "count": 1}]
+    assert info["lifetimes_bytes"] == [{"from": 16, "to": 31, "count": 1}]
+
+
+def test_reallocs(tmp_path):
+    info = info_of_calls(
+        tmp_path,
+        "1: malloc 0x10 10\n1: realloc 0x10 0x10 30\n1: realloc 0x10 0x10 30\n"
+        "1: realloc 0x10 0x10 4\n1: realloc 0x0 0x10 99\n1: realloc 0x10 0x10 5\n"
+        "1: realloc 0x0 0x10 0\n1: realloc 0x20 0x0 8\n",
+    )
+    assert info["reallocs"] == {
+        **{"grow": 2, "shrink": 1, "same": 1, "to_zero": 1, "of_null": 1, "failed": 1},
+        "bytes_grown": 21,
+    }
+    assert info["failed_by_kind"] == {"realloc": 1}
+    assert info["resizes_of_a_block"] == [
+        {"from": 0, "to": 0, "count": 1},
+        {"from": 4, "to": 7, "count": 1},
+    ]
+
+
+def test_who_frees_whose(trace):
+    """Thread 1 frees half of what thread 0 made; thread 0 resizes one of them."""
+    info = info_of(trace)
+    assert info["frees_by_owner"] == [
+        {"owner": 0, "by": 1, "count": 50},
+        {"owner": 0, "by": 0, "count": 1},
+    ]
+    assert info["frees_by_other_pairs"] == 0
+
+
+def test_a_resize_hands_a_block_over(tmp_path):
+    text = (
+        "1: malloc 0x10 1\n2: realloc 0x10 0x10 2\n2: free 0x10\n1: malloc 0x10 1\n1: free 0x10\n"
+    )
+    pairs = info_of_calls(tmp_path, text)["frees_by_owner"]
+    found = {(pair["owner"], pair["by"]): pair["count"] for pair in pairs}
+    assert found == {(0, 1): 1, (1, 1): 1, (0, 0): 1}
+
+
+def test_the_live_curve_and_its_peak(tmp_path):
+    lines = [f"1: malloc {hex(16 * i)} 10" for i in range(1, 2001)]
+    lines += [f"1: free {hex(16 * i)}" for i in range(1, 2001)]
+    info = info_of_calls(tmp_path, "\n".join(lines))
+    curve = info["live_curve"]
+    assert 400 <= len(curve) <= 500 and curve[-1]["ops"] == info["ops"] == 4001
+    assert max(point["peak"] for point in curve) == info["peak_live"] == 20000
+    assert info["peak"] == {"op": 2000, "time_ns": 0, "blocks": 2000}
+    assert curve[-1]["live"] == curve[-1]["blocks"] == 0
+    assert all(point["live"] == 10 * point["blocks"] <= point["peak"] for point in curve)
 
 
 def test_missing_file(tmp_path):
@@ -165,4 +246,4 @@ def test_output_that_cannot_be_written(trace):
 def test_usage(arguments):
     done = run_info(*arguments)
     assert done.returncode == 2
-    assert b"usage: trace info FILE" in done.stderr
+    assert b"usage: trace info [--all-sizes] FILE" in done.stderr

@@ -11,6 +11,7 @@
 #include "compile.h"
 #include "builder.h"
 #include "raw_reader.h"
+#include "trace_text.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -179,6 +180,7 @@ struct request {
     const char *raw;
     const char *output;
     bool json;
+    bool strip; /* the origin does not say who recorded, nor what */
     char origin[TRACE_TEXT_MAX];
     size_t origin_bytes;
 };
@@ -328,11 +330,23 @@ static int compile_merge(const struct request *request, struct merge *merge)
     return status;
 }
 
+static void origin_strip(struct request *request)
+{
+    static struct trace_text kept;
+    kept.length = 0;
+    trace_text_strip(&kept, request->origin);
+    request->origin_bytes = kept.length;
+    memcpy(request->origin, kept.bytes, kept.length);
+    request->origin[kept.length] = '\0';
+}
+
 static int compile_open(struct request *request, struct raw_reader *reader)
 {
     char error[TRACE_ERROR_MAX];
     if (!origin_make(request, raw_reader_header(reader)))
         return report_error("trace compile: --origin is too long", COMPILE_BAD_FILE);
+    if (request->strip)
+        origin_strip(request);
     static struct merge merge;
     size_t room = raw_reader_streams(reader) + 1;
     merge = (struct merge){.reader = reader};
@@ -355,7 +369,7 @@ static int compile_open(struct request *request, struct raw_reader *reader)
 
 static int usage(void)
 {
-    fputs("usage: trace compile [--json] [--origin KEY=VALUE]... RAW -o FILE\n", stderr);
+    fputs("usage: trace compile [--json] [--strip] [--origin KEY=VALUE]... RAW -o FILE\n", stderr);
     return COMPILE_BAD_FILE;
 }
 
@@ -367,6 +381,9 @@ static bool request_take(struct request *request, int option)
         return true;
     case 'j':
         request->json = true;
+        return true;
+    case 's':
+        request->strip = true;
         return true;
     case 'O':
         text_clean(optarg);
@@ -380,6 +397,7 @@ static bool request_parse(struct request *request, int argc, char **argv)
 {
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'},
+        {"strip", no_argument, NULL, 's'},
         {"origin", required_argument, NULL, 'O'},
         {NULL, 0, NULL, 0},
     };

@@ -1,128 +1,125 @@
 /*
- * Copies the first operations of a trace. A beginning needs nothing put right: each block in it
- * is made before it is freed, and what is freed later is live at its end.
+ * The rule of `trace cut`: operations that lie in the range and are of a listed thread. What other
+ * threads do to the blocks of listed ones ends them, so that live bytes stay what they were.
  */
 #include "cut.h"
 
-#include "trace.h"
+#include "excerpt.h"
+#include "selection.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-struct options {
-    uint64_t ops;
-    const char *in;
-    const char *out;
+struct cut {
+    const char *in, *out;
+    struct selection_range ops;
+    struct selection_range time_ns;
+    struct selection_threads threads;
+    uint64_t number;           /* of the operation that comes */
+    uint64_t time;             /* of the one before, in ns */
+    char step[SELECTION_STEP]; /* what was chosen, for the origin */
 };
 
-static bool count_parse(const char *text, uint64_t *count)
+/* An operation of a listed thread on a block that lives. */
+static bool cut_named(struct excerpt *excerpt, const struct trace_op *op)
 {
-    char *end;
-    errno = 0;
-    *count = strtoull(text, &end, 10);
-    return errno == 0 && *end == '\0' && *count > 0 && text[0] >= '0' && text[0] <= '9';
+    if (excerpt_block(excerpt, op)->kept)
+        return excerpt_put(excerpt, op);
+    if (trace_op_frees(op))
+        excerpt->left_out_frees += excerpt->writing;
+    if (op->flags & TRACE_FAILED || trace_op_frees(op))
+        return true;
+    return excerpt_adopt(excerpt, op);
 }
 
-static bool options_parse(struct options *options, int argc, char **argv)
+/* The same of any other thread. */
+static bool cut_named_outside(struct excerpt *excerpt, const struct trace_op *op)
 {
-    static const struct option known[] = {
-        {"ops", required_argument, NULL, 'n'}, {"output", required_argument, NULL, 'o'}, {0}};
-    int option;
-    *options = (struct options){0};
-    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
-        if (option == 'n' && count_parse(optarg, &options->ops))
-            continue;
-        if (option != 'o')
+    struct excerpt_block *block = excerpt_block(excerpt, op);
+    if (!block->kept || op->flags & TRACE_FAILED)
+        return true;
+    return excerpt_release(excerpt, op, block->thread);
+}
+
+static bool cut_has(const struct cut *cut, const struct trace_op *op)
+{
+    return cut->number >= cut->ops.from && op->time_ns >= cut->time_ns.from;
+}
+
+/* An excerpt_rule. */
+static bool cut_op(struct excerpt *excerpt, const struct trace_op *op, void *cookie)
+{
+    struct cut *cut = cookie;
+    if (cut->number >= cut->ops.to || op->time_ns >= cut->time_ns.to) {
+        excerpt->done = true;
+        return true;
+    }
+    if (!excerpt->writing && cut_has(cut, op)) {
+        uint64_t from = cut->time_ns.from;
+        if (!excerpt_begin(excerpt, from > cut->time ? from : cut->time))
             return false;
-        options->out = optarg;
     }
-    if (optind + 1 == argc)
-        options->in = argv[optind];
-    return options->ops > 0 && options->in != NULL && options->out != NULL;
+    cut->number++;
+    cut->time = op->time_ns;
+    bool listed = selection_has_thread(&cut->threads, op->thread);
+    if (excerpt_names(op))
+        return listed ? cut_named(excerpt, op) : cut_named_outside(excerpt, op);
+    return !listed || excerpt_put(excerpt, op);
 }
 
-/* Copies until there are `left` operations; 0, or the status and a line on stderr. */
-static int ops_copy(struct trace_reader *reader, struct trace_op *ops, struct trace_writer *writer,
-                    uint64_t left)
+static bool option_take(struct cut *cut, int option)
 {
-    size_t n = 0;
-    do {
-        if (!trace_reader_next(reader, ops, &n)) {
-            fprintf(stderr, "%s\n", trace_reader_error(reader));
-            return 2;
-        }
-        n = n < left ? n : left;
-        for (size_t i = 0; i < n; i++) {
-            if (!trace_writer_add(writer, &ops[i])) {
-                fprintf(stderr, "%s\n", trace_writer_error(writer));
-                return 1;
-            }
-        }
-        left -= n;
-    } while (n > 0 && left > 0);
-    return 0;
+    switch (option) {
+    case 'o':
+        cut->out = optarg;
+        return true;
+    case 'n':
+        return selection_option(cut->step, "ops", optarg, "want FROM:TO, numbers of operations",
+                                selection_range_parse(optarg, SELECTION_OPS, &cut->ops));
+    case 't':
+        return selection_option(cut->step, "time", optarg, "want FROM:TO, seconds",
+                                selection_range_parse(optarg, SELECTION_SECONDS, &cut->time_ns));
+    case 'T':
+        return selection_option(cut->step, "threads", optarg, "want numbers such as 0,3,5-9",
+                                selection_threads_parse(optarg, &cut->threads));
+    default:
+        return false;
+    }
 }
 
-/* The origin of IN, and that it is a cut; to be freed. NULL: no memory. */
-static char *origin_text(const struct options *options, const struct trace_reader *reader)
+static bool cut_usage(void)
 {
-    const char *origin = trace_reader_origin(reader);
-    size_t length = strlen(origin);
-    const char *gap = length > 0 && origin[length - 1] != '\n' ? "\n" : "";
-    uint64_t whole = trace_reader_totals(reader)->ops;
-    uint64_t kept = options->ops < whole ? options->ops : whole;
-    char *text = NULL;
-    int n = asprintf(&text, "%s%scut=the first %" PRIu64 " of %" PRIu64 " operations\n", origin,
-                     gap, kept, whole);
-    return n < 0 ? NULL : text;
+    fputs("usage: trace cut FILE [--ops A:B] [--time A:B] [--threads LIST] -o OUT\n", stderr);
+    return false;
 }
 
-static int cut_write(const struct options *options, struct trace_reader *reader,
-                     struct trace_op *ops, const char *origin)
+static bool options_parse(struct cut *cut, int argc, char **argv)
 {
-    char error[TRACE_ERROR_MAX];
-    struct trace_writer *writer = trace_writer_open(options->out, origin, error);
-    if (writer == NULL) {
-        fprintf(stderr, "%s\n", error);
-        return 2;
+    static const struct option known[] = {{"ops", required_argument, NULL, 'n'},
+                                          {"time", required_argument, NULL, 't'},
+                                          {"threads", required_argument, NULL, 'T'},
+                                          {"output", required_argument, NULL, 'o'},
+                                          {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
+        if (option == '?')
+            return cut_usage();
+        if (!option_take(cut, option))
+            return false;
     }
-    int status = ops_copy(reader, ops, writer, options->ops);
-    if (status != 0) {
-        trace_writer_abandon(writer);
-        return status;
+    if (optind + 1 == argc && cut->out != NULL) {
+        cut->in = argv[optind];
+        return true;
     }
-    if (trace_writer_finish(writer, trace_reader_losses(reader), error))
-        return 0;
-    fprintf(stderr, "%s\n", error);
-    return 1;
+    return cut_usage();
 }
 
 int cut_main(int argc, char **argv)
 {
-    char error[TRACE_ERROR_MAX];
-    struct options options;
-    if (!options_parse(&options, argc, argv)) {
-        fputs("usage: trace cut --ops N IN -o OUT\n", stderr);
+    static struct cut cut;
+    cut = (struct cut){
+        .ops = {0, UINT64_MAX}, .time_ns = {0, UINT64_MAX}, .threads.any = true, .step = "cut"};
+    if (!options_parse(&cut, argc, argv))
         return 2;
-    }
-    struct trace_reader *reader = trace_reader_open(options.in, error);
-    if (reader == NULL) {
-        fprintf(stderr, "%s\n", error);
-        return 2;
-    }
-    int status = 1;
-    struct trace_op *ops = calloc(TRACE_BLOCK_OPS, sizeof(*ops));
-    char *origin = origin_text(&options, reader);
-    if (ops != NULL && origin != NULL)
-        status = cut_write(&options, reader, ops, origin);
-    else
-        fprintf(stderr, "%s: %s\n", options.in, strerror(errno));
-    free(origin);
-    free(ops);
-    trace_reader_close(reader);
-    return status;
+    return excerpt_run(cut.in, cut.out, cut.step, cut_op, &cut);
 }

@@ -1,11 +1,14 @@
 /*
- * `trace cut`: the beginning of a trace as a trace of its own. What is not in it any more is not
- * told apart from what was never recorded, but the origin says that it is a cut.
+ * The operations of a range, of a stretch of time or of some threads, as a trace: `trace cut`.
  */
 #ifndef WORKLOADS_CUT_H
 #define WORKLOADS_CUT_H
 
-/* trace cut --ops N IN -o OUT; 0, 1 (the work failed) or 2 (usage, no good input or output). */
+/*
+ * `trace cut FILE [--ops A:B] [--time A:B] [--threads LIST] -o OUT`. What was live at the start of
+ * the range is made first. A range begins with its first number and ends before its second one;
+ * times are seconds. Exit statuses 0, 1 and 2.
+ */
 int cut_main(int argc, char **argv);
 
 #endif

@@ -5,8 +5,9 @@
 #define WORKLOADS_INFO_H
 
 /*
- * `trace info FILE`: one JSON object on standard output (the front end makes the page for people
- * from it). Exit status 0; 2 if FILE is missing or damaged, with one line on standard error.
+ * `trace info [--all-sizes] FILE`: one JSON object on standard output (the front end makes the page
+ * for people from it), with --all-sizes every size that occurs. Exit status 0; 2 if FILE is missing
+ * or damaged, with one line on standard error.
  */
 int info_main(int argc, char **argv);
 

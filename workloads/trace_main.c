@@ -4,9 +4,12 @@
 #include "compile.h"
 #include "cut.h"
 #include "export.h"
+#include "filter.h"
 #include "import.h"
 #include "info.h"
+#include "merge.h"
 #include "pack.h"
+#include "strip.h"
 #include "subset.h"
 
 #include <stdio.h>
@@ -17,12 +20,15 @@ static const struct {
     int (*main)(int argc, char **argv);
     const char *usage;
 } commands[] = {
-    {"compile", compile_main, "[--json] [--origin KEY=VALUE]... RAW -o FILE"},
-    {"cut", cut_main, "--ops N IN -o OUT"},
+    {"compile", compile_main, "[--json] [--strip] [--origin KEY=VALUE]... RAW -o FILE"},
+    {"cut", cut_main, "FILE [--ops A:B] [--time A:B] [--threads LIST] -o OUT"},
+    {"filter", filter_main, "FILE [--threads LIST] [--sizes MIN:MAX] [--kinds LIST] -o OUT"},
     {"import", import_main, "[--from FORMAT] IN -o FILE"},
     {"export", export_main, "--to FORMAT FILE -o OUT"},
-    {"info", info_main, "FILE"},
+    {"info", info_main, "[--all-sizes] FILE"},
+    {"merge", merge_main, "[--by-date] FILE... -o OUT"},
     {"pack", pack_main, "IN -o FILE"},
+    {"strip", strip_main, "FILE -o OUT"},
     {"subset", subset_main, "[--keep FILE -o OUT] IN"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -33,6 +33,13 @@ VERBS = {
     "import": Verb("importing", "convert another tool's file to a trace"),
     "export": Verb("exporting", "convert a trace to another tool's file"),
     "reduce": Verb("reducing", "find the shortest trace that still shows something"),
+    "cut": Verb("cut", "take a part of a trace by operations, time or threads"),
+    "filter": Verb("filtering", "take some of a trace's blocks, by thread, size or kind"),
+    "merge": Verb("merging", "lay the traces of several processes side by side, as one"),
+    "diff": Verb(
+        "diffing", "tell whether a program asks for more than it did, from two recordings"
+    ),
+    "strip": Verb("stripping", "take out of a trace what identifies its maker"),
     "replay": Verb("replay", "replay traces against allocators"),
     "check": Verb("checking", "verify that allocators keep what malloc promises, on traces"),
     "exec": Verb(

@@ -38,8 +38,9 @@ class Trace:
     info: dict  # as `trace info` prints it
 
 
-def read_info(path):
-    """What `trace info` says of a file; a Failure with its line if the file is no good."""
+def read_info(path, *options):
+    """What `trace info` with these options says of a file; a Failure with its line if the file is
+    no good."""
     try:
         os.stat(path)  # not opened before it is known to be no pipe
         check_regular(path)
@@ -49,7 +50,7 @@ def read_info(path):
         raise Failure(f"{path}: {error.strerror}{meant_file(path)}") from error
     except OSError as error:
         raise io_failure(error, path) from error
-    command = [str(built("trace")), "info", str(path)]
+    command = [str(built("trace")), "info", *options, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()
@@ -86,7 +87,7 @@ def check_names(paths):
 
 def cut(trace, ops, path):
     """The Trace of the first operations of another one, in a file at `path`."""
-    command = [str(built("trace")), "cut", "--ops", str(ops), str(trace.path), "-o", str(path)]
+    command = [str(built("trace")), "cut", "--ops", f"0:{ops}", str(trace.path), "-o", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()

@@ -1,4 +1,5 @@
-"""Makes traces: FILE of the command's last image, FILE.d/PID-N.trace of all others."""
+"""Makes traces: FILE of the command's last image, FILE.d/PID-N.trace of all others,
+FILE.d/run-K.trace of the command's further runs."""
 
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from frontend.measuring import context
 from frontend.paths import built
 
-COMPILED_NAME = re.compile(r"\d+-\d+\.trace")
+COMPILED_NAME = re.compile(r"(\d+-\d+|run-\d+)\.trace")
 
 
 class CompileFailed(Exception):
@@ -28,15 +29,15 @@ class Compiled:
     counts: dict  # as `trace compile --json` tells; "ops" may be 0, then there is no trace
 
 
-def compile_main(image, output, facts=()):
+def compile_main(image, output, facts=(), strip=False):
     """The command's own trace: a Compiled, or None without an image. What FILE held before goes."""
     if image is None:
         remove_file(output)
         return None
-    return compile_image(image, output, facts)
+    return compile_image(image, output, facts, strip)
 
 
-def compile_others(images, output, facts_of):
+def compile_others(images, output, facts_of, strip=False):
     """The Compiled of those images that made a call, in FILE.d."""
     folder = folder_of(output)
     made = []
@@ -45,7 +46,7 @@ def compile_others(images, output, facts_of):
         for image in images:
             folder.mkdir(exist_ok=True)
             path = folder / f"{image.name}.trace"
-            made.append(compile_image(image, path, facts_of(image)))
+            made.append(compile_image(image, path, facts_of(image), strip))
     except OSError as error:
         raise CompileFailed(f"{error.filename or folder}: {error.strerror}") from error
     finally:
@@ -59,11 +60,20 @@ def folder_of(output):
     return output.with_name(f"{output.name}.d")
 
 
+def run_path(output, number):
+    """The trace of the command's run K, of several: FILE is that of the first."""
+    return folder_of(output) / f"run-{number}.trace"
+
+
 def remove_earlier(folder):
     """Removes what an earlier recording to the same file left beside it."""
     for path in folder.glob("*.trace"):
         if COMPILED_NAME.fullmatch(path.name):
             path.unlink()
+    for run in folder.glob("run-*.trace.d"):
+        remove_earlier(run)
+        with suppress(OSError):  # somebody put something else there
+            run.rmdir()
 
 
 def remove_file(path):
@@ -73,9 +83,10 @@ def remove_file(path):
             path.unlink()
 
 
-def compile_image(image, output, facts=()):
-    """Compiles one image; where it made no call there is no file afterwards."""
-    command = [str(built("trace")), "compile", "--json"]
+def compile_image(image, output, facts=(), strip=False):
+    """Compiles one image; where it made no call there is no file afterwards. With strip, the trace
+    does not say who made it."""
+    command = [str(built("trace")), "compile", "--json", *(["--strip"] if strip else [])]
     for fact in (f"cpu={context.cpu_model()}", *facts):
         command += ["--origin", fact]
     command += [str(image.path), "-o", str(output)]

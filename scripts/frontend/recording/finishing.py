@@ -33,6 +33,7 @@ class Recording:
     words: list  # the command; empty where that is not known
     ending: object = None  # of the command; None: it still runs, or nobody knows
     running: list = None  # processes that still write
+    strip: bool = False  # the traces do not say who made them
     # What finish has made of it:
     trace: object = None  # the Compiled of the command, if it was recorded
     others: list = None  # the Compiled of all else
@@ -100,12 +101,13 @@ def finish(recording, has_all=False, is_told=True):
     recording.own_malloc = unseen = find_own_malloc(recording, main)
     try:
         recording.trace = trace = compiling.compile_main(
-            main, recording.output, facts_of(recording, main)
+            main, recording.output, facts_of(recording, main), recording.strip
         )
         recording.others = others = compiling.compile_others(
             [image for image in chosen if image is not main],
             recording.output,
             lambda image: facts_of(recording, image),
+            recording.strip,
         )
     except CompileFailed as reason:
         say(f"{reason}; the recording stays in {recording.raw}")

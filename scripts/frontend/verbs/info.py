@@ -1,20 +1,23 @@
-"""The verb info: what a trace holds, on a page for people or as JSON for programs."""
+"""The verb info: what a trace holds, on a page for people, as JSON for programs, or as a plot."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
-from frontend.figures.table import add_number_columns, console, counted, new_table
-from frontend.lazily import Lazy
+from frontend.failure import Failure
+from frontend.figures import results
+from frontend.inspecting import info_page
 from frontend.measuring import traces
-
-Text = Lazy("rich.text", "Text")
+from frontend.progress import say
 
 EXAMPLES = (
     "spanbench info my.trace",
     "spanbench info --json my.trace | jq .peak_live",
+    "spanbench info my.trace --plot my.svg",
+    "spanbench info my.trace --score -a span-fast,jemalloc",
     "spanbench info --profile my.trace > my.profile && spanbench run profile --profile my.profile",
 )
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+PLOTS = (".svg", ".png")
 
 
 def add_arguments(parser):
@@ -27,19 +30,71 @@ def add_arguments(parser):
         action="store_true",
         help="print sizes and lifetimes of the blocks, for `spanbench run profile --profile`",
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="OUT.svg",
+        help="draw live bytes, sizes and lifetimes instead of the tables",
+    )
+    parser.add_argument(
+        "--score",
+        action="store_true",
+        help="replay the trace and score allocators as the driver of the CS:APP malloc lab does",
+    )
+    parser.add_argument(
+        "-a",
+        "--allocators",
+        action="append",
+        default=[],
+        metavar="LIST",
+        help="the allocators that --score scores (default: those that replay takes)",
+    )
 
 
 def run(options, _argv):
     """Prints what is known of the trace; reading it verifies every block."""
-    info = traces.read_info(options.trace)
+    if options.plot:
+        check_plot(options.plot)
+    (trace,) = traces.load([options.trace])
+    found = scored(trace, options) if options.score else None
+    if options.plot:
+        plot(trace, options.plot)
     if options.json:
-        print(json.dumps(info, indent=1))
-        return 0
-    if options.profile:
-        print(profile_text(options.trace.stem, info))
-        return 0
-    show(options.trace, info)
+        more = {"scores": [asdict(score) for score in found]} if found else {}
+        print(json.dumps({**trace.info, **more}, indent=1))
+    elif options.profile:
+        print(profile_text(trace.name, trace.info))
+    elif not options.plot and not found:
+        info_page.show(options.trace, trace.info)
     return 0
+
+
+def check_plot(path):
+    """Fails unless a picture can be written to path."""
+    if path.suffix not in PLOTS:
+        raise Failure(f"{path}: not named {' or '.join(PLOTS)}")
+    results.check_writable(path)
+
+
+def scored(trace, options):
+    """The scores, printed unless JSON is wanted."""
+    from frontend.inspecting import score  # of no use to the page, and slow to load
+
+    found = score.scores(trace, options.allocators)
+    if not options.json:
+        score.show(found)
+    return found
+
+
+def plot(trace, path):
+    """Draws the plot; matplotlib is loaded only for it."""
+    from frontend.charts import canvas
+    from frontend.inspecting import info_plot
+
+    with canvas.pyplot.rc_context(canvas.STYLE):
+        figure = info_plot.info_figure(trace.name, trace.info)
+        canvas.save(figure, path.with_suffix(""), [path.suffix[1:]])
+    say(f"{path}: written")
 
 
 def profile_text(name, info):
@@ -53,75 +108,3 @@ def profile_text(name, info):
             lines.append(f"size {c['from']} {c['to']} {rest}")
     lines += [f"lifetime {c['from']} {c['to']} {c['count']}" for c in info["lifetimes"]]
     return "\n".join(lines)
-
-
-def show(path, info):
-    """The page for people."""
-    out = console()
-    out.print(Text(str(path), style="bold"))
-    for heading, facts in (("", totals(info)), ("from", info["origin"]), ("lost", losses(info))):
-        out.print(facts_text(heading, facts), soft_wrap=True)
-    out.print(kinds_table(info))
-    out.print(shares_table("bytes requested", info["sizes"]))
-    out.print(shares_table("lifetime in allocations", info["lifetimes"]))
-
-
-def totals(info):
-    """The main figures, by what people call them."""
-    return {
-        "operations": f"{info['ops']:,} of {counted(info['threads'], 'thread')}",
-        "file": f"{bytes_text(info['file_bytes'])}, {info['bytes_per_op']:.2f} bytes an operation",
-        "duration": f"{info['duration_ns'] / 1e9:,.2f} s",
-        "requested": bytes_text(info["bytes_requested"]),
-        "peak live": f"{bytes_text(info['peak_live'])}, at most {info['slots']:,} blocks",
-        "never freed": f"{bytes_text(info['final_live'])} in {info['final_slots']:,} blocks",
-        "hand-offs": f"{info['handoffs']:,}",
-        "failed": f"{info['failed']:,}",
-        "free(NULL)": f"{info['null_frees']:,}",
-    }
-
-
-def losses(info):
-    """What was lost on the way; empty counts are no losses."""
-    lost = {key: value for key, value in info["losses"].items() if str(value) not in ("0", "")}
-    return lost or {"nothing": ""}
-
-
-def bytes_text(count):
-    """12.3 MiB for a number of bytes."""
-    scale = min((max(int(count), 1).bit_length() - 1) // 10, len(UNITS) - 1)
-    return f"{count / (1 << 10 * scale):,.{1 if scale else 0}f} {UNITS[scale]}"
-
-
-def facts_text(heading, facts):
-    """Lines "key  value" under a heading."""
-    lines = [f"  {key:20} {value}".rstrip() for key, value in facts.items()]
-    return Text("\n".join(([heading] if heading else []) + lines))
-
-
-def shares_table(head, classes):
-    """Blocks by class of size or lifetime, with the share of those up to each class."""
-    table = new_table()
-    add_number_columns(table, (head, "blocks", "share", "up to here"))
-    total = max(1, sum(c["count"] for c in classes))
-    seen = 0
-    for c in classes:
-        seen += c["count"]
-        shares = (f"{100 * n / total:.1f} %" for n in (c["count"], seen))
-        table.add_row(range_text(c["from"], c["to"]), f"{c['count']:,}", *shares)
-    return table
-
-
-def range_text(first, last):
-    """ "16 - 31", or "0" for a range of one."""
-    return f"{first:,}" if first == last else f"{first:,} - {last:,}"
-
-
-def kinds_table(info):
-    """Operations by kind with their share."""
-    table = new_table("kind")
-    add_number_columns(table, ("operations", "share"))
-    for kind, count in info["by_kind"].items():
-        if count:
-            table.add_row(kind, f"{count:,}", f"{100 * count / max(1, info['ops']):.1f} %")
-    return table

@@ -15,6 +15,7 @@ from frontend.figures import results
 from frontend.paths import built
 from frontend.progress import say
 from frontend.recording import control as controls
+from frontend.recording.compiling import run_path
 from frontend.recording.finishing import Recording, finish
 from frontend.recording.following import running_in, wait_for_all
 from frontend.recording.images import images_in, root_process
@@ -27,14 +28,16 @@ from frontend.recording.launching import (
     start,
 )
 from frontend.recording.signals import Signals
-from frontend.verbs.options import rest_of_line, seconds
+from frontend.verbs.options import positive, rest_of_line, seconds
 
 EXAMPLES = (
     "spanbench record -o my.trace -- sqlite3 my.db 'select 1'",
     "spanbench record -o server.trace --after 10 --for 60 -- nginx -g 'daemon off;'",
+    "spanbench record --times 3 -o my.trace -- my-program    # for diff",
     "spanbench record -o my.trace --recover my.trace.recording    # after an interruption",
 )
 WAIT_S = 10
+SIGNALLED = 128  # exit statuses from here on say that a signal ended the command
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", re.IGNORECASE)
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 LEAST_BYTES = 64 << 10  # a few windows; arbitrary
@@ -79,6 +82,19 @@ def add_arguments(parser):
         help="stop recording after S seconds; CMD runs on unrecorded",
     )
     parser.add_argument(
+        "--times",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="run CMD so often; FILE is the first run, FILE.d/run-K.trace are the others, by which "
+        "diff knows what varies by itself (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--strip",
+        action="store_true",
+        help="leave out of the trace what identifies its maker: command line, process id, paths",
+    )
+    parser.add_argument(
         "--recover",
         type=Path,
         metavar="DIR",
@@ -114,17 +130,38 @@ def run(options, _argv):
     built("trace")
     results.check_writable(options.output)
     if options.recover:
-        if options.command:
-            raise Failure("--recover: takes no command")
-        return recover(options.recover, options.output)
+        if options.command or options.times > 1:
+            raise Failure(f"--recover: takes no {'command' if options.command else '--times'}")
+        return recover(options.recover, options.output, options.strip)
     words = rest_of_line(options.command)
     if not shutil.which(words[0]):
         raise Failure(f"{words[0]}: command not found")
+    status = record_once(options, words)
+    for number in range(2, options.times + 1):
+        if status >= SIGNALLED:
+            break
+        status = record_again(options, words, number) or status
+    return status
+
+
+def record_once(options, words):
+    """One run of the command; its exit status."""
     raw = make_raw_folder(options.output)
     with preloadable(built("librecord.so")) as library:
         control = make_control(raw, options)
         environment = recording_environment(library, raw, not options.no_children)
         return Session(options, words, raw, control).run(environment)
+
+
+def record_again(options, words, number):
+    """A further run, without its children: what it does differently varies by itself."""
+    output = run_path(options.output, number)
+    try:
+        output.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise io_failure(error, output.parent, WORK_FAILED) from error
+    again = {**vars(options), "output": output, "no_children": True}
+    return record_once(argparse.Namespace(**again), words)
 
 
 def make_raw_folder(output):
@@ -198,7 +235,13 @@ class Session:
     def finish(self, running):
         """Compiles and tells."""
         recording = Recording(
-            self.raw, self.options.output, self.control, self.words, self.ending, running
+            self.raw,
+            self.options.output,
+            self.control,
+            self.words,
+            self.ending,
+            running,
+            self.options.strip,
         )
         try:
             self.succeeded = finish(recording)
@@ -207,7 +250,7 @@ class Session:
             raise
 
 
-def recover(raw, output):
+def recover(raw, output, strip):
     """Compiles what is in the folder of an interrupted recording."""
     if not raw.is_dir():
         raise Failure(f"{raw}: no such directory")
@@ -217,5 +260,7 @@ def recover(raw, output):
     raw = raw.absolute()
     control = controls.find(raw)
     since = root_process(raw, control, images).start
-    recording = Recording(raw, output, control, [], running=running_in(raw, images, since))
+    recording = Recording(
+        raw, output, control, [], running=running_in(raw, images, since), strip=strip
+    )
     return 0 if finish(recording, has_all=True) else WORK_FAILED

@@ -1,0 +1,168 @@
+"""The page of a trace for people: what `trace info` says of it, as tables."""
+
+
+from frontend.figures.table import add_number_columns, console, counted, new_table
+from frontend.lazily import Lazy
+
+Text = Lazy("rich.text", "Text")
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+CURVE_COLUMNS = 72  # of the live curve in text; arbitrary, as the next
+MATRIX_THREADS = 8
+LEVELS = " ▁▂▃▄▅▆▇█"
+
+
+def show(path, info):
+    """Prints the page."""
+    out = console()
+    out.print(Text(str(path), style="bold"))
+    for heading, facts in (("", totals(info)), ("from", info["origin"]), ("lost", losses(info))):
+        out.print(facts_text(heading, facts), soft_wrap=True)
+    out.print(curve_text(info), soft_wrap=True)
+    out.print(kinds_table(info))
+    out.print(top_table(info))
+    out.print(shares_table("bytes requested", info["sizes"]))
+    out.print(shares_table("lifetime in allocations", info["lifetimes"]))
+    out.print(shares_table("lifetime in operations", info["lifetimes_ops"]))
+    out.print(shares_table("lifetime in bytes requested", info["lifetimes_bytes"]))
+    if info["by_kind"]["realloc"]:
+        out.print(facts_text("reallocs", reallocs(info)), soft_wrap=True)
+        out.print(shares_table("resizes of a block", info["resizes_of_a_block"]))
+    if info["handoffs"]:
+        out.print(matrix_table(info))
+
+
+def totals(info):
+    """The main figures, by what people call them."""
+    peak = info["peak"]
+    return {
+        "operations": f"{info['ops']:,} of {counted(info['threads'], 'thread')}",
+        "file": f"{bytes_text(info['file_bytes'])}, {info['bytes_per_op']:.2f} bytes an operation",
+        "duration": f"{info['duration_ns'] / 1e9:,.2f} s",
+        "requested": f"{bytes_text(info['bytes_requested'])} in {info['allocations']:,} blocks",
+        "peak live": f"{bytes_text(info['peak_live'])} in {peak['blocks']:,} blocks, at operation "
+        f"{peak['op']:,} ({peak['time_ns'] / 1e9:,.2f} s); at most {info['slots']:,} blocks",
+        "never freed": f"{bytes_text(info['final_live'])} in {info['final_slots']:,} blocks",
+        "mean lifetime": lifetime_text(info),
+        "hand-offs": f"{info['handoffs']:,}",
+        "failed": failed_text(info),
+        "free(NULL)": f"{info['null_frees']:,}",
+    }
+
+
+def lifetime_text(info):
+    """Of the blocks that were freed."""
+    if not info["freed_blocks"]:
+        return "no block was freed"
+    return (
+        f"{info['mean_lifetime_ops']:,.0f} operations, {info['mean_lifetime']:,.0f} allocations, "
+        f"{bytes_text(info['mean_lifetime_bytes'])} requested"
+    )
+
+
+def failed_text(info):
+    """How many calls failed, and which."""
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in info["failed_by_kind"].items())
+    return f"{info['failed']:,}" + (f" ({kinds})" if kinds else "")
+
+
+def losses(info):
+    """What was lost on the way; empty counts are no losses."""
+    lost = {key: value for key, value in info["losses"].items() if str(value) not in ("0", "")}
+    return lost or {"nothing": ""}
+
+
+def reallocs(info):
+    """What the reallocs did; those of NULL are allocations."""
+    done = info["reallocs"]
+    grown = bytes_text(done["bytes_grown"] / max(1, done["grow"]))
+    return {
+        "grow": f"{done['grow']:,}, by {grown} on average",
+        "shrink": f"{done['shrink']:,}",
+        "same size": f"{done['same']:,}",
+        "to 0, a free": f"{done['to_zero']:,}",
+        "of NULL": f"{done['of_null']:,}",
+        "failed": f"{done['failed']:,}",
+    }
+
+
+def bytes_text(count):
+    """12.3 MiB for a number of bytes."""
+    scale = min((max(int(count), 1).bit_length() - 1) // 10, len(UNITS) - 1)
+    return f"{count / (1 << 10 * scale):,.{1 if scale else 0}f} {UNITS[scale]}"
+
+
+def facts_text(heading, facts):
+    """Lines "key  value" under a heading."""
+    lines = [f"  {key:20} {value}".rstrip() for key, value in facts.items()]
+    return Text("\n".join(([heading] if heading else []) + lines))
+
+
+def curve_text(info):
+    """The most live bytes of each stretch of operations, as a line of blocks."""
+    peaks = [point["peak"] for point in info["live_curve"]]
+    if not info["peak_live"]:
+        return Text("live bytes: none")
+    width = min(CURVE_COLUMNS, len(peaks))
+    edges = [round(i * len(peaks) / width) for i in range(width + 1)]
+    most = [max(peaks[a:b]) for a, b in zip(edges, edges[1:])]
+    steps = len(LEVELS) - 1
+    line = "".join(LEVELS[-(-peak * steps // info["peak_live"])] for peak in most)
+    return Text(f"live bytes over operations, the top is {bytes_text(info['peak_live'])}\n  {line}")
+
+
+def shares_table(head, classes):
+    """Blocks by class of size or lifetime, with the share of those up to each class."""
+    table = new_table()
+    add_number_columns(table, (head, "blocks", "share", "up to here"))
+    total = max(1, sum(c["count"] for c in classes))
+    seen = 0
+    for c in classes:
+        seen += c["count"]
+        shares = (f"{100 * n / total:.1f} %" for n in (c["count"], seen))
+        table.add_row(range_text(c["from"], c["to"]), f"{c['count']:,}", *shares)
+    return table
+
+
+def range_text(first, last):
+    """ "16 - 31", or "0" for a range of one."""
+    return f"{first:,}" if first == last else f"{first:,} - {last:,}"
+
+
+def kinds_table(info):
+    """Operations by kind with their share."""
+    table = new_table("kind")
+    add_number_columns(table, ("operations", "share"))
+    for kind, count in info["by_kind"].items():
+        if count:
+            table.add_row(kind, f"{count:,}", f"{100 * count / max(1, info['ops']):.1f} %")
+    return table
+
+
+def top_table(info):
+    """The commonest exact sizes with their share of requests."""
+    table = new_table()
+    add_number_columns(table, ("commonest sizes", "requests", "share"))
+    total = max(1, sum(c["count"] for c in info["sizes"]))
+    for top in info["top_sizes"]:
+        share = f"{100 * top['count'] / total:.1f} %"
+        table.add_row(f"{top['size']:,}", f"{top['count']:,}", share)
+    return table
+
+
+def matrix_table(info):
+    """Who frees or resizes whose blocks, of the threads that do the most; the rest together."""
+    names = [top["thread"] for top in info["thread_ops"][:MATRIX_THREADS]]
+    cells, others = {}, info["frees_by_other_pairs"]
+    for pair in info["frees_by_owner"]:
+        if pair["owner"] in names and pair["by"] in names:
+            cells[pair["owner"], pair["by"]] = pair["count"]
+        else:
+            others += pair["count"]
+    table = new_table("blocks of")
+    add_number_columns(table, [f"freed or resized by {names[0]}", *map(str, names[1:])])
+    for owner in names:
+        table.add_row(str(owner), *(f"{cells.get((owner, by), 0):,}" for by in names))
+    if others:
+        table.add_row("other pairs", f"{others:,}")
+    return table

@@ -1,0 +1,26 @@
+"""The verb merge: the traces of several processes side by side in time, as one."""
+
+from frontend.measuring.trace_tool import add_output, run_trace
+
+EXAMPLES = (
+    "spanbench merge server.trace client.trace -o both.trace",
+    "spanbench merge --by-date my.trace my.trace.d/*.trace -o tree.trace    # a process tree",
+)
+NOTES = """\
+Threads are numbered anew. All traces begin together, with --by-date as their dates say. Where one
+of them has no times, all go by the share of their operations done."""
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.add_argument("traces", nargs="+", metavar="FILE", help="the traces to merge")
+    parser.add_argument(
+        "--by-date", action="store_true", help="begin each at the date (to a second) in its origin"
+    )
+    add_output(parser)
+
+
+def run(options, _argv):
+    """Passes the work on."""
+    by_date = "--by-date" if options.by_date else None
+    return run_trace("merge", by_date, "-o", options.output, "--", *options.traces)

@@ -1,0 +1,20 @@
+"""The verb strip: a trace without what identifies its maker, so that it may be published."""
+
+from frontend.measuring.trace_tool import add_output, run_trace
+
+EXAMPLES = ("spanbench strip my.trace -o public.trace",)
+NOTES = """\
+The operations stay: kinds, sizes, threads and times. Of where the trace came from, command line,
+host, user, process id, paths and environment go, and so does every key that is not known here.
+What is left is printed: read it before you publish. `record --strip` never writes the rest."""
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.add_argument("trace", metavar="FILE", help="a trace")
+    add_output(parser)
+
+
+def run(options, _argv):
+    """Passes the work on."""
+    return run_trace("strip", "-o", options.output, "--", options.trace)

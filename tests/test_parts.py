@@ -1,0 +1,152 @@
+"""The verbs cut, filter, merge, strip and record --strip on the real programs: what they say, what
+they leave, and that what they write can be read."""
+
+import json
+import subprocess
+
+import pytest
+from places import BUILD, REPO
+
+TRACES = REPO / "workloads" / "traces"
+TEXT = """1: malloc 0x10 100
+1: malloc 0x20 200
+2: free 0x10
+2: calloc 0x30 3 10
+1: realloc 0x40 0x20 300
+2: free 0x40
+1: free 0x30
+"""
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Everything happens in a folder of its own, with the programs that were built."""
+    if not (BUILD / "trace").exists():
+        pytest.skip(f"{BUILD / 'trace'}: not built")
+    monkeypatch.setenv("SPANBENCH_BUILD", str(BUILD))
+    monkeypatch.chdir(tmp_path)
+    command = [BUILD / "trace", "import", "-", "-o", "x.trace"]
+    subprocess.run(command, input=TEXT.encode(), check=True, capture_output=True)
+
+
+def info_of(path):
+    """What `trace info` says, which reads and so verifies every block."""
+    done = subprocess.run([BUILD / "trace", "info", path], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", ["redis", "python3", "git-repack"])
+def test_parts_of_recordings_are_valid(spanbench, name):
+    source = TRACES / f"{name}.trace"
+    ops = info_of(source)["ops"]
+    third = ops // 3
+    for start in (0, third, 2 * third):
+        status, _, err = spanbench("cut", source, "--ops", f"{start}:{start + third}", "-o", "p")
+        part = info_of("p")
+        made = part["losses"].get("made_at_start", 0)
+        starts = part["by_kind"]["thread_start"]
+        assert status == 0 and part["ops"] - made - starts <= third <= part["ops"] - made
+        assert ("made first" in err) == bool(start)
+    assert spanbench("filter", source, "--sizes", "1K:", "-o", "p")[0] == 0
+    assert info_of("p")["sizes"][0]["from"] == 1024
+
+
+def test_a_cut_says_what_it_changed(spanbench):
+    status, out, err = spanbench("cut", "x.trace", "--threads", "1", "-o", "p")
+    assert (status, out) == (0, "")
+    assert "p: 2 frees of blocks that are not there left out" in err
+    assert "1 blocks leave it before their end" in err
+    assert info_of("p")["by_kind"]["calloc"] == 1
+    assert info_of("p")["origin"]["excerpt"] == "cut --threads 1"
+
+
+def test_parts_of_parts_are_told_in_order(spanbench):
+    spanbench("cut", "x.trace", "--ops", "0:8", "-o", "p")
+    spanbench("filter", "p", "--sizes", "100:", "-o", "p")
+    assert info_of("p")["origin"]["excerpt"] == "cut --ops 0:8; filter --sizes 100:"
+
+
+def test_merge(spanbench):
+    assert spanbench("merge", "x.trace", "x.trace", "-o", "m")[0] == 0
+    one, two = info_of("x.trace"), info_of("m")
+    for key in ("ops", "threads", "bytes_requested", "handoffs", "final_slots"):
+        assert two[key] == 2 * one[key], key
+    assert two["origin"]["merged"] == "2" and two["origin"]["input"] == "x.trace; x.trace"
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (("cut", "x.trace", "--ops", "7"), "--ops 7: want FROM:TO"),
+        (("cut", "x.trace", "--ops", "7:5"), "--ops 7:5: want FROM:TO"),
+        (("cut", "x.trace", "--ops=-1:5"), "--ops -1:5: want FROM:TO"),
+        (("cut", "x.trace", "--ops", "1.5:"), "--ops 1.5:: want FROM:TO"),
+        (("cut", "x.trace", "--ops", "0:99999999999999999999"), "want FROM:TO"),
+        (("cut", "x.trace", "--time", "a:b"), "--time a:b: want FROM:TO, seconds"),
+        (("cut", "x.trace", "--threads", "1,"), "--threads 1,: want numbers"),
+        (("cut", "x.trace", "--threads", "9999999"), "want numbers"),
+        (("filter", "x.trace", "--sizes", "5:4"), "--sizes 5:4: want MIN:MAX"),
+        (("filter", "x.trace", "--sizes", "1Q:"), "--sizes 1Q:: want MIN:MAX"),
+        (("filter", "x.trace", "--kinds", "free"), "--kinds free: want calls"),
+        (("filter", "x.trace", "--kinds", ""), "want calls"),
+        (("cut", "none"), "none: No such file or directory"),
+        (("merge", "x.trace", "none"), "none: No such file or directory"),
+        (("strip", __file__), "not a trace"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(spanbench, tmp_path, words, complaint):
+    status, out, err = spanbench(*words, "-o", "p")
+    assert (status, out) == (2, "")
+    assert complaint in err and err.count("\n") == 1
+    assert not (tmp_path / "p").exists()
+
+
+def test_an_output_that_cannot_be_written(spanbench):
+    for words in (("cut", "x.trace"), ("merge", "x.trace"), ("strip", "x.trace")):
+        status, _, err = spanbench(*words, "-o", "/nowhere/p")
+        assert status == 2 and "/nowhere/p: No such file or directory" in err
+
+
+def test_a_damaged_block_ends_it(spanbench, tmp_path):
+    data = bytearray((tmp_path / "x.trace").read_bytes())
+    data[data.index(b"BLCK") + 60] ^= 1
+    (tmp_path / "x.trace").write_bytes(data)
+    for verb in ("cut", "filter", "merge", "strip"):
+        status, _, err = spanbench(verb, "x.trace", "-o", "p")
+        assert status == 2 and "x.trace: block 0: damaged (checksum)" in err
+        assert not (tmp_path / "p").exists()
+
+
+def test_strip_leaves_nothing_that_identifies(spanbench, tmp_path):
+    status, out, _ = spanbench("strip", TRACES / "redis.trace", "-o", "s.trace")
+    before, after = info_of(TRACES / "redis.trace"), info_of("s.trace")
+    assert status == 0 and out.splitlines() == [f"{k}={v}" for k, v in after["origin"].items()]
+    assert "command" in before["origin"] and "pid" in before["origin"]
+    assert not {"command", "pid", "host", "input"} & set(after["origin"])
+    assert before["origin"]["command"].encode() not in (tmp_path / "s.trace").read_bytes()
+    for key in ("ops", "by_kind", "peak_live", "handoffs", "duration_ns", "losses"):
+        assert after[key] == before[key]
+
+
+def test_strip_takes_the_path_of_an_import(spanbench, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "calls.txt").write_text(TEXT)
+    spanbench("import", tmp_path / "home" / "calls.txt", "-o", "i.trace")
+    spanbench("strip", "i.trace", "-o", "i.trace")
+    assert b"home" not in (tmp_path / "i.trace").read_bytes()
+    assert info_of("i.trace")["origin"]["source"] == "imported"
+
+
+def test_record_strip(spanbench, tmp_path):
+    if not (BUILD / "librecord.so").exists():
+        pytest.skip(f"{BUILD / 'librecord.so'}: not built")
+    command = ("bash", "-c", "sort /etc/passwd >&-; sort secret-file; true")
+    status, _, _ = spanbench("record", "--strip", "-o", "r.trace", "--", *command)
+    traces = [tmp_path / "r.trace", *(tmp_path / "r.trace.d").iterdir()]
+    assert status == 0 and len(traces) >= 3
+    for trace in traces:
+        assert b"secret" not in trace.read_bytes() and b"/etc" not in trace.read_bytes()
+        assert info_of(trace)["origin"]["program"] in ("bash", "sort")
+    spanbench("record", "-o", "r.trace", "--", *command)
+    assert b"secret" in traces[0].read_bytes()

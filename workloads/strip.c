@@ -1,0 +1,101 @@
+/*
+ * Writes a trace again with less text in it.
+ */
+#include "strip.h"
+
+#include "pages.h"
+#include "trace_text.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+struct strip {
+    const char *in, *out;
+    struct trace_reader *reader;
+    struct trace_writer *writer;
+    struct trace_text origin;
+    struct trace_text losses;
+};
+
+static int strip_fail(const char *fault, int status)
+{
+    fprintf(stderr, "%s\n", fault);
+    return status;
+}
+
+static int operations_copy(struct strip *strip, struct trace_op *ops)
+{
+    size_t n;
+    do {
+        if (!trace_reader_next(strip->reader, ops, &n))
+            return strip_fail(trace_reader_error(strip->reader), 2);
+        for (size_t i = 0; i < n; i++) {
+            if (!trace_writer_add(strip->writer, &ops[i]))
+                return strip_fail(trace_writer_error(strip->writer), 1);
+        }
+    } while (n > 0);
+    return 0;
+}
+
+static int strip_finish(struct strip *strip)
+{
+    char error[TRACE_ERROR_MAX];
+    struct trace_writer *writer = strip->writer;
+    strip->writer = NULL;
+    if (!trace_writer_finish(writer, strip->losses.bytes, error))
+        return strip_fail(error, 1);
+    fputs(strip->origin.bytes, stdout);
+    fputs(strip->losses.bytes, stdout);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "standard output: %s\n", strerror(errno));
+    return 1;
+}
+
+static int strip_run(struct strip *strip)
+{
+    char error[TRACE_ERROR_MAX];
+    size_t bytes = TRACE_BLOCK_OPS * sizeof(struct trace_op);
+    strip->reader = trace_reader_open(strip->in, error);
+    if (strip->reader == NULL)
+        return strip_fail(error, 2);
+    trace_text_strip(&strip->origin, trace_reader_origin(strip->reader));
+    trace_text_strip(&strip->losses, trace_reader_losses(strip->reader));
+    strip->writer = trace_writer_open(strip->out, strip->origin.bytes, error);
+    if (strip->writer == NULL)
+        return strip_fail(error, 2);
+    struct trace_op *ops = pages_map(bytes);
+    int status = ops == NULL ? strip_fail(strerror(errno), 1) : operations_copy(strip, ops);
+    pages_unmap(ops, bytes);
+    return status == 0 ? strip_finish(strip) : status;
+}
+
+static bool options_parse(struct strip *strip, int argc, char **argv)
+{
+    static const struct option known[] = {{"output", required_argument, NULL, 'o'}, {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
+        if (option != 'o')
+            return false;
+        strip->out = optarg;
+    }
+    if (optind + 1 == argc)
+        strip->in = argv[optind];
+    return strip->in != NULL && strip->out != NULL;
+}
+
+int strip_main(int argc, char **argv)
+{
+    static struct strip strip;
+    strip = (struct strip){0};
+    if (!options_parse(&strip, argc, argv))
+        return strip_fail("usage: trace strip FILE -o OUT", 2);
+    int status = strip_run(&strip);
+    if (strip.reader != NULL)
+        trace_reader_close(strip.reader);
+    if (strip.writer != NULL)
+        trace_writer_abandon(strip.writer);
+    return status;
+}
