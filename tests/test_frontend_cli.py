@@ -12,7 +12,7 @@ from frontend import cli, progress
 
 PROGRAM = REPO / "scripts" / "spanbench"
 VERBS = (
-    "record info import replay exec whole-programs run micro bench report compare bisect gate"
+    "record info import export replay exec whole-programs run micro bench report compare bisect gate"
     " allocators"
 ).split()
 

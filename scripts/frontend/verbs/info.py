@@ -13,6 +13,7 @@ EXAMPLES = (
     "spanbench info --json my.trace | jq .peak_live",
     "spanbench info --profile my.trace > my.profile && spanbench run profile --profile my.profile",
 )
+RECORDED = "recorded_"  # how keys begin that are no losses
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -58,7 +59,12 @@ def show(path, info):
     """The page for people."""
     out = console()
     out.print(Text(str(path), style="bold"))
-    for heading, facts in (("", totals(info)), ("from", info["origin"]), ("lost", losses(info))):
+    for heading, facts in (
+        *(("", totals(info)), ("from", info["origin"])),
+        *(("lost", losses(info)), ("recorded besides", besides(info))),
+    ):
+        if not facts:
+            continue
         out.print(facts_text(heading, facts), soft_wrap=True)
     out.print(kinds_table(info))
     out.print(shares_table("bytes requested", info["sizes"]))
@@ -82,8 +88,26 @@ def totals(info):
 
 def losses(info):
     """What was lost on the way; empty counts are no losses."""
-    lost = {key: value for key, value in info["losses"].items() if str(value) not in ("0", "")}
+    lost = {
+        key: value
+        for key, value in info["losses"].items()
+        if str(value) not in ("0", "") and not key.startswith(RECORDED)
+    }
     return lost or {"nothing": ""}
+
+
+def besides(info):
+    """What the other tool recorded of the program besides its calls."""
+    found = {
+        key.removeprefix(RECORDED): value
+        for key, value in info["losses"].items()
+        if key.startswith(RECORDED)
+    }
+    if "rss" in found:
+        found["rss"] = f"{len(found['rss'].split())} points in time (--json has them)"
+    if "peak_rss" in found:
+        found["peak_rss"] = bytes_text(int(found["peak_rss"]))
+    return found
 
 
 def bytes_text(count):
