@@ -6,6 +6,7 @@ from frontend.lazily import Lazy
 
 Text = Lazy("rich.text", "Text")
 
+RECORDED = "recorded_"  # how keys begin that are no losses
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 CURVE_COLUMNS = 72  # of the live curve in text; arbitrary, as the next
 MATRIX_THREADS = 8
@@ -16,8 +17,12 @@ def show(path, info):
     """Prints the page."""
     out = console()
     out.print(Text(str(path), style="bold"))
-    for heading, facts in (("", totals(info)), ("from", info["origin"]), ("lost", losses(info))):
-        out.print(facts_text(heading, facts), soft_wrap=True)
+    for heading, facts in (
+        *(("", totals(info)), ("from", info["origin"])),
+        *(("lost", losses(info)), ("recorded besides", besides(info))),
+    ):
+        if facts:
+            out.print(facts_text(heading, facts), soft_wrap=True)
     out.print(curve_text(info), soft_wrap=True)
     out.print(kinds_table(info))
     out.print(top_table(info))
@@ -68,8 +73,26 @@ def failed_text(info):
 
 def losses(info):
     """What was lost on the way; empty counts are no losses."""
-    lost = {key: value for key, value in info["losses"].items() if str(value) not in ("0", "")}
+    lost = {
+        key: value
+        for key, value in info["losses"].items()
+        if str(value) not in ("0", "") and not key.startswith(RECORDED)
+    }
     return lost or {"nothing": ""}
+
+
+def besides(info):
+    """What another tool recorded of the program besides its calls."""
+    found = {
+        key.removeprefix(RECORDED): value
+        for key, value in info["losses"].items()
+        if key.startswith(RECORDED)
+    }
+    if "rss" in found:
+        found["rss"] = f"{len(found['rss'].split())} points in time (--json has them)"
+    if "peak_rss" in found:
+        found["peak_rss"] = bytes_text(int(found["peak_rss"]))
+    return found
 
 
 def reallocs(info):
