@@ -55,10 +55,29 @@ def test_parts_of_recordings_are_valid(spanbench, name):
 def test_a_cut_says_what_it_changed(spanbench):
     status, out, err = spanbench("cut", "x.trace", "--threads", "1", "-o", "p")
     assert (status, out) == (0, "")
-    assert "p: 2 frees of blocks that are not there left out" in err
-    assert "1 blocks leave it before their end" in err
+    assert "p: frees of blocks that are not there, left out: 2" in err
+    assert "blocks that leave before their end, freed there: 1" in err
     assert info_of("p")["by_kind"]["calloc"] == 1
     assert info_of("p")["origin"]["excerpt"] == "cut --threads 1"
+
+
+def test_cuts_of_consecutive_ranges_are_replayed(spanbench):
+    for program in ("replay-glibc", "launch"):
+        if not (BUILD / program).exists():
+            pytest.skip(f"{BUILD / program}: not built")
+    source = TRACES / "redis.trace"
+    ops = info_of(source)["ops"]
+    for i in range(3):
+        part = f"part{i}.trace"
+        spanbench("cut", source, "--ops", f"{i * ops // 3}:{(i + 1) * ops // 3}", "-o", part)
+        words = ("-a", "glibc", "-n", "1", "--no-null", "--json")
+        status, out, err = spanbench("replay", part, *words)
+        assert status == 0, err
+        (entry,) = json.loads(out)["benchmarks"]
+        info = info_of(part)
+        calls = sum(n for kind, n in info["by_kind"].items() if "thread" not in kind)
+        assert entry["ops"] in (calls, info["ops"]) and entry["skipped_ops"] == info["failed"]
+        assert entry["peak_live"] == info["peak_live"]
 
 
 def test_parts_of_parts_are_told_in_order(spanbench):

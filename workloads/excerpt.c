@@ -248,17 +248,17 @@ static void summary_print(const struct excerpt *excerpt, const char *out)
         uint64_t count;
         const char *what;
     } changes[] = {
-        {excerpt->made_at_start, "blocks live at the start are made first"},
-        {excerpt->left_out_frees, "frees of blocks that are not there left out"},
-        {excerpt->made_by_realloc, "reallocs of such blocks make them"},
-        {excerpt->released, "blocks leave it before their end and are freed there"},
+        {excerpt->made_at_start, "blocks live at the start, made first"},
+        {excerpt->left_out_frees, "frees of blocks that are not there, left out"},
+        {excerpt->made_by_realloc, "reallocs of blocks that are not there, which make them"},
+        {excerpt->released, "blocks that leave before their end, freed there"},
     };
     const char *before = out;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         if (changes[i].count == 0)
             continue;
-        fprintf(stderr, "%s%s %" PRIu64 " %s", before, before == out ? ":" : ";", changes[i].count,
-                changes[i].what);
+        fprintf(stderr, "%s%s %s: %" PRIu64, before, before == out ? ":" : ";", changes[i].what,
+                changes[i].count);
         before = "";
     }
     if (before != out)
