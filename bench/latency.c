@@ -44,9 +44,16 @@ void latency_close(struct latency *latency)
     *latency = (struct latency){0};
 }
 
+/* Each call of a thread is as likely to be timed as any other, the first ones too: the first sample
+   is what is left of a distance that began before the thread. The lesser of the two numbers is
+   distributed like that. Otherwise the first calls of short threads would stand for all. */
 void latency_thread_begin(struct latency_thread *part, uint32_t thread)
 {
-    *part = (struct latency_thread){.random = thread, .until_sample = 1, .thread = thread};
+    struct prng prng = {thread};
+    uint64_t distance = prng_between(&prng, 1, 2 * SAMPLE_EVERY - 1);
+    uint64_t other = prng_between(&prng, 1, 2 * SAMPLE_EVERY);
+    *part = (struct latency_thread){.random = prng.state, .thread = thread};
+    part->until_sample = (uint32_t)(distance < other ? distance : other);
 }
 
 static unsigned size_class(uint64_t size)
