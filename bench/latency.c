@@ -275,12 +275,12 @@ void latency_print_worst(const struct latency *latency, const char *path, struct
 
 bool latency_write(const struct latency *latency, int fd)
 {
-    if (dprintf(fd, "kind,ns,count\n") < 0)
+    if (dprintf(fd, "kind,bucket,ns,count\n") < 0)
         return false;
     for (unsigned kind = 0; kind < LATENCY_KINDS; kind++)
         for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
             uint32_t count = atomic_load(&latency->by_kind[kind].count[i]);
-            if (count > 0 && dprintf(fd, "%s,%.1f,%u\n", kind_name(kind),
+            if (count > 0 && dprintf(fd, "%s,%u,%.1f,%u\n", kind_name(kind), i,
                                      to_ns(latency, histogram_most(i)), count) < 0)
                 return false;
         }
