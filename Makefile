@@ -56,7 +56,7 @@ ALLOCATOR := os span heap_filed heap_kept heap_free heap_loose heap heap_aligned
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 TRACE_READ := pages slots trace_format trace_reader
-TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile cut import import_memory_replay info pack
+TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile cut import import_memory_replay info pack subset
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 REPLAY := replay replay_options performer checksum steps step_call checker latency histogram cycle_counter replayer streams pace lanes lane_run \
@@ -298,17 +298,33 @@ test-programs: all $(TESTS) $(MISUSES) $(SUBJECTS)
 test: deps-test
 	$(MAKE) --no-print-directory test-c test-python
 
-# Each program of tests prints one line, and all it has to say if it fails. RUN is a command before it.
+# How many tests run at a time: two, since tests that measure bear no crowd.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -lt 2 ] && echo $$n || echo 2)
+
+# Each program of tests prints one line, and all it has to say if it fails; the others go on. RUN is
+# a command before it.
 .PHONY: test-c
+test-c: export RUN := $(RUN)
 test-c: $(TESTS)
-	for test in $(TESTS); do \
-		$(RUN) $$test > $$test.log 2>&1 || { cat $$test.log; echo "$$test failed"; exit 1; }; \
-		echo "$$test $$(grep -h PASSED $$test.log)"; \
-	done
+	printf '%s\n' $(TESTS) | xargs -P $(JOBS) -n 1 sh -c ' \
+		if $$RUN $$0 > $$0.log 2>&1; then \
+			echo "$$0 $$(grep -h PASSED $$0.log)"; \
+		else \
+			printf "%s\n" "$$(cat $$0.log)" "$$0 failed"; exit 1; \
+		fi'
 
 .PHONY: test-python
+test-python: PYTEST = $(PYTHON) -m pytest -q -rs -p no:cacheprovider --durations=5
 test-python: test-programs
-	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q -rs -p no:cacheprovider --durations=5 tests
+	workers=''; \
+	if [ $(JOBS) = 1 ]; then \
+		echo "test-python: one test at a time (JOBS=1)"; \
+	elif $(PYTHON) -c 'import xdist' 2>/dev/null; then \
+		workers='-n $(JOBS) --dist loadfile'; \
+	else \
+		echo "test-python: one test at a time: python3-pytest-xdist is not installed"; \
+	fi; \
+	PYTHONDONTWRITEBYTECODE=1 $(PYTEST) $$workers tests
 
 ## test-aarch64: the C tests compiled for AArch64 and run by QEMU; skipped where these are missing
 AARCH64 := build/aarch64

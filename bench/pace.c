@@ -14,7 +14,7 @@
 
 enum {
     SPINS = 200, /* looks; some microseconds, as long as it takes to put a thread to sleep */
-    LOOK_NS = 20 * 1000000 /* arbitrary: how long a sleeper may not notice that all is given up */
+    LOOK_NS = 250 * 1000000 /* arbitrary: how long a sleeper may not notice that all is given up */
 };
 
 void pace_open(struct pace *pace, unsigned threads)

@@ -38,7 +38,7 @@ struct pace {
 void pace_open(struct pace *pace, unsigned threads);
 /* A gate at which nobody sleeps. */
 void gate_open(struct gate *gate);
-/* Ends all waits, soon: sleepers look every few milliseconds. */
+/* Ends all waits, soon: sleepers look a few times a second. */
 void pace_give_up(struct pace *pace);
 
 static inline bool mark_has(const struct mark *mark, uint64_t count)

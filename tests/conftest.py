@@ -5,12 +5,11 @@ import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from places import BUILD
+from places import BUILD, REPO
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+sys.path.insert(0, str(REPO / "scripts"))
 
 from frontend import cli  # noqa: E402
 from frontend.allocators import registry  # noqa: E402
@@ -244,5 +243,21 @@ def spanbench(capfd):
             status = end.code
         out, err = capfd.readouterr()
         return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def spanbench_process(tmp_path_factory):
+    """As `spanbench`, in a process of its own: a worker of pytest-xdist has a thread, which takes
+    signals that `record` waits for. What stays in the background may keep the output."""
+    folder = tmp_path_factory.mktemp("output")
+
+    def run(*words):
+        command = [REPO / "scripts" / "spanbench", *map(str, words)]
+        with open(folder / "out", "w+b") as out, open(folder / "err", "w+b") as err:
+            status = subprocess.run(command, stdout=out, stderr=err, check=False).returncode
+        texts = ((folder / name).read_text("utf-8", "replace") for name in ("out", "err"))
+        return status, *texts
 
     return run

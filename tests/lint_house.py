@@ -27,9 +27,9 @@ SOURCES = {".c", ".h", ".cc"}
 # The front end from the ground up: each of these imports only what stands before it.
 FRONTEND = REPO / "scripts" / "frontend"
 LAYERS = (
-    *("version", "failure", "lazily", "guess", "paths", "progress", "allocators", "figures"),
-    *("measuring", "charts", "page", "comparing", "gate", "sweep", "recording", "advising"),
-    *("verbs", "command_line", "cli", "parsers"),
+    *("version", "failure", "lazily", "guess", "paths", "progress", "collector", "allocators"),
+    *("figures", "measuring", "charts", "page", "comparing", "gate", "sweep", "recording"),
+    *("advising", "verbs", "command_line", "cli", "parsers"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (

@@ -19,6 +19,8 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 PROGRAM = re.compile(r"^(/spanbench/)?(scripts/)?spanbench$")
 # In a document a word for what is to be put there; the parser wants one of its choices.
 STANDS_FOR = {"METRIC": "time"}
+# The same for what a shell, GNU parallel, Slurm or GitHub puts in.
+PUT_IN = re.compile(r"\$\{\{[^}]*\}\}|\{\}|\$SLURM_ARRAY_TASK_ID")
 SEPARATORS = ("&&", "||", "|", ">", ";", "{", "}")
 
 
@@ -29,7 +31,8 @@ def id_of(path):
 def commands(path):
     """The command lines of a document, as lists of words: those of blocks, and those that stand in
     a sentence without an ellipsis."""
-    text = path.read_text()
+    text = PUT_IN.sub("1", path.read_text()).replace("$SLURM_ARRAY_TASK_COUNT", "3")
+    text = text.replace("\\\n", " ")
     lines = [line.strip() for _, _, block in BLOCK.findall(text) for line in block.splitlines()]
     lines = [re.sub(r"^- run: ", "", line) for line in lines]
     inline = [code for code in CODE.findall(BLOCK.sub("", text)) if "..." not in code]

@@ -12,8 +12,8 @@ from frontend import cli, progress
 
 PROGRAM = REPO / "scripts" / "spanbench"
 VERBS = (
-    "advise record info import replay check exec whole-programs run micro bench report compare"
-    " merge-results bisect gate allocators"
+    "advise record info import reduce replay check exec whole-programs run micro bench report"
+    " compare merge-results bisect gate allocators"
 ).split()
 
 

@@ -1,6 +1,8 @@
 """README.md's numbers: result files become the compact file of samples, documents and chart are
 written from it and checked against it, the rest is left alone."""
 
+import importlib.machinery
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -42,12 +44,32 @@ def chart_of(readme):
     return readme.parent / "results" / "frontier.svg"
 
 
-def update(readme, *options):
-    """Runs the script: (status, stderr). It takes new samples from the result files unless it is
-    told otherwise."""
+def words_of(readme, options):
+    """The script's arguments. It takes new samples from the result files unless it is told
+    otherwise."""
     places = ["--readme", readme, "--tables", tables_of(readme), "--samples", samples_of(readme)]
     new = ["--from", readme.parent / "results" / "reference"]
-    command = [SCRIPT, *places, *(options or new)]
+    return [str(word) for word in (*places, *(options or new))]
+
+
+@pytest.fixture
+def write_numbers(monkeypatch, capsys):
+    """A function that does what `update` does, but for the page, which takes most of the time."""
+    loader = importlib.machinery.SourceFileLoader("update_readme", str(SCRIPT))
+    script = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(script)
+    monkeypatch.setattr(script, "draw_page", lambda *_: None)
+
+    def run(readme, *options):
+        status = script.main(words_of(readme, options))
+        return status, capsys.readouterr().err
+
+    return run
+
+
+def update(readme, *options):
+    """Runs the script: (status, stderr)."""
+    command = [SCRIPT, *words_of(readme, options)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
@@ -75,37 +97,37 @@ def test_numbers_are_written_and_the_rest_is_left(readme):
     assert "](results/frontier.svg)" in short and "null" not in short + full
 
 
-def test_check_passes_what_was_written_and_fails_when_it_differs(readme):
-    update(readme)
+def test_check_passes_what_was_written_and_fails_when_it_differs(readme, write_numbers):
+    write_numbers(readme)
     written = readme.read_text()
     readme.write_text(f"# title\n\n{MARKERS}\n\ntail\n")
-    assert update(readme, "--check")[0] == 1
+    assert write_numbers(readme, "--check")[0] == 1
     assert "\nold\n" in readme.read_text()
     readme.write_text(written)
-    assert update(readme, "--check") == (0, "")
+    assert write_numbers(readme, "--check") == (0, "")
     for path, part in ((readme, "| 1 | "), (tables_of(readme), "| git | 1")):
         text = path.read_text()
         assert part in text
         path.write_text(text.replace(part, f"{part[:-1]}2"))
-        status, err = update(readme, "--check")
+        status, err = write_numbers(readme, "--check")
         assert status == 1 and f"{path}: its numbers are not those of" in err
         path.write_text(text)
 
 
-def test_check_sees_new_samples_and_a_chart_that_is_missing_or_another(readme):
-    update(readme)
+def test_check_sees_new_samples_and_a_chart_that_is_missing_or_another(readme, write_numbers):
+    write_numbers(readme)
     chart, drawn = chart_of(readme), chart_of(readme).read_text()
     for text in (None, drawn.replace("<title>", "<title>9", 1)):
         chart.unlink(missing_ok=True)
         if text:
             chart.write_text(text)
-        status, err = update(readme, "--check")
+        status, err = write_numbers(readme, "--check")
         assert status == 1 and f"{chart}: missing, or not drawn from" in err
     chart.write_text(drawn)
-    assert update(readme, "--check") == (0, "")
+    assert write_numbers(readme, "--check") == (0, "")
     text = samples_of(readme).read_text()
     samples_of(readme).write_text(text.replace("2026-01-02", "2026-01-03"))
-    assert update(readme, "--check")[0] == 1
+    assert write_numbers(readme, "--check")[0] == 1
 
 
 def test_documents_follow_from_the_samples_alone(readme):
@@ -149,10 +171,10 @@ def test_samples_tell_what_the_result_files_told(tmp_path):
         (None, "No such file"),
     ],
 )
-def test_damaged_samples_are_one_line(readme, text, fault):
+def test_damaged_samples_are_one_line(readme, text, fault, write_numbers):
     if text is not None:
         samples_of(readme).write_text(text)
-    status, err = update(readme, "--check")
+    status, err = write_numbers(readme, "--check")
     assert (status, err.count("\n")) == (2, 1)
     assert f"update_readme: {samples_of(readme)}: " in err and fault in err
 
@@ -162,10 +184,10 @@ def test_check_takes_no_new_samples(readme):
     assert status == 2 and "--check writes nothing" in err
 
 
-def test_losing_rows_are_bold_and_failed_ones_are_kept(readme):
+def test_losing_rows_are_bold_and_failed_ones_are_kept(readme, write_numbers):
     reference = readme.parent / "results" / "reference"
     made_up_results.write(reference, **FEW, failing={("git", "jemalloc")})
-    update(readme)
+    write_numbers(readme)
     lines = tables_of(readme).read_text().splitlines()
     git = next(line for line in lines if line.startswith("| git |")).split(" | ")
     lua = next(line for line in lines if line.startswith("| lua |")).split(" | ")
@@ -175,19 +197,19 @@ def test_losing_rows_are_bold_and_failed_ones_are_kept(readme):
     assert any(line.startswith("| geometric mean") and "<br>1 of 2" in line for line in lines)
 
 
-def test_a_row_that_too_few_rounds_show_is_not_bold(readme):
+def test_a_row_that_too_few_rounds_show_is_not_bold(readme, write_numbers):
     made_up_results.write(readme.parent / "results" / "reference", **{**FEW, "rounds": 5})
-    update(readme)
+    write_numbers(readme)
     lines = tables_of(readme).read_text().splitlines()
     rows = [line for line in lines if line.startswith("| lua |")]
     assert "<br>" in rows[0] and "**1." not in rows[0].partition("<br>")[0]
 
 
-def test_programs_have_a_table_of_their_own(readme):
+def test_programs_have_a_table_of_their_own(readme, write_numbers):
     reference = readme.parent / "results" / "reference"
     path = made_up_results.write(readme.parent / "other", **FEW, kind="exec")
     os.replace(path, reference / "exec.json")
-    update(readme)
+    write_numbers(readme)
     assert "| 2 programs: wall time | 1 | " in readme.read_text()
     assert "2 programs measured both ways (on different input), under " in readme.read_text()
     assert " differ by 0.08 or less in 4 of 4 cases." in readme.read_text()
@@ -217,23 +239,25 @@ def test_what_is_held_out_is_a_row_of_means(readme):
     assert "trust these most" in readme.read_text()
 
 
-def test_what_was_held_out_once_is_told_apart(readme):
+def test_what_was_held_out_once_is_told_apart(readme, write_numbers):
     reference = readme.parent / "results" / "reference"
     apart = {"traces": ("jq", "lua"), "allocators": ("span", "glibc"), "rounds": 6}
     path = made_up_results.write(readme.parent / "other", **apart)
     os.replace(path, reference / "once-held-out.json")
-    update(readme)
+    write_numbers(readme)
     assert "| once held out: 2 more | " in tables_of(readme).read_text()
     assert "have been looked at since" in readme.read_text()
     assert "trust these most" not in readme.read_text()
 
 
-def test_the_short_table_knows_no_more_than_five_allocators_and_their_versions(readme):
+def test_the_short_table_knows_no_more_than_five_allocators_and_their_versions(
+    readme, write_numbers
+):
     names = ("span", "span-fast", "glibc", "jemalloc", "mimalloc", "tcmalloc", "glibc-perturb")
     made_up_results.write(
         readme.parent / "results" / "reference", **{**FEW, "allocators": (*names, "null")}
     )
-    update(readme)
+    write_numbers(readme)
     head = next(line for line in readme.read_text().splitlines() if line.startswith("|  | "))
     heads = [cell.strip() for cell in head.strip("|").split("|")][1:]
     shown = ["glibc", "span-fast", "jemalloc", "mimalloc", "tcmalloc"]
@@ -241,13 +265,13 @@ def test_the_short_table_knows_no_more_than_five_allocators_and_their_versions(r
 
 
 @pytest.mark.parametrize("version, is_old", [("2.0.9+ds-2 (libm)", True), ("3.1 (libm)", False)])
-def test_captions_tell_versions_and_which_is_old(readme, version, is_old):
+def test_captions_tell_versions_and_which_is_old(readme, version, is_old, write_numbers):
     reference = readme.parent / "results" / "reference"
     path = made_up_results.write(reference, **{**FEW, "allocators": ("glibc", "mimalloc")})
     measured = results.read(path)
     measured.context["allocators"]["mimalloc"]["version"] = version
     results.write(path, measured)
-    update(readme)
+    write_numbers(readme)
     for text in (readme.read_text(), tables_of(readme).read_text()):
         assert ("2.0.9, Debian's, is of 2022; measure a newer one with `-a " in text) == is_old
     number = version.partition("+")[0].partition(" ")[0]
@@ -258,16 +282,16 @@ def test_captions_tell_versions_and_which_is_old(readme, version, is_old):
 @pytest.mark.parametrize(
     "text", ["no markers\n", MARKERS + MARKERS, "<!-- numbers:end --><!-- numbers:begin -->"]
 )
-def test_markers_must_be_there_once(readme, text):
+def test_markers_must_be_there_once(readme, text, write_numbers):
     readme.write_text(text)
-    status, err = update(readme)
+    status, err = write_numbers(readme)
     assert status == 2 and str(readme) in err and err.count("\n") == 1
     assert readme.read_text() == text
 
 
-def test_missing_results_are_one_line(readme):
+def test_missing_results_are_one_line(readme, write_numbers):
     (readme.parent / "results" / "reference" / "results.json").unlink()
-    status, err = update(readme)
+    status, err = write_numbers(readme)
     assert status == 2 and "no result files" in err and err.count("\n") == 1
 
 

@@ -6,6 +6,7 @@
 #include "import.h"
 #include "info.h"
 #include "pack.h"
+#include "subset.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@ static const struct {
     {"import", import_main, "[--from FORMAT] IN -o FILE"},
     {"info", info_main, "FILE"},
     {"pack", pack_main, "IN -o FILE"},
+    {"subset", subset_main, "[--keep FILE -o OUT] IN"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

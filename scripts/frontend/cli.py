@@ -31,6 +31,7 @@ VERBS = {
     ),
     "info": Verb("info", "show what a trace holds and where it came from"),
     "import": Verb("importing", "convert another tool's file to a trace"),
+    "reduce": Verb("reducing", "find the shortest trace that still shows something"),
     "replay": Verb("replay", "replay traces against allocators"),
     "check": Verb("checking", "verify that allocators keep what malloc promises, on traces"),
     "exec": Verb(

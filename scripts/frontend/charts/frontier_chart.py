@@ -5,6 +5,7 @@ both.
 import math
 from itertools import pairwise
 
+import numpy
 from matplotlib.transforms import Bbox
 
 from frontend.charts import canvas, far_out, lettering, palette, tips
@@ -208,15 +209,15 @@ WORST = 1e5  # of a name outside of the panel, and the share of one that is cove
 def best_place(text, taken, frame, renderer):
     """The place for the text that covers least of what is taken: names and large marks not at all
     if that can be helped, lines and small marks as little as can be."""
-    names, others = taken
+    names, others = map(extents, taken)
 
     def cost(place):
         box = place_text(text, place, renderer)
         area = box.width * box.height
-        shared = [sum(overlap(box, other) for other in boxes) for boxes in (names, others)]
-        is_outside = 1 - overlap(box, frame) / area > 0.01
+        is_outside = 1 - overlap(box, extents([frame])) / area > 0.01
         distance = math.hypot(place[0], place[1])
-        return WORST * (shared[0] / area + is_outside) + shared[1] + 4 * distance
+        shared = WORST * (overlap(box, names) / area + is_outside)
+        return shared + overlap(box, others) + 4 * distance
 
     return min(PLACES, key=cost)
 
@@ -228,7 +229,13 @@ def place_text(text, place, renderer):
     return text.get_window_extent(renderer)
 
 
-def overlap(box, other):
-    """The area that two boxes share."""
-    shared = Bbox.intersection(box, other)
-    return shared.width * shared.height if shared else 0
+def extents(boxes):
+    """An array of the left, lower, right and upper ends of boxes."""
+    return numpy.array([box.extents for box in boxes]).reshape(-1, 4)
+
+
+def overlap(box, others):
+    """The area that a box shares with others, of which the extents are given, added up."""
+    low = numpy.maximum(box.extents[:2], others[:, :2])
+    high = numpy.minimum(box.extents[2:], others[:, 2:])
+    return numpy.prod(numpy.maximum(high - low, 0), axis=1).sum()

@@ -1,6 +1,8 @@
 """What compare prints: tables for people, the same as Markdown for a pull request."""
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
 from frontend.figures.digest import commit_text, coverage_remark, number_text
@@ -27,7 +29,7 @@ class Page:
     manner: object
     is_complete: bool  # rows without a difference are shown, too
 
-    @property
+    @cached_property
     def shown_rows(self):
         """The rows that are shown."""
         return [row for row in self.rows if self.is_complete or row.verdict in COLOURS]
@@ -72,8 +74,8 @@ def row_cells(row):
 
 def counts_text(rows):
     """ "40 rows: 2 worse, 38 no difference"."""
-    found = [(word, sum(row.verdict == word for row in rows)) for word in ORDER]
-    parts = ", ".join(f"{count} {word}" for word, count in found if count)
+    found = Counter(row.verdict for row in rows)
+    parts = ", ".join(f"{found[word]} {word}" for word in ORDER if found[word])
     return f"{len(rows)} row{'' if len(rows) == 1 else 's'}: {parts}" if rows else "no rows"
 
 

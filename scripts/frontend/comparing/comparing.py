@@ -34,7 +34,7 @@ class Manner:
         return decision.rule_of(self.margin)
 
 
-@dataclass
+@dataclass(slots=True)
 class Comparison:
     """One figure of one row, or of many rows together, in A and in B."""
 
@@ -100,20 +100,25 @@ class Comparer:
     def __init__(self, pairs, manner, references=None):
         self.pairs, self.manner, self.references = pairs, manner, references
         self.sound = [pair for pair in pairs if not has_failed(pair)]
-        self.known = {}  # (name, key): what `figures` gave
+        self.known = defaultdict(dict)  # {key: {row: what `usable` gave}}
+
+    def of(self, pairs):
+        """The Comparer of other pairs of rows of the same files, which shares what was read."""
+        other = Comparer(pairs, self.manner, self.references)
+        other.known = self.known
+        return other
 
     def rows(self, metrics):
         """The judged Comparisons of single rows, worst first."""
         asked = [(pair, metric) for metric in metrics for pair in self.sound]
         questions = [self.row_question(*one) for one in asked]
-        made = self.decided(
+        made = self.family(
             [
                 (Comparison(pair[0], metric, question.metric, *question.medians), question)
                 for (pair, metric), question in zip(asked, questions)
                 if question
             ]
         )
-        correct(made)
         return worst_first(self.new_failures() + made)
 
     def decided(self, asked):
@@ -133,7 +138,7 @@ class Comparer:
         if not ours or not theirs:
             return None
         if self.references is not None:
-            sides = [decision.usable(row, measure.key) for row in (a, b)]
+            sides = [self.usable(row, measure.key) for row in (a, b)]
         medians = decision.medians_of(sides)
         return Question(ours, theirs, measure, self.manner.is_paired, medians)
 
@@ -144,47 +149,60 @@ class Comparer:
 
     def figures(self, pair, key):
         """Of A and of B {round: figure}, relative ones where that is asked for."""
-        known = (pair[0], key)
-        if known not in self.known:
-            self.known[known] = self.read_figures(pair, key)
-        return self.known[known]
-
-    def read_figures(self, pair, key):
-        """The same, from the rows."""
-        name, *rows = pair
+        name, a, b = pair
         if self.references is None:
-            return tuple(decision.usable(row, key) for row in rows)
+            return self.usable(a, key), self.usable(b, key)
         if name not in self.references:
             return {}, {}
-        both = zip(rows, self.references[name])
-        return tuple(
-            stats.ratios(decision.usable(row, key), decision.usable(to, key)) for row, to in both
-        )
+        both = zip((a, b), self.references[name])
+        return tuple(stats.ratios(self.usable(row, key), self.usable(to, key)) for row, to in both)
+
+    def usable(self, row, key):
+        """decision.usable, read once: rows are in several means, references in many pairs."""
+        known = self.known[key]
+        if row not in known:
+            known[row] = decision.usable(row, key)
+        return known[row]
 
     def means(self, metrics):
         """The judged Comparisons of geometric means: of each kind, then of each allocator in it."""
-        kinds = defaultdict(lambda: defaultdict(list))
-        for pair in self.pairs:
-            kinds[pair[1].kind][pair[2].allocator].append(pair)
-        wholes, parts = [], []
-        for kind, by_allocator in kinds.items():
-            every = [pair for pairs in by_allocator.values() for pair in pairs]
+        parts = []
+        for kind, by_allocator in self.by_allocator().items():
             several = by_allocator if len(by_allocator) > 1 else {}
             for metric in metrics:
-                wholes.append(self.mean(f"{kind}{WHOLE}", every, metric))
-                parts += [self.mean(f"{kind}: {n}", p, metric) for n, p in several.items()]
-        families = [self.decided(list(filter(None, family))) for family in (wholes, parts)]
-        for family in families:
-            correct(family)
-        return families[0] + worst_first(families[1])
+                parts += [self.mean(f"{kind}: {n}", kind, p, metric) for n, p in several.items()]
+        return self.whole_means(metrics) + worst_first(self.family(parts))
 
-    def mean(self, name, pairs, metric):
+    def whole_means(self, metrics):
+        """The judged Comparisons of the geometric mean of each kind alone."""
+        wholes = []
+        for kind, by_allocator in self.by_allocator().items():
+            every = [pair for pairs in by_allocator.values() for pair in pairs]
+            wholes += [self.mean(f"{kind}{WHOLE}", kind, every, metric) for metric in metrics]
+        return self.family(wholes)
+
+    def by_allocator(self):
+        """{kind: {allocator of B: its sound pairs}}."""
+        kinds = defaultdict(lambda: defaultdict(list))
+        for pair in self.pairs:
+            group = kinds[pair[1].kind][pair[2].allocator]
+            if not has_failed(pair):
+                group.append(pair)
+        return kinds
+
+    def family(self, asked):
+        """The judged Comparisons of [(Comparison, Question) or None], which belong together."""
+        made = self.decided(list(filter(None, asked)))
+        correct(made)
+        return made
+
+    def mean(self, name, kind, pairs, metric):
         """(Comparison, Question) of the geometric mean over the pairs that have the figure, or
         None."""
-        measure = measure_of(metric, pairs[0][1].kind)
+        measure = measure_of(metric, kind)
         if measure is None:
             return None
-        both = [self.figures(pair, measure.key) for pair in pairs if not has_failed(pair)]
+        both = [self.figures(pair, measure.key) for pair in pairs]
         both = [sides for sides in both if all(sides)]
         if not both:
             return None

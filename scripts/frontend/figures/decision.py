@@ -45,7 +45,7 @@ def rule_of(margin):
     return Rule(margin=margin, least=min(LEAST, margin))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Decision(Estimate):
     """The Estimate of a ratio, and what it says."""
 
@@ -54,7 +54,7 @@ class Decision(Estimate):
     is_paired: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Question:
     """Two samples, {round: figure}; the ratio is after / before."""
 

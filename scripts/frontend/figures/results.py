@@ -22,6 +22,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from frontend import collector
 from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
 
 LEAST_PLACE = 256 << 10  # bytes that a disk must have left before anything is measured; arbitrary
@@ -31,12 +32,14 @@ WORDS = ("name", "run_type", "error_message")  # of an entry, where there is one
 # Parts of the context in which subjects and allocators are looked up.
 DESCRIBED = ("traces", "workloads", "programs", "allocators")
 REQUIRED = ("name", "iterations", "time_unit") + TIMES
+SURROGATES = ("\\ud", "\\uD")  # begin the escape of one in JSON; UTF-8 itself has none
 STDOUT = Path("-")  # in the place of a file to write to
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class Row:
-    """All repetitions of one subject under one allocator."""
+    """All repetitions of one subject under one allocator. A row is equal to itself alone, so that
+    what is made of it can be kept by it."""
 
     kind: str  # replay, exec
     subject: str  # the trace, the command
@@ -90,8 +93,9 @@ class Results:
         for entry in self.benchmarks:
             if entry.get("run_type", "iteration") != "iteration":
                 continue
-            kind, subject, allocator = split_name(entry["name"])
-            row = rows.setdefault(entry["name"], Row(kind, subject, allocator))
+            row = rows.get(entry["name"])
+            if row is None:
+                row = rows[entry["name"]] = Row(*split_name(entry["name"]))
             (row.failures if entry.get("error_occurred") else row.samples).append(entry)
         return list(rows.values())
 
@@ -197,14 +201,17 @@ def number_families(benchmarks):
 def read(path):
     """The Results of a file, which must be there and be valid."""
     try:
-        document = json.loads(read_text(path), parse_constant=refuse_constant)
+        text = read_text(path)
+        with collector.paused():
+            document = json.loads(text, parse_constant=refuse_constant)
     except OSError as error:
         raise io_failure(error, path) from error
     except ValueError as error:
         raise Failure(f"{path}: no JSON: {error}") from error
     except RecursionError as error:
         raise Failure(f"{path}: no result file: it is nested too deep") from error
-    fault = first_fault(document)
+    is_unicode = not any(escape in text for escape in SURROGATES)
+    fault = first_fault(document, is_unicode)
     if fault:
         raise Failure(f"{path}: {fault}")
     return Results(document["context"], document["benchmarks"], Path(path))
@@ -212,9 +219,9 @@ def read(path):
 
 def read_text(path):
     """What a file holds. A pipe is read to its end; one that nobody writes to is empty."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as file:
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         os.set_blocking(file.fileno(), True)
-        return file.read()
+        return file.read().decode()
 
 
 def refuse_constant(name):
@@ -222,29 +229,29 @@ def refuse_constant(name):
     raise ValueError(f"{name} is no number")
 
 
-def first_fault(document):
-    """What is wrong with a document, or None."""
+def first_fault(document, is_unicode=False):
+    """What is wrong with a document, or None; `is_unicode` where all its texts are known to be."""
     if not isinstance(document, dict):
         return "no result file: an object is expected"
     if not isinstance(document.get("context"), dict):
         return "no result file: context is missing"
-    fault = context_fault(document["context"])
+    fault = context_fault(document["context"], is_unicode)
     if fault:
         return fault
     if not isinstance(document.get("benchmarks"), list):
         return "no result file: benchmarks is missing"
-    faults = (entry_fault(entry) for entry in document["benchmarks"])
+    faults = map(entry_fault, document["benchmarks"])
     return next((f"benchmarks[{i}]: {fault}" for i, fault in enumerate(faults) if fault), None)
 
 
-def context_fault(context):
+def context_fault(context, is_unicode=False):
     """What is wrong with a context, or None. Its facts are shown as they are; what is looked up in
     must be objects, and all must be text that can be written."""
     for key in DESCRIBED:
         part = context.get(key, {})
         if isinstance(part, dict) and not all(isinstance(v, (dict, str)) for v in part.values()):
             return f"context: {key}: objects are expected"
-    if not is_writable(json.dumps(context, ensure_ascii=False)):
+    if not is_unicode and not is_writable(json.dumps(context, ensure_ascii=False)):
         return "context: a text is no Unicode"
     return None
 

@@ -18,7 +18,7 @@ stats = Lazy("scipy.stats")
 WANTED_COVERAGE = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Estimate:
     """A median and its interval; low and high are None when there is one sample only."""
 
@@ -76,10 +76,11 @@ def ratios(values, reference):
 
 def geometric_means(by_subject):
     """{round: geometric mean} of a list of {round: value}, of the rounds that all of them have."""
-    rounds = sorted(set.intersection(*map(set, by_subject))) if by_subject else []
+    rounds = sorted(set(by_subject[0]).intersection(*by_subject[1:])) if by_subject else []
     if not rounds:
         return {}
-    logs = numpy.log([[values[r] for r in rounds] for values in by_subject])
+    figures = numpy.fromiter((values[r] for values in by_subject for r in rounds), dtype=float)
+    logs = numpy.log(figures.reshape(len(by_subject), len(rounds)))
     return dict(zip(rounds, numpy.exp(numpy.mean(logs, axis=0)).tolist()))
 
 
@@ -94,6 +95,8 @@ def exponential(logs):
 def median(values):
     """The median of some values, or None without any."""
     values = list(values)
+    if len(values) == 1:
+        return float(values[0])
     return float(statistics.median(values)) if values else None  # quicker than numpy on few
 
 

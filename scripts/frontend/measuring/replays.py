@@ -98,14 +98,14 @@ def replay_once(trace, allocator, manner, has_more):
 
 
 def latency_figures(trace, allocator, manner, speed):
-    """The figures of single calls: percentiles of a sample, and the worst, from a run of its own."""
+    """The figures of single calls: percentiles of a sample, and the worst from a run of its own."""
     figures = sampled_figures(trace, allocator, manner, speed)
     worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
     return {**figures, **worst}
 
 
 def sampled_figures(trace, allocator, manner, speed):
-    """The figures of the sample; its counts of durations are added to those of the rounds before."""
+    """The figures of the sample; its counts are added to those of the rounds before."""
     try:
         figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed)
         if manner.curves:

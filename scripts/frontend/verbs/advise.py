@@ -337,8 +337,8 @@ class Adviser:
         asked = self.told.asked
         if asked.threads > 1:
             self.note(
-                f"{asked.threads} threads: a replay makes all calls from one, and so predicts "
-                "neither contention nor what heaps of threads cost"
+                f"{asked.threads} threads: in a replay they do nothing between their calls, and so "
+                "wait for each other more than in the program"
             )
         if asked.processes > 1:
             self.note(

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+from frontend import collector
 from frontend.allocators.registry import FLOOR
 from frontend.comparing import comparability, compare_json, compare_table, comparing
-from frontend.comparing.comparing import BETTER, UNKNOWN, WHOLE, WORSE, Comparer, Manner
+from frontend.comparing.comparing import BETTER, UNKNOWN, WORSE, Comparer, Manner
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import decision, results
 from frontend.progress import say
@@ -80,6 +81,7 @@ def add_arguments(parser):
     add_json(form)
 
 
+@collector.paused()
 def run(options, _argv):
     """Compares and shows."""
     check(options)
@@ -93,7 +95,7 @@ def run(options, _argv):
     means, rows = comparer.means(metrics), comparer.rows(metrics)
     check_metrics(options.metric or [], means + rows)
     if not manner.is_paired and not options.relative_to:
-        notes += drift(a, b, manner)
+        notes += drift(a, b, comparer)
     notes += only
     page = compare_table.Page(titles(a, b, options), means, rows, notes, manner, options.all)
     result = status(metrics, means, rows, manner)
@@ -178,15 +180,16 @@ def check_metrics(asked, made):
         raise Failure("no row has a figure in both")
 
 
-def drift(a, b, manner):
-    """Lines for the kinds in which allocators took another time although they are the same."""
+def drift(a, b, comparer):
+    """Lines for the kinds in which allocators took another time although they are the same; what
+    the Comparer of A and B has read is not read again."""
     ours, theirs = ({row.name: row for row in x.rows} for x in (a, b))
     same = {
         name: comparability.is_same_build(name, a.context, b.context) for name in a.allocators()
     }
     pairs = [(n, row, theirs[n]) for n, row in ours.items() if n in theirs and same[row.allocator]]
-    means = Comparer(pairs, manner).means(["time"])
-    return [drift_line(m, pairs) for m in means if m.name.endswith(WHOLE) and is_found(m)]
+    means = comparer.of(pairs).whole_means(["time"])
+    return [drift_line(mean, pairs) for mean in means if is_found(mean)]
 
 
 def is_found(comparison):

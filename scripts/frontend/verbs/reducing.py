@@ -1,0 +1,129 @@
+"""The verb reduce: the shortest trace for which a command still exits with 0."""
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from frontend.failure import Failure, io_failure
+from frontend.measuring import reduction, traces
+from frontend.paths import built
+from frontend.progress import say
+from frontend.verbs.options import seconds
+
+PLACE = "{}"
+TIMEOUT_S = 60.0
+EXAMPLES = (
+    "spanbench reduce big.trace --while '! spanbench check {} -a mine=./libmine.so' -o small.trace",
+)
+NOTES = """\
+CMD is one string for `sh -c`, in which {} stands for the trace that is tried,
+quoted. While it exits with 0, calls are taken out: an allocation goes with its
+free. What was reached so far is in OUT at any time, also after Ctrl-C.
+"""
+
+
+def add_arguments(parser):
+    """The options of the verb."""
+    parser.add_argument("trace", metavar="FILE", help="the trace to begin with")
+    parser.add_argument(
+        "--while",
+        dest="command",
+        required=True,
+        metavar="CMD",
+        help="the command that exits with 0 while the trace still shows what is looked for",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="OUT", help="the result"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=TIMEOUT_S,
+        metavar="SECONDS",
+        help="a run of CMD that takes longer is ended and does not count (default: %(default)g)",
+    )
+
+
+def run(options, _argv):
+    """Reduces; exit status 0 also if nothing could be taken out."""
+    if PLACE not in options.command:
+        raise Failure(f"--while: {options.command}: holds no {PLACE} for the trace")
+    (loaded,) = traces.load([options.trace])
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        search = Search(options, Path(folder))
+        search.begin()
+        try:
+            reduction.reduce_units(list(range(search.units)), search.holds)
+        except KeyboardInterrupt:
+            say(f"interrupted: {options.output} is what was reached")
+            raise
+        finally:
+            print(f"{options.output}: {search.ops:,} of {loaded.info['ops']:,} operations")
+    return 0
+
+
+class Search:
+    """The trace to begin with, and what of it still shows what is looked for."""
+
+    def __init__(self, options, folder):
+        self.options = options
+        self.folder = folder
+        self.runs = 0
+        self.units = int(self.tool("subset", options.trace))
+        self.ops = 0
+
+    def begin(self):
+        """The whole trace must show it."""
+        if not self.shows(self.options.trace):
+            raise Failure(f"{self.options.trace}: --while: the command does not exit with 0 for it")
+        self.keep(self.options.trace)
+
+    def holds(self, units):
+        """Whether a trace of these units alone shows it; then it is kept."""
+        chosen, tried = self.folder / "units", self.folder / "tried.trace"
+        lines = [f"{first} {end}\n" for first, end in reduction.ranges(units)]
+        chosen.write_text("".join(lines))
+        self.tool("subset", "--keep", chosen, self.options.trace, "-o", tried)
+        if not self.shows(tried):
+            return False
+        self.keep(tried)
+        return True
+
+    def shows(self, path):
+        """Whether the command exits with 0 for a trace."""
+        self.runs += 1
+        command = self.options.command.replace(PLACE, shlex.quote(str(path)))
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        try:
+            done = subprocess.run(
+                ["sh", "-c", command],
+                timeout=self.options.timeout,
+                stderr=subprocess.DEVNULL,
+                check=False,
+                **quiet,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+    def keep(self, path):
+        """Puts a trace in the place of the result, whole at any time."""
+        output = self.options.output
+        beside = output.with_name(f".{output.name}.part")
+        try:
+            shutil.copyfile(path, beside)
+            beside.replace(output)
+        except OSError as error:
+            raise io_failure(error, output) from error
+        self.ops = traces.read_info(output)["ops"]
+        say(f"{self.ops:,} operations after {self.runs} run{'' if self.runs == 1 else 's'}")
+
+    def tool(self, *words):
+        """What `trace` prints; a Failure with its line if it fails."""
+        command = [str(built("trace")), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Failure(done.stderr.strip().splitlines()[-1])
+        return done.stdout
