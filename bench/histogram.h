@@ -11,7 +11,7 @@
 
 enum {
     HISTOGRAM_SUB_BITS = 5,
-    HISTOGRAM_OCTAVES = 40, /* from 64 on: up to 2^45, which is hours in cycles */
+    HISTOGRAM_OCTAVES = 40, /* from 64 on: up to 2^46, which is hours in cycles */
     HISTOGRAM_BUCKETS = (HISTOGRAM_OCTAVES + 2) << HISTOGRAM_SUB_BITS
 };
 

@@ -44,9 +44,16 @@ void latency_close(struct latency *latency)
     *latency = (struct latency){0};
 }
 
+/* Each call of a thread is as likely to be timed as any other, the first ones too: the first sample
+   is what is left of a distance that began before the thread. The lesser of the two numbers is
+   distributed like that. Otherwise the first calls of short threads would stand for all. */
 void latency_thread_begin(struct latency_thread *part, uint32_t thread)
 {
-    *part = (struct latency_thread){.random = thread, .until_sample = 1, .thread = thread};
+    struct prng prng = {thread};
+    uint64_t distance = prng_between(&prng, 1, 2 * SAMPLE_EVERY - 1);
+    uint64_t other = prng_between(&prng, 1, 2 * SAMPLE_EVERY);
+    *part = (struct latency_thread){.random = prng.state, .thread = thread};
+    part->until_sample = (uint32_t)(distance < other ? distance : other);
 }
 
 static unsigned size_class(uint64_t size)
@@ -268,12 +275,12 @@ void latency_print_worst(const struct latency *latency, const char *path, struct
 
 bool latency_write(const struct latency *latency, int fd)
 {
-    if (dprintf(fd, "kind,ns,count\n") < 0)
+    if (dprintf(fd, "kind,bucket,ns,count\n") < 0)
         return false;
     for (unsigned kind = 0; kind < LATENCY_KINDS; kind++)
         for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
             uint32_t count = atomic_load(&latency->by_kind[kind].count[i]);
-            if (count > 0 && dprintf(fd, "%s,%.1f,%u\n", kind_name(kind),
+            if (count > 0 && dprintf(fd, "%s,%u,%.1f,%u\n", kind_name(kind), i,
                                      to_ns(latency, histogram_most(i)), count) < 0)
                 return false;
         }

@@ -63,7 +63,10 @@ void latency_thread_end(struct latency *latency, struct latency_thread *part);
 void latency_print(const struct latency *latency, struct json_text *text);
 /* Appends max_ns and the list of the worst calls of the trace at `path`. */
 void latency_print_worst(const struct latency *latency, const char *path, struct json_text *text);
-/* Writes "kind,ns,count" lines, a header first, to fd; false and errno on failure. */
+/*
+ * Writes "kind,bucket,ns,count" lines, a header first, to fd: the number of a bucket of the
+ * histogram, its largest duration, and how many calls it has. false and errno on failure.
+ */
 bool latency_write(const struct latency *latency, int fd);
 
 #endif

@@ -4,7 +4,7 @@ import csv
 import math
 import random
 
-from frontend.figures import results
+from frontend.figures import latency_counts, results
 
 MIB = 1 << 20
 # Of glibc: nanoseconds an operation, peak live MiB, thousand operations.
@@ -139,16 +139,44 @@ def ratios_of(trace, allocator):
     return time * math.exp(draw.gauss(0, 0.16)), memory * math.exp(draw.gauss(0, 0.07))
 
 
-def write(folder, **options):
+def write(folder, has_latencies=False, **options):
     """Writes results.json and its curves into folder; the path of the file."""
     made = make(**options)
     (folder / "curves").mkdir(parents=True, exist_ok=True)
     for row in made.rows:
         if row.samples and row.kind == "replay" and row.allocator != "null":
             write_curve(folder / "curves" / f"{row.subject}.{row.allocator}.csv", row)
+        if row.samples and row.kind == "replay" and has_latencies:
+            add_latencies(folder / "curves", row)
     path = folder / "results.json"
     results.write(path, made)
     return path
+
+
+def add_latencies(folder, row):
+    """Puts latencies into the samples of a row, and the counts of all of them into a file."""
+    draw = random.Random(row.name)
+    scale = ratios_of(row.subject, row.allocator)[0]
+    counts, total = {}, 20000
+    for kind, usual in (("malloc", 20), ("free", 12)):
+        for _ in range(total // 2):
+            ns = usual * scale * math.exp(draw.gauss(0, 0.4)) * draw.paretovariate(1.1) ** 0.9
+            bucket = int(32 * math.log2(1 + ns / 10))
+            ns = 10 * (2 ** ((bucket + 1) / 32) - 1)
+            before = counts.get((kind, bucket), (ns, 0))[1]
+            counts[kind, bucket] = ns, before + 1
+    latency_counts.write(folder / results.latency_file(row.subject, row.allocator), counts)
+    for i, entry in enumerate(row.samples):
+        calls = [(draw.choice((3, 77, 1000 + i)) + 5 * place, place) for place in range(10)]
+        entry["worst"] = [
+            {"ns": 1e6 * scale * 0.7**place, "op": op, "thread": 0, "kind": "malloc"}
+            | {"size": 64 << place, "faults": place % 3}
+            for op, place in calls
+        ]
+        tail = {"p50_ns": 20, "p90_ns": 60, "p99_ns": 400, "p999_ns": 4e3, "p9999_ns": 4e4}
+        entry.update({key: ns * scale for key, ns in tail.items()})
+        entry.update(samples=total // len(row.samples), counter_step_ns=10.0, preempted=2)
+        entry["max_ns"] = entry["worst"][0]["ns"]
 
 
 def write_curve(path, row, points=1200):

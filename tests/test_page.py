@@ -23,7 +23,7 @@ REPLAYS = {"traces": ("git", "lua", "jq"), "allocators": ALLOCATORS, "rounds": 7
 WORKLOADS = {"git": "busy/threads:1", "lua": "busy/threads:2", "jq": "foe"}
 SIZES = {"git": "pair/16", "lua": "pair/64", "jq": "pair/256", "perl": "pair/1024"}
 SIZES |= {"cc1": "pair/4096", "redis": "replace"}
-CHARTS = """frontier time memory blocks-git blocks-lua blocks-jq curve-git curve-lua curve-jq
+CHARTS = """frontier time memory latency blocks-git blocks-lua blocks-jq curve-git curve-lua curve-jq
     run-heat run-threads run-bounds micro-size micro-calls exec-frontier exec-time exec-memory
     """.split()
 JS_LINES = 100
@@ -49,7 +49,7 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     few = {"allocators": ALLOCATORS[:4], "rounds": 3}
     paths = [
-        write(folder, "replay", failing={("lua", "mimalloc")}, **REPLAYS),
+        write(folder, "replay", failing={("lua", "mimalloc")}, has_latencies=True, **REPLAYS),
         write(folder, "run", WORKLOADS, traces=tuple(WORKLOADS), **few),
         write(folder, "micro", SIZES, traces=tuple(SIZES), **few),
         write(folder, "exec", traces=("git", "lua"), **few),

@@ -113,12 +113,13 @@ def draw_points(axes, style, points, tips, size=3.6):
         tip(mark, text)
 
 
-def caption(summary, remark=""):
-    """Machine, commit, number of samples and date, as lines of text."""
+def caption(summary, remark="", shown=None):
+    """Machine, commit, number of samples and date, as lines of text. `shown`: what is shown, if not
+    medians with intervals."""
     context = summary.context
     parts = [
         remark,
-        f"n = {summary.rounds} rounds, interleaved; {digest.interval_text(summary)}",
+        f"n = {summary.rounds} rounds, interleaved; {shown or digest.interval_text(summary)}",
         *replay_words(summary),
         digest.machine_text(context),
         f"commit {digest.commit_text(context)}",

@@ -12,7 +12,8 @@ from pathlib import Path
 from matplotlib import pyplot
 
 from frontend.charts import blocks_chart, bound_chart, canvas, curve_chart, dot_chart
-from frontend.charts import frontier_chart, heat_chart, ratio_chart, size_chart, threads_chart
+from frontend.charts import frontier_chart, heat_chart, latency_chart, ratio_chart, size_chart
+from frontend.charts import threads_chart
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest
 
@@ -123,6 +124,7 @@ def charts(results, summary):
         found[f"{prefix}memory"] = partial(ratio_chart.ratio_figure, summary, digest.RSS)
     if len(frontier_chart.frontier_points(summary)) > 1:
         found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
+    found.update(latency_charts(results, summary))
     return {**found, **blocks_charts(summary), **curve_charts(results, summary)}
 
 
@@ -154,6 +156,14 @@ def blocks_charts(summary):
         for subject in subjects
         if blocks_chart.blocks_of(summary, subject)
     }
+
+
+def latency_charts(results, summary):
+    """{name: function that draws it} of the latencies of replays."""
+    subjects = summary.subjects if summary.kind == "replay" else ()
+    found = {s: latency_chart.latencies_of(results, summary, s) for s in subjects}
+    found = {subject: lines for subject, lines in found.items() if lines}
+    return {"latency": partial(latency_chart.latency_figure, summary, found)} if found else {}
 
 
 def curve_charts(results, summary):

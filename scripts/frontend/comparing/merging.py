@@ -193,12 +193,17 @@ def partial_allocators(parts):
 
 
 def copy_curves(parts, folder):
-    """Copies the memory curves of all rows into a folder."""
+    """Copies the memory curves and the counts of latencies of all rows into a folder."""
     for part in parts:
         for row in part.rows:
-            path = part.curve_path(row.subject, row.allocator)
-            try:
-                if path:
-                    shutil.copy(path, Path(folder) / path.name)
-            except OSError as error:
-                raise io_failure(error, path, WORK_FAILED) from error
+            for path_of in (part.curve_path, part.latency_path):
+                copy_curve(path_of(row.subject, row.allocator), folder)
+
+
+def copy_curve(path, folder):
+    """Copies a file, if there is one, into a folder."""
+    try:
+        if path:
+            shutil.copy(path, Path(folder) / path.name)
+    except OSError as error:
+        raise io_failure(error, path, WORK_FAILED) from error

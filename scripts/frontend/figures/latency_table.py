@@ -2,8 +2,9 @@
 one of these figures compared with the reference's. Then the worst calls, one line each."""
 
 from frontend.allocators.registry import FLOOR
-from frontend.figures import decision, stats
+from frontend.figures import decision, stats, worst_calls
 from frontend.figures.digest import digest
+from frontend.figures.duration import duration_text
 from frontend.figures.metrics import LATENCIES
 from frontend.figures.table import (
     add_number_columns,
@@ -17,7 +18,6 @@ from frontend.figures.table import (
 HEADS = {"p50_ns": "p50", "p90_ns": "p90", "p99_ns": "p99", "p999_ns": "p99.9"}
 HEADS |= {"p9999_ns": "p99.99", "max_ns": "max"}
 WORST_SHOWN = 3  # of an allocator; the results have ten
-US, MS = 1e3, 1e6  # in ns
 
 
 def show(measured, metric):
@@ -55,22 +55,11 @@ def latency_rows(rows, ratios, metric, reference):
         if subject not in (None, row.subject):
             table.add_section()
         ratio = ratios[row.name]
-        cells = [duration(stats.median(row.values(key))) for key in heads]
+        cells = [duration_text(stats.median(row.values(key))) for key in heads]
         name = "" if row.subject == subject else row.subject
         table.add_row(name, row.allocator, *cells, ratio_cell(ratio) if ratio else "")
         subject = row.subject
     return table
-
-
-def duration(ns):
-    """ "35 ns", "1.2 us", "3.4 ms": three digits at most."""
-    if ns is None:
-        return ""
-    for unit, scale in (("ns", 1), ("us", US), ("ms", MS)):
-        value = ns / scale
-        if value < 999.5 or unit == "ms":
-            return f"{value:.3g} {unit}" if value < 999.5 else f"{value:,.0f} {unit}"
-    return ""
 
 
 def legend(rows, ratios, metric):
@@ -88,15 +77,16 @@ def legend(rows, ratios, metric):
 def worst_lines(rows):
     """The worst calls of each allocator, of all its rounds."""
     for row in rows:
-        calls = [call for entry in row.samples for call in entry.get("worst", ())]
-        calls.sort(key=lambda call: -call["ns"])
+        calls = worst_calls.of_row(row)[:WORST_SHOWN]
         if calls:
-            told = "; ".join(map(call_text, calls[:WORST_SHOWN]))
+            told = "; ".join(call_text(call, len(row.samples)) for call in calls)
             yield f"worst of {row.allocator} on {row.subject}: {told}"
 
 
-def call_text(call):
-    """ "malloc(4096) 1.2 ms, operation 77 of thread 0, 1 fault"."""
-    faults = f"{call['faults']:,} fault{'' if call['faults'] == 1 else 's'}"
-    where = f"operation {call['op']:,} of thread {call['thread']}"
-    return f"{call['kind']} of {call['size']:,} bytes {duration(call['ns'])}, {where}, {faults}"
+def call_text(call, rounds):
+    """ "malloc of 4,096 bytes 1.2 ms (operation 77 of thread 0, 1 fault, in 2 of 7 rounds)"."""
+    faults = f"{call.faults:,} fault{'' if call.faults == 1 else 's'}"
+    where = f"operation {call.op:,} of thread {call.thread}"
+    seen = f"in {call.rounds} of {rounds} rounds"
+    took = f"{call.kind} of {call.size:,} bytes {duration_text(call.ns)}"
+    return f"{took} ({where}, {faults}, {seen})"

@@ -8,7 +8,8 @@ the times are those of one of many iterations, in nanoseconds; `ns_per_op` is th
 failed entry has its times at zero, `error_occurred` and `error_message`, and no figures.
 
 A name is KIND/SUBJECT/ALLOCATOR: replay/sqlite3/jemalloc, micro/pair/64/span. Curves are CSV files
-named TRACE.ALLOCATOR.csv in the folder that context["curves"] names, relative to the result file.
+named TRACE.ALLOCATOR.csv in the folder that context["curves"] names, relative to the result file;
+beside them lie counts of latencies, TRACE.ALLOCATOR.latency.csv (latency_counts.py).
 """
 
 import csv
@@ -122,11 +123,24 @@ class Results:
 
     def curve_path(self, trace, allocator):
         """The file of the curve of a replay, or None if there is none."""
+        return self._curve_file(f"{trace}.{allocator}.csv")
+
+    def latency_path(self, trace, allocator):
+        """The file of how many calls of a replay took how long, or None if there is none."""
+        return self._curve_file(latency_file(trace, allocator))
+
+    def _curve_file(self, name):
+        """A file beside the results, or None if there is none."""
         folder = self.context.get("curves")
         if not folder or self.path is None:
             return None
-        path = Path(self.path).parent / folder / f"{trace}.{allocator}.csv"
+        path = Path(self.path).parent / folder / name
         return path if path.exists() else None
+
+
+def latency_file(trace, allocator):
+    """The name of the file of how many calls of a replay took how long."""
+    return f"{trace}.{allocator}.latency.csv"
 
 
 def unique(values):

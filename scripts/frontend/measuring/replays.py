@@ -5,7 +5,7 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.figures import results, stats
+from frontend.figures import latency_counts, results, stats
 from frontend.measuring import campaign, context, driver, traces
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import TIMEOUT_S
@@ -99,9 +99,22 @@ def replay_once(trace, allocator, manner, has_more):
 
 def latency_figures(trace, allocator, manner, speed):
     """The figures of single calls: percentiles of a sample, and the worst from a run of its own."""
-    figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed)
+    figures = sampled_figures(trace, allocator, manner, speed)
     worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
     return {**figures, **worst}
+
+
+def sampled_figures(trace, allocator, manner, speed):
+    """The figures of the sample; its counts are added to those of the rounds before."""
+    try:
+        figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed)
+        if manner.curves:
+            kept = manner.curves / results.latency_file(trace.name, allocator.name)
+            latency_counts.add(round_file(manner, trace, allocator), kept)
+        return figures
+    finally:
+        if manner.curves:
+            round_file(manner, trace, allocator).unlink(missing_ok=True)
 
 
 def pass_figures(name, keys, trace, allocator, manner, speed):
@@ -120,7 +133,7 @@ def one_pass(name, trace, allocator, manner):
         curve = manner.curves / f"{trace.name}.{allocator.name}.csv"
         arguments += ["--curve", str(curve), "--points", str(CURVE_POINTS)]
     if manner.curves and name == LATENCY:
-        arguments += ["--curve", str(manner.curves / latency_file(trace.name, allocator.name))]
+        arguments += ["--curve", str(round_file(manner, trace, allocator))]
     arguments.append(str(trace.path))
     try:
         return driver.run_once("replay", allocator, arguments, manner.links, manner.timeout)
@@ -128,9 +141,9 @@ def one_pass(name, trace, allocator, manner):
         raise RunFailed(f"{name} pass: {reason}") from reason
 
 
-def latency_file(trace, allocator):
-    """The name of the file of counts of durations, of the last round."""
-    return f"{trace}.{allocator}.latency.csv"
+def round_file(manner, trace, allocator):
+    """The file of the counts of durations of one round."""
+    return manner.curves / f"round.{results.latency_file(trace.name, allocator.name)}"
 
 
 def add_net(entries, floors):

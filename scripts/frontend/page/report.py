@@ -9,8 +9,8 @@ from string import Template
 from frontend.charts import charts, palette
 from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures import digest, results
-from frontend.page import report_figures, report_reading, report_subjects, report_tables
-from frontend.page import report_verdict
+from frontend.page import report_figures, report_latency, report_reading, report_subjects
+from frontend.page import report_tables, report_verdict
 from frontend.page.report_figures import figure
 from frontend.page.report_subjects import Part
 
@@ -153,6 +153,7 @@ def compared_parts(part):
     yield report_tables.ratio_table(summary, digest.RSS)
     yield figure(folder / f"{prefix}time.svg", f"{name}: time")
     yield figure(folder / f"{prefix}memory.svg", f"{name}: peak RSS")
+    yield report_latency.curves_part(part) if summary.kind == "replay" else ""
     yield report_subjects.programs_list(summary)
     yield report_subjects.traces_part(part)
 

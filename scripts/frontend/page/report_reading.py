@@ -62,6 +62,15 @@ of live bytes, which is what was asked for; an allocator without any waste would
 <p>Do not conclude how much memory is held on the average, or given back: the curves over operations
 show that. A peak can lie below the live bytes where a program never touched what it asked for.</p>
 """,
+    "latency": """
+<p>A panel is a trace, a line an allocator. Percentiles run to the right, each nine as wide as the
+one before it, durations upwards: at 99 a line shows the time that 99 % of the calls do not exceed;
+lower is faster. A line ends where fewer than ten of its calls are left. The clock moves in steps,
+which the caption names: to the left, lines of equal height may differ by less than one. A duration
+of zero is less than a step, and lies at the lower edge.</p>
+<p>Do not conclude from the right end of one line: little stands behind it, and the machine disturbs
+some calls. What is slow again and again, the tables of worst calls show.</p>
+""",
     "curve": """
 <p>Operations of the trace run to the right, memory upwards from zero; lower is leaner. The grey
 area are the live bytes, the same under every allocator. Large panel: each line is what is resident

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from frontend.figures import digest, results
-from frontend.page import report_tables
+from frontend.page import report_latency, report_tables
 from frontend.page.report_figures import figure
 
 # The charts of a trace: the beginning of the file's name and what the chart shows.
@@ -54,6 +54,7 @@ def trace_section(part, subject, anchor):
         f"<p><code>{escape(command)}</code></p>" if command else "",
         f'<p class="small">{" · ".join(map(escape, trace_facts(facts)))}</p>',
         report_tables.figures_table(part.summary, subject),
+        report_latency.trace_part(part.summary, subject),
         *(
             figure(part.folder / f"{name}-{subject}.svg", f"{subject}: {text}")
             for name, text in TRACE_CHARTS
@@ -140,10 +141,16 @@ def link(path, out_dir, text):
 
 
 def curves_line(part, subject):
-    """Links to the curves of a trace, where there are any."""
-    paths = {name: part.source.curve_path(subject, name) for name in part.summary.allocators}
+    """Links to the curves of a trace and to its counts of latencies, where there are any."""
+    kinds = (("Curves", part.source.curve_path), ("Counts of latencies", part.source.latency_path))
+    return "".join(links_line(part, subject, title, path_of) for title, path_of in kinds)
+
+
+def links_line(part, subject, title, path_of):
+    """Links to one kind of file of a trace, path_of(subject, allocator), where there are any."""
+    paths = {name: path_of(subject, name) for name in part.summary.allocators}
     links = [link(path, part.out_dir, name) for name, path in paths.items() if path]
-    return f'<p class="small">Curves as CSV: {" · ".join(links)}</p>' if links else ""
+    return f'<p class="small">{title} as CSV: {" · ".join(links)}</p>' if links else ""
 
 
 def data_section(sources, out_dir):
@@ -161,4 +168,4 @@ def folder_text(source, out_dir):
     folder = source.context.get("curves")
     if not folder or not (Path(source.path).parent / folder).is_dir():
         return ""
-    return f"; {link(Path(source.path).parent / folder, out_dir, folder)}: memory over operations"
+    return f"; {link(Path(source.path).parent / folder, out_dir, folder)}: memory over operations, counts of latencies"
