@@ -4,6 +4,7 @@
  * judging is the front end's business. From the start of main to the end of the process nothing
  * here calls malloc, except for the trace.
  */
+#include "decay.h"
 #include "driver.h"
 #include "footprint.h"
 #include "memory_curve.h"
@@ -33,6 +34,7 @@ struct run {
     int curve_fd;         /* -1: none */
     uint64_t next_sample; /* when so many steps are executed, a sample is due; UINT64_MAX: never */
     int64_t rss_after_drain;
+    struct decay decay; /* valid if asked for */
 };
 
 static struct run this_run;
@@ -190,6 +192,8 @@ static int finish_memory_pass(struct run *run)
     if (status != EXIT_OK)
         return status;
     run->rss_after_drain = footprint_net_exact(&run->footprint);
+    if (run->options.decay)
+        run->decay = decay_watch(&run->footprint, &run->malloc);
     return EXIT_OK;
 }
 
@@ -214,6 +218,8 @@ static void print_memory(struct json_text *text, const struct run *run)
     json_text_number(text, "peak_live_replayed", performer_peak_live(&run->performer));
     json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
     json_text_number(text, "rss_after_drain", run->rss_after_drain);
+    if (run->options.decay)
+        decay_print(&run->decay, text);
 }
 
 static void print_latency(struct json_text *text, const struct run *run)

@@ -24,7 +24,7 @@ static const char help[] =
     "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check]\n"
     "                        [--touch none|first|page|all]\n"
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
-    "                        [--points N] [--chunk OPS] [--repeats N]\n"
+    "                        [--points N] [--chunk OPS] [--repeats N] [--decay]\n"
     "                        --allocator PATH TRACE\n"
     "Replays TRACE on the allocator that this program is linked with or that is preloaded,\n"
     "which must be the one in the object file PATH, and prints one JSON object.\n";
@@ -83,6 +83,9 @@ static int parse_option(int option, const char *value, struct replay_options *op
         return driver_parse_count("--epoch", value, 1, OPS_MAX, &options->epoch_ops);
     case 'r':
         return driver_parse_count("--repeats", value, 1, REPEATS_MAX, &options->repeats);
+    case 'd':
+        options->decay = true;
+        return EXIT_OK;
     case 'a':
         options->allocator = value;
         return EXIT_OK;
@@ -102,6 +105,8 @@ static int options_check(const struct replay_options *options)
         return driver_fail(EXIT_USAGE, "one TRACE is needed; --help tells more");
     if (options->curve != NULL && options->pass != PASS_MEMORY && options->pass != PASS_LATENCY)
         return driver_fail(EXIT_USAGE, "--curve needs --pass memory or latency");
+    if (options->decay && options->pass != PASS_MEMORY)
+        return driver_fail(EXIT_USAGE, "--decay needs --pass memory");
     if (options->repeats > 1 && options->pass != PASS_SPEED)
         return driver_fail(EXIT_USAGE, "--repeats needs --pass speed");
     if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)
@@ -112,12 +117,19 @@ static int options_check(const struct replay_options *options)
 int replay_options_parse(int argc, char **argv, struct replay_options *options)
 {
     static const struct option names[] = {
-        {"pass", required_argument, NULL, 'p'},    {"touch", required_argument, NULL, 't'},
-        {"threads", required_argument, NULL, 'T'}, {"epoch", required_argument, NULL, 'e'},
-        {"points", required_argument, NULL, 'n'},  {"allocator", required_argument, NULL, 'a'},
-        {"curve", required_argument, NULL, 'c'},   {"chunk", required_argument, NULL, 'k'},
-        {"repeats", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+        {"pass", required_argument, NULL, 'p'},
+        {"touch", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'T'},
+        {"epoch", required_argument, NULL, 'e'},
+        {"points", required_argument, NULL, 'n'},
+        {"allocator", required_argument, NULL, 'a'},
+        {"curve", required_argument, NULL, 'c'},
+        {"chunk", required_argument, NULL, 'k'},
+        {"repeats", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {"decay", no_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
     };
     *options = (struct replay_options){.touch = TOUCH_PAGE, .points = POINTS_DEFAULT, .repeats = 1};
     opterr = 0;

@@ -20,6 +20,7 @@ struct replay_options {
     uint64_t chunk_ops; /* operations decoded at once; 0: as many as is wise */
     uint64_t repeats;   /* how often the trace is replayed */
     uint64_t epoch_ops; /* 0: as many as is wise */
+    bool decay;         /* a memory pass watches what is given back while nothing happens */
 };
 
 /* An exit status, as driver.h has them; what is wrong has been printed then. --help ends the

@@ -49,7 +49,9 @@ HARMLESS = "int harmless(void) { return 0; }\n"
 # Times that differ from run to run are a list; how many runs there were is the size of a file.
 REPLAY = """#!/usr/bin/python3 -SE
 import json, os, signal, sys
-options = dict(zip(sys.argv[1:-1:2], sys.argv[2:-1:2]))
+flags = [word for word in sys.argv[1:-1] if word in ("--decay",)]
+words = [word for word in sys.argv[1:-1] if word not in flags]
+options = dict(zip(words[::2], words[1::2]))
 path = options["--allocator"]
 name = os.path.basename(path).split(".")[0].removeprefix("lib")
 name = "glibc" if name == "c" else name
@@ -77,6 +79,9 @@ answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
 if options["--pass"] == "memory":
     answer.update(peak_rss=trace.get("rss", {}).get(name, 1 << 20), peak_live=1 << 19,
                   waste=0.5, rss_after_drain=4096, baseline_rss=8192)
+    if "--decay" in flags:
+        answer.update(rss_after_100ms=3 << 20, rss_after_1s=2 << 20, rss_after_5s=1 << 20)
+        answer.update({} if name == "span" else {"rss_after_trim": 1 << 19})
     if "--curve" in options:
         open(options["--curve"], "w").write("op,rss,live\\n0,0,0\\n10,4096,2048\\n")
 print(json.dumps(answer))

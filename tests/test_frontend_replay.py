@@ -233,3 +233,15 @@ def test_each_has_each_place_and_each_predecessor_equally_often(count):
 def test_order_changes_with_round_and_subject():
     assert schedule.one_round(["t", "u"], ["a", "b"], 0) == [("t", ["a", "b"]), ("u", ["b", "a"])]
     assert schedule.one_round(["t", "u"], ["a", "b"], 1) == [("t", ["b", "a"]), ("u", ["a", "b"])]
+
+
+def test_decay_has_a_table_of_its_own(replay, made_up_trace, spanbench):
+    status, measured, out, _ = replay(made_up_trace(), *USUAL, "--pass", "speed", "--decay")
+    assert status == 0
+    span, glibc = (measured.row("replay", "made", name).samples[0] for name in ("span", "glibc"))
+    times = [span[key] >> 20 for key in ("rss_after_100ms", "rss_after_1s", "rss_after_5s")]
+    assert times == [3, 2, 1]
+    assert glibc["rss_after_trim"] == 1 << 19 and "rss_after_trim" not in span
+    lines = [line.split() for line in out.splitlines()]
+    assert ["glibc", "1.00", "0.00", "3.00", "2.00", "1.00", "0.50"] in lines
+    assert "rss_after_5s" not in replay(made_up_trace(), *USUAL)[1].benchmarks[0]

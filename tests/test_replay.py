@@ -385,6 +385,67 @@ def test_memory_is_given_back_after_the_drain(folder):
     assert done["rss_after_drain"] < MIB
 
 
+# An allocator with a malloc_trim of its own and a purge of its own, on a thread, half a second after
+# the last free; everything else is the C library's.
+PURGING = """
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <pthread.h>
+#include <time.h>
+enum { MIB = 1 << 20 };
+static char *memory;
+static size_t used;
+void *malloc(size_t n)
+{
+    if (!memory)
+        memory = mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    used += n + 15 & ~15ul;
+    return memory + used - (n + 15 & ~15ul);
+}
+static void *purge(void *nothing)
+{
+    nanosleep(&(struct timespec){0, 500000000}, NULL);
+    madvise(memory, 16 * MIB, MADV_DONTNEED);
+    return nothing;
+}
+void free(void *p)
+{
+    static pthread_t thread;
+    if (p && !thread)
+        pthread_create(&thread, NULL, purge, NULL);
+}
+void *calloc(size_t n, size_t m) { return malloc(n * m); }
+void *realloc(void *p, size_t n) { (void)p; return malloc(n); }
+void *aligned_alloc(size_t a, size_t n) { (void)a; return malloc(n); }
+int posix_memalign(void **p, size_t a, size_t n) { (void)a; *p = malloc(n); return 0; }
+int malloc_trim(size_t pad) { (void)pad; madvise(memory, 64 * MIB, MADV_DONTNEED); return 1; }
+"""
+
+
+def test_what_is_given_back_while_nothing_happens(folder):
+    source, library = folder / "purging.c", folder / "libpurging.so"
+    source.write_text(PURGING)
+    command = ["cc", "-shared", "-fPIC", "-fno-builtin", "-pthread", str(source), "-o"]
+    subprocess.run([*command, str(library)], check=True)
+    trace = make_trace(folder, "purged", f"1: malloc 0x1000 {32 * MIB}\n")
+    options = ("--pass", "memory", "--touch", "all", "--decay")
+    done = figures("glibc", library, trace, *options, preload=library)
+    assert done["rss_after_drain"] > 31 * MIB
+    assert done["rss_after_100ms"] > 31 * MIB
+    assert 15 * MIB < done["rss_after_1s"] < 17 * MIB
+    assert 15 * MIB < done["rss_after_5s"] < 17 * MIB
+    assert done["rss_after_trim"] < MIB
+
+
+def test_malloc_trim_must_be_the_allocator_s(kinds):
+    options = ("--pass", "memory", "--decay")
+    assert "rss_after_trim" in figures("glibc", LIBC, kinds, *options)
+    done = figures("span", SPAN, kinds, *options)
+    assert "rss_after_5s" in done and "rss_after_trim" not in done
+
+
 def read_curve(path):
     """The rows of a curve, as integers."""
     with open(path, encoding="ascii", newline="") as file:
@@ -466,6 +527,7 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
         ["--chunk", "x"],
         ["--curve", "/dev/null"],
         ["--repeats", "0"],
+        ["--decay"],
         ["--repeats", "2", "--pass", "memory"],
         ["--unknown"],
         ["another.trace"],

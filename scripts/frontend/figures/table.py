@@ -91,6 +91,20 @@ def rows_table(summed, rows):
     return table
 
 
+def figure_table(rows, columns):
+    """A table of the medians of figures; the first columns are the first to go."""
+    table = new_table("trace", "allocator", spare=[head for head, *_ in columns])
+    add_number_columns(table, [head for head, *_ in columns])
+    subject = None
+    for row in rows:
+        if subject not in (None, row.subject):
+            table.add_section()
+        name = "" if row.subject == subject else row.subject
+        table.add_row(name, row.allocator, *(figure(row, column) for column in columns))
+        subject = row.subject
+    return table
+
+
 def tree_columns(rows):
     """The column of the trees' memory, if any of the rows has that."""
     return [TREE_COLUMN] if any(row.values(TREE_COLUMN[1]) for row in rows) else []

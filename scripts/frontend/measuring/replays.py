@@ -23,6 +23,7 @@ MEMORY_FIGURES = (
     *("peak_rss", "peak_live", "peak_live_replayed", "waste", "rss_after_drain"),
     *("baseline_rss", "initial_rss"),
     *("initial_mapped", "harness_bytes"),
+    *("rss_after_100ms", "rss_after_1s", "rss_after_5s", "rss_after_trim"),
 )
 SPEED, LATENCY, MEMORY = PASSES = ("speed", "latency", "memory")
 USUAL_PASSES = (SPEED, MEMORY)
@@ -42,6 +43,7 @@ class Manner:
     timeout: float = TIMEOUT_S
     curves: Path = None  # folder for curves, or None
     links: Links = None
+    decay: bool = False  # whether the memory pass watches what is given back after the drain
 
 
 def thread_count(trace, thread_order):
@@ -116,6 +118,8 @@ def one_pass(name, trace, allocator, manner):
     """What the replayer prints for one pass."""
     arguments = ["--pass", name, "--touch", manner.touch]
     arguments += thread_arguments(trace, manner.thread_order)
+    if manner.decay and name == MEMORY:
+        arguments.append("--decay")
     if manner.curves and name == MEMORY:
         curve = manner.curves / f"{trace.name}.{allocator.name}.csv"
         arguments += ["--curve", str(curve), "--points", str(CURVE_POINTS)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.figures import results
+from frontend.figures import decay_table, latency_table, results
 from frontend.figures.metrics import LATENCIES
 from frontend.measuring import replays, shards, traces
 from frontend.verbs.options import add_measuring, add_thread_order, names_of
@@ -46,6 +46,12 @@ def add_arguments(parser):
         "pass along (default: p99_ns)",
     )
     parser.add_argument(
+        "--decay",
+        action="store_true",
+        help="after every block is freed, watch for 5 s what the allocator gives back; takes the "
+        "memory pass along",
+    )
+    parser.add_argument(
         "--no-null",
         action="store_true",
         help="leave out the null allocator, the floor of net times",
@@ -66,21 +72,34 @@ def run(options, argv):
         curves = Path(folder) / "curves"
         curves.mkdir()
         kept = curves if is_kept else None
-        passes = passes_of(options)
-        manner = replays.Manner(
-            options.touch, options.threads, passes, options.timeout, kept, links
-        )
+        manner = manner_of(options, kept, links)
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         measured.context.update(options.shard.facts)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
-    return show(measured, unasked, LATENCIES[options.metric or "p99_ns"])
+    latency = LATENCIES[options.metric or "p99_ns"]
+    more = (lambda results_: latency_table.show(results_, latency), decay_table.show)
+    return show(measured, unasked, more)
+
+
+def manner_of(options, curves, links):
+    """How the traces are to be replayed."""
+    return replays.Manner(
+        touch=options.touch,
+        thread_order=options.threads,
+        passes=passes_of(options),
+        timeout=options.timeout,
+        curves=curves,
+        links=links,
+        decay=options.decay,
+    )
 
 
 def passes_of(options):
-    """The passes that were asked for, and the one that the metric needs."""
+    """The passes that were asked for, and those that other options need."""
     wanted = {*options.passes, *([replays.LATENCY] if options.metric else [])}
+    wanted.update([replays.MEMORY] if options.decay else [])
     return tuple(name for name in replays.PASSES if name in wanted)
 
 
