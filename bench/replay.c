@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* More threads than that are summed up. Arbitrary: a line of JSON, not a book. */
@@ -33,6 +34,8 @@ struct run {
     struct memory_curve curve;
     int curve_fd;         /* -1: none */
     uint64_t next_sample; /* when so many steps are executed, a sample is due; UINT64_MAX: never */
+    int64_t highest_rss;  /* of the samples */
+    int64_t huge_bytes;   /* resident in huge pages at that sample */
     int64_t rss_after_drain;
     struct decay decay; /* valid if asked for */
 };
@@ -89,15 +92,25 @@ static int prepare(struct run *run)
     return status == EXIT_OK ? open_curve(run) : status;
 }
 
+/* Huge pages are looked for where memory is highest: at the end of a trace most of it is gone. */
+static void take_huge(struct run *run, int64_t rss)
+{
+    if (rss <= run->highest_rss)
+        return;
+    run->highest_rss = rss;
+    run->huge_bytes = footprint_huge();
+}
+
 /* Samples are due after equal numbers of steps; one that comes late stands for those it missed. */
 static uint64_t take_sample(void *data, uint64_t ops)
 {
     struct run *run = data;
     uint64_t total = run->performer.total;
     uint64_t points = run->options.points;
-    memory_curve_add(&run->curve, (struct memory_sample){.op = ops,
-                                                         .rss = footprint_net(&run->footprint),
-                                                         .live = performer_live(&run->performer)});
+    int64_t rss = footprint_net(&run->footprint);
+    int64_t live = performer_live(&run->performer);
+    memory_curve_add(&run->curve, (struct memory_sample){.op = ops, .rss = rss, .live = live});
+    take_huge(run, rss);
     if (ops >= total)
         return run->next_sample = UINT64_MAX;
     uint64_t nth = (uint64_t)((double)ops * (double)points / (double)total) + 1;
@@ -217,6 +230,7 @@ static void print_memory(struct json_text *text, const struct run *run)
         return;
     json_text_number(text, "peak_live_replayed", performer_peak_live(&run->performer));
     json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
+    json_text_number(text, "huge_bytes", run->huge_bytes);
     json_text_number(text, "rss_after_drain", run->rss_after_drain);
     if (run->options.decay)
         decay_print(&run->decay, text);
@@ -263,6 +277,7 @@ static int print_result(struct run *run)
     json_text_number(&text, "ops", (int64_t)performer->ops);
     json_text_number(&text, "skipped_ops", (int64_t)performer->source.skipped_ops);
     json_text_pair(&text, "checksum", checksum);
+    json_text_flag(&text, "thp_disabled", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
     json_text_number(&text, "repeats", (int64_t)run->options.repeats);
     cost_print(performer_cost(performer), &text);
     print_memory(&text, run);

@@ -245,3 +245,20 @@ def test_decay_has_a_table_of_its_own(replay, made_up_trace, spanbench):
     lines = [line.split() for line in out.splitlines()]
     assert ["glibc", "1.00", "0.00", "3.00", "2.00", "1.00", "0.50"] in lines
     assert "rss_after_5s" not in replay(made_up_trace(), *USUAL)[1].benchmarks[0]
+
+
+@pytest.mark.parametrize("mode", ["default", "never"])
+def test_huge_pages_are_left_or_turned_off(replay, made_up_trace, mode):
+    status, measured, out, _ = replay(made_up_trace(), *USUAL, "--thp", mode)
+    assert status == 0 and measured.context["thp_mode"] == mode
+    assert measured.benchmarks[0]["huge_bytes"] == 2 << 20
+    assert "huge MiB" in out
+
+
+def test_huge_pages_that_cannot_be_turned_off_fail_the_row(replay, made_up_trace, made_up_build):
+    program = made_up_build / "replay-span"
+    program.write_text(program.read_text().replace("prctl(42, 0, 0, 0, 0) == 1", "prctl(0) == 1"))
+    status, _, _, err = replay(made_up_trace(), *USUAL, "--thp", "never")
+    assert status == 1
+    assert "span: speed pass: the system did not turn huge pages off" in err
+    assert "replay/made/glibc" not in err

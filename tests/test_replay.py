@@ -126,15 +126,16 @@ def build_library(folder, name, *flags):
     return path
 
 
-def replay(program, allocator, trace, *options, preload=None, limits=()):
-    """Runs build/.../replay-PROGRAM under limits {resource: bytes}: the finished process."""
-    environment = dict(os.environ)
+def replay(program, allocator, trace, *options, preload=None, limits=(), launch=(), **settings):
+    """Runs build/.../replay-PROGRAM under limits {resource: bytes}, by the command `launch`, with
+    settings in its environment: the finished process."""
+    environment = {**os.environ, **settings}
     if preload:
         environment["LD_PRELOAD"] = str(preload)
     command = [str(BUILD / f"replay-{program}"), *options, "--allocator", str(allocator)]
     command.append(str(trace))
     words = [f"--{name}={number}" for name, number in dict(limits).items()]
-    command = ["prlimit", *words, *command] if words else command
+    command = ["prlimit", *words, *command] if words else [*map(str, launch), *command]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -171,7 +172,7 @@ def test_prints_all_keys_in_both_passes(kinds):
             "checksum",
             "repeats",
         ),
-        "real_time_ns",
+        *("real_time_ns", "thp_disabled"),
         *("cpu_time_ns", "user_ns", "sys_ns", "minor_faults", "major_faults", "peak_rss"),
         *("peak_mapped", "initial_rss", "initial_mapped", "baseline_rss", "harness_bytes"),
         *("peak_live", "malloc"),
@@ -179,7 +180,7 @@ def test_prints_all_keys_in_both_passes(kinds):
     speed = figures("glibc", LIBC, kinds)
     memory = figures("glibc", LIBC, kinds, "--pass", "memory")
     assert set(speed) == both
-    assert set(memory) == both | {"peak_live_replayed", "waste", "rss_after_drain"}
+    assert set(memory) == both | {"peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"}
     assert (speed["pass"], memory["pass"]) == ("speed", "memory")
     assert (speed["touch"], speed["threads"], speed["trace"]) == ("page", 2, str(kinds))
     assert len(speed["checksum"]) == 16 and int(speed["checksum"], 16)
@@ -444,6 +445,23 @@ def test_malloc_trim_must_be_the_allocator_s(kinds):
     assert "rss_after_trim" in figures("glibc", LIBC, kinds, *options)
     done = figures("span", SPAN, kinds, *options)
     assert "rss_after_5s" in done and "rss_after_trim" not in done
+
+
+ASKS_FOR_HUGE = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # since glibc 2.35: by madvise
+
+
+def test_huge_pages_are_seen_at_the_peak_and_can_be_had_away(large, tmp_path):
+    enabled = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not enabled.exists() or "[never]" in enabled.read_text():
+        pytest.skip("the system has no transparent huge pages")
+    memory = ("--pass", "memory", "--touch", "all")
+    done = figures("glibc", LIBC, large, *memory, **ASKS_FOR_HUGE)
+    assert 32 * MIB <= done["huge_bytes"] <= done["peak_rss"] + SLACK
+    assert not done["thp_disabled"]
+    launch = (BUILD / "launch", "--report", tmp_path / "report", "--small-pages")
+    done = figures("glibc", LIBC, large, *memory, launch=launch, **ASKS_FOR_HUGE)
+    assert done["huge_bytes"] == 0 and done["thp_disabled"]
+    assert done["peak_rss"] >= 64 * MIB - SLACK
 
 
 def read_curve(path):

@@ -14,13 +14,14 @@ from frontend.progress import progress
 TOUCHES = ("none", "first", "page", "all")
 ORIGINAL, SERIAL = "original", "serial"
 THREAD_ORDERS = (ORIGINAL, SERIAL)
+THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")
 CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
     "wait_ns",
 )
 MEMORY_FIGURES = (
-    *("peak_rss", "peak_live", "peak_live_replayed", "waste", "rss_after_drain"),
+    *("peak_rss", "peak_live", "peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"),
     *("baseline_rss", "initial_rss"),
     *("initial_mapped", "harness_bytes"),
     *("rss_after_100ms", "rss_after_1s", "rss_after_5s", "rss_after_trim"),
@@ -43,6 +44,7 @@ class Manner:
     timeout: float = TIMEOUT_S
     curves: Path = None  # folder for curves, or None
     links: Links = None
+    thp: str = THP_DEFAULT  # of THP_MODES: whether the system may give the process huge pages
     decay: bool = False  # whether the memory pass watches what is given back after the drain
 
 
@@ -66,6 +68,7 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch=manner.touch, thread_order=manner.thread_order, passes=manner.passes)
+    facts.update(thp_mode=manner.thp)
 
     def attempt(trace, allocator, is_warm_up):
         return replay_once(trace, allocator, manner, has_more=not is_warm_up)
@@ -127,9 +130,21 @@ def one_pass(name, trace, allocator, manner):
         arguments += ["--curve", str(manner.curves / latency_file(trace.name, allocator.name))]
     arguments.append(str(trace.path))
     try:
-        return driver.run_once("replay", allocator, arguments, manner.links, manner.timeout)
+        return run_driver(allocator, arguments, manner)
     except RunFailed as reason:
         raise RunFailed(f"{name} pass: {reason}") from reason
+
+
+def run_driver(allocator, arguments, manner):
+    """What the replayer prints, which ran with or without huge pages as it was to."""
+    options = ("--small-pages",) if manner.thp == THP_NEVER else ()
+    setting = driver.Setting(options)
+    done = driver.run_once(
+        "replay", allocator, arguments, manner.links, manner.timeout, setting=setting
+    )
+    if manner.thp == THP_NEVER and not done["thp_disabled"]:
+        raise RunFailed("the system did not turn huge pages off for the process")
+    return done
 
 
 def latency_file(trace, allocator):

@@ -46,6 +46,13 @@ def add_arguments(parser):
         "pass along (default: p99_ns)",
     )
     parser.add_argument(
+        "--thp",
+        choices=replays.THP_MODES,
+        default=replays.THP_DEFAULT,
+        help="never: no transparent huge pages for the measured processes; default: as the system "
+        "gives them (default: %(default)s)",
+    )
+    parser.add_argument(
         "--decay",
         action="store_true",
         help="after every block is freed, watch for 5 s what the allocator gives back; takes the "
@@ -92,6 +99,7 @@ def manner_of(options, curves, links):
         timeout=options.timeout,
         curves=curves,
         links=links,
+        thp=options.thp,
         decay=options.decay,
     )
 
