@@ -36,6 +36,8 @@ static uint64_t part_ops(const struct performer *performer, const struct replay_
 {
     if (options->chunk_ops != 0)
         return options->chunk_ops;
+    if (options->pass == PASS_LIMIT)
+        return UINT64_MAX; /* no decoding under the limit */
     return performer->total <= WHOLE_OPS_MAX ? UINT64_MAX : CHUNK_OPS;
 }
 
@@ -69,6 +71,11 @@ static bool arrays_open(struct performer *performer, const struct replay_options
     return steps_open(&performer->steps, words_expected(performer));
 }
 
+static bool pass_counts_live(enum replay_pass pass)
+{
+    return pass == PASS_MEMORY || pass == PASS_LIMIT;
+}
+
 static bool is_timed(enum replay_pass pass)
 {
     return pass == PASS_LATENCY || pass == PASS_WORST;
@@ -88,7 +95,7 @@ static bool watchers_open(struct performer *performer, const struct replay_optio
    are. */
 static bool table_open(struct performer *performer, const struct replay_options *options)
 {
-    bool counts_live = options->pass == PASS_MEMORY;
+    bool counts_live = pass_counts_live(options->pass);
     if (performer->is_threaded)
         return true;
     if (!replayer_open(&performer->replayer, performer->source.null_slot, options->touch,
@@ -104,7 +111,7 @@ static bool table_open(struct performer *performer, const struct replay_options 
 
 static bool lanes_prepare(struct performer *performer, const struct replay_options *options)
 {
-    bool counts_live = options->pass == PASS_MEMORY;
+    bool counts_live = pass_counts_live(options->pass);
     if (!lanes_open(&performer->lanes, &performer->streams, options->touch, counts_live))
         return false;
     if (options->pass == PASS_CHECK)
@@ -123,6 +130,7 @@ int performer_open(struct performer *performer, const struct replay_options *opt
     performer->is_threaded = options->threads == THREADS_ORIGINAL;
     performer->total = steps_source_count(&performer->source);
     performer->part_ops = part_ops(performer, options);
+    performer->may_fail = options->pass == PASS_LIMIT;
     if (!arrays_open(performer, options))
         return fail_errno(performer);
     if (performer->is_threaded && !lanes_prepare(performer, options))
@@ -150,9 +158,12 @@ bool performer_has_all(const struct performer *performer)
 
 /* Says which operation failed: the step at `at`, which is that many steps behind the first of its
    thread, or of all. Where nothing was found by a check, its call returned NULL. */
-static int fail_call(const struct performer *performer, const uint64_t *at, uint32_t thread,
+static int fail_call(struct performer *performer, const uint64_t *at, uint32_t thread,
                      uint64_t index)
 {
+    performer->refusal = (struct refusal){at, thread, index};
+    if (performer->may_fail)
+        return EXIT_FAILED;
     const char *path = performer->source.path;
     struct step step = step_take(&at);
     char operand[32] = "";
@@ -168,6 +179,12 @@ static int fail_call(const struct performer *performer, const uint64_t *at, uint
                        (unsigned long long)steps_find_op(path, thread, index).number, who,
                        trace_kind_name(step.kind), operand, (unsigned long long)step.size, link,
                        what);
+}
+
+uint64_t performer_refused_step(const struct performer *performer)
+{
+    const struct refusal *refusal = &performer->refusal;
+    return steps_find_op(performer->source.path, refusal->thread, refusal->index).step;
 }
 
 static uint64_t steps_between(const uint64_t *at, const uint64_t *end)
@@ -219,7 +236,7 @@ static void watch_epoch(void *data, uint64_t ops)
     watch->next = watch->watcher(watch->data, ops);
 }
 
-static int fail_lanes(const struct performer *performer)
+static int fail_lanes(struct performer *performer)
 {
     const struct lanes_failure *failure = &performer->lanes.failure;
     if (failure->at == NULL)

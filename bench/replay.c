@@ -7,6 +7,7 @@
 #include "decay.h"
 #include "driver.h"
 #include "footprint.h"
+#include "limit.h"
 #include "memory_curve.h"
 #include "performer.h"
 #include "repeats.h"
@@ -18,6 +19,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+/* Steps between two notes in the ledger of a limit pass, where threads allow it; a note takes as
+   long as a hundred steps. */
+enum { NOTED_OPS = 64 };
 /* More threads than that are summed up. Arbitrary: a line of JSON, not a book. */
 enum { THREADS_SHOWN = 256 };
 
@@ -38,6 +42,9 @@ struct run {
     int64_t huge_bytes;   /* resident in huge pages at that sample */
     int64_t rss_after_drain;
     struct decay decay; /* valid if asked for */
+    struct limit limit; /* of a limit pass, as the next two */
+    bool survived;
+    uint64_t failed_at_op; /* the step, from 1; valid unless survived */
 };
 
 static struct run this_run;
@@ -74,6 +81,9 @@ static int open_curve(struct run *run)
     run->curve_fd = -1;
     if (!memory_curve_open(&run->curve, options->points + 1))
         return driver_fail(EXIT_FAILED, "%s: %s", options->trace, strerror(errno));
+    if (options->pass == PASS_LIMIT &&
+        !limit_open(&run->limit, options->limit_bytes, options->group, options->ledger))
+        return driver_fail(EXIT_USAGE, "%s: %s", options->ledger, strerror(errno));
     if (run->options.curve == NULL)
         return EXIT_OK;
     run->curve_fd = open(run->options.curve, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -134,6 +144,33 @@ static int run_part(struct run *run, int64_t net)
     return status;
 }
 
+static uint64_t note_progress(void *data, uint64_t ops)
+{
+    struct run *run = data;
+    limit_note(&run->limit, ops, performer_live(&run->performer));
+    return ops + NOTED_OPS;
+}
+
+static int run_limited(struct run *run)
+{
+    struct performer *performer = &run->performer;
+    const char *what;
+    footprint_load_text();
+    if (!footprint_begin_part(&run->footprint, (int64_t)run->footprint.initial))
+        return driver_fail(EXIT_FAILED, "/proc/self: the peaks of memory: %s", strerror(errno));
+    if (!limit_enter(&run->limit, &run->footprint, &what))
+        return driver_fail(EXIT_FAILED, "%s: %s", what, strerror(errno));
+    int status = performer_run_part(performer, note_progress, run, NOTED_OPS);
+    limit_leave(&run->limit);
+    run->survived = status == EXIT_OK;
+    if (status != EXIT_OK && performer->refusal.at != NULL) {
+        run->failed_at_op = performer_refused_step(performer);
+        status = EXIT_OK;
+    }
+    footprint_end_part(&run->footprint);
+    return status;
+}
+
 static int run_trace(struct run *run)
 {
     footprint_load_text();
@@ -176,6 +213,8 @@ static bool is_quicker(const void *run, const void *other)
 /* A trace too long to be decoded at once is replayed once: copies would have to decode it again. */
 static int run_all(struct run *run)
 {
+    if (run->options.pass == PASS_LIMIT)
+        return run_limited(run);
     if (!performer_has_all(&run->performer))
         run->options.repeats = 1;
     if (run->options.repeats == 1)
@@ -245,6 +284,15 @@ static void print_latency(struct json_text *text, const struct run *run)
         latency_print_worst(latency, run->options.trace, text);
 }
 
+static void print_limit(struct json_text *text, const struct run *run)
+{
+    json_text_flag(text, "survived", run->survived);
+    if (run->survived)
+        return;
+    json_text_number(text, "failed_at_op", (int64_t)run->failed_at_op);
+    json_text_number(text, "failed_live", performer_live(&run->performer));
+}
+
 static void print_threads(struct json_text *text, const struct run *run)
 {
     const struct lanes *lanes = &run->performer.lanes;
@@ -282,6 +330,8 @@ static int print_result(struct run *run)
     cost_print(performer_cost(performer), &text);
     print_memory(&text, run);
     print_latency(&text, run);
+    if (run->options.pass == PASS_LIMIT)
+        print_limit(&text, run);
     if (performer->is_threaded)
         print_threads(&text, run);
     return driver_print_result(&text, &run->malloc);

@@ -177,13 +177,17 @@ void steps_source_close(struct steps_source *source)
     source->ops = NULL;
 }
 
-/* The position in ops[n] of the op that became step *index; n, and *index less, if it is later. */
+/* The position in ops[n] of the op that became step *index; n, and *index less, if it is later.
+   Adds the steps up to there to *steps. */
 static size_t block_find_step(const struct trace_op *ops, size_t n, uint32_t thread,
-                              uint64_t *index)
+                              uint64_t *index, uint64_t *steps)
 {
     for (size_t i = 0; i < n; i++) {
         bool is_its = thread == STEPS_ANY_THREAD || ops[i].thread == thread;
-        if (op_has_step(&ops[i]) && is_its && (*index)-- == 0)
+        if (!op_has_step(&ops[i]))
+            continue;
+        ++*steps;
+        if (is_its && (*index)-- == 0)
             return i;
     }
     return n;
@@ -195,12 +199,13 @@ struct found_op steps_find_op(const char *path, uint32_t thread, uint64_t index)
     struct steps_fault fault;
     struct found_op found = {0};
     uint64_t before = 0;
+    uint64_t steps = 0;
     size_t n = 0;
     if (steps_source_open(&source, path, &fault))
         while (found.number == 0 && steps_source_next(&source, &n, &fault) && n > 0) {
-            size_t i = block_find_step(source.ops, n, thread, &index);
+            size_t i = block_find_step(source.ops, n, thread, &index, &steps);
             if (i < n)
-                found = (struct found_op){before + i + 1, source.ops[i].thread};
+                found = (struct found_op){before + i + 1, steps, source.ops[i].thread};
             before += n;
         }
     steps_source_close(&source);

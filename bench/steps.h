@@ -140,9 +140,11 @@ void steps_source_close(struct steps_source *source);
 
 enum { STEPS_ANY_THREAD = UINT32_MAX };
 
-/* An operation of a trace: its number, from 1, and its thread. */
+/* An operation of a trace: its number, from 1, among all operations and among all that are steps,
+   and its thread. */
 struct found_op {
     uint64_t number; /* 0: not found */
+    uint64_t step;
     uint32_t thread;
 };
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import results, stats
-from frontend.measuring import campaign, context, driver, traces
+from frontend.measuring import campaign, context, driver, limits, traces
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import TIMEOUT_S
 from frontend.progress import progress
@@ -45,6 +45,7 @@ class Manner:
     curves: Path = None  # folder for curves, or None
     links: Links = None
     thp: str = THP_DEFAULT  # of THP_MODES: whether the system may give the process huge pages
+    limit: limits.Limit = None  # on the memory of a run of its own
     decay: bool = False  # whether the memory pass watches what is given back after the drain
 
 
@@ -69,6 +70,8 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch=manner.touch, thread_order=manner.thread_order, passes=manner.passes)
     facts.update(thp_mode=manner.thp)
+    if manner.limit:
+        facts.update(manner.limit.facts)
 
     def attempt(trace, allocator, is_warm_up):
         return replay_once(trace, allocator, manner, has_more=not is_warm_up)
@@ -94,16 +97,35 @@ def replay_once(trace, allocator, manner, has_more):
     if LATENCY in manner.passes and has_more:
         counters.update(latency_figures(trace, allocator, manner, speed))
 
-    def memory():
-        return pass_figures(MEMORY, MEMORY_FIGURES, trace, allocator, manner, speed)
+    def untimed():
+        figures = {}
+        if MEMORY in manner.passes:
+            figures = pass_figures(MEMORY, MEMORY_FIGURES, trace, allocator, manner, speed)
+        return {**figures, **limit_figures(trace, allocator, manner, speed)}
 
-    has_memory = has_more and MEMORY in manner.passes and not allocator.is_floor
-    untimed = memory if has_memory else None
-    return Figures(speed["real_time_ns"], speed["cpu_time_ns"], counters, untimed)
+    has_untimed = has_more and not allocator.is_floor
+    real, cpu = speed["real_time_ns"], speed["cpu_time_ns"]
+    return Figures(real, cpu, counters, untimed if has_untimed else None)
+
+
+def limit_figures(trace, allocator, manner, speed):
+    """How the replay ends under the limit, or the least one that it survives."""
+    if not manner.limit:
+        return {}
+
+    def attempt(arguments):
+        """What the replayer prints of a run with these arguments."""
+        done = one_pass("limit", trace, allocator, manner, arguments)
+        keys = WORK if done["survived"] else ("checksum",)
+        if any(done.get(key) != speed.get(key) for key in keys):
+            raise RunFailed("the limit pass did other operations than the speed pass")
+        return done
+
+    return manner.limit.figures((trace.name, allocator.name), speed, attempt)
 
 
 def latency_figures(trace, allocator, manner, speed):
-    """The figures of single calls: percentiles of a sample, and the worst, from a run of its own."""
+    """The figures of single calls: percentiles of a sample; the worst, from a run of its own."""
     figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed)
     worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
     return {**figures, **worst}
@@ -117,9 +139,9 @@ def pass_figures(name, keys, trace, allocator, manner, speed):
     return {key: done[key] for key in keys if key in done}
 
 
-def one_pass(name, trace, allocator, manner):
-    """What the replayer prints for one pass."""
-    arguments = ["--pass", name, "--touch", manner.touch]
+def one_pass(name, trace, allocator, manner, more=()):
+    """What the replayer prints for one pass; `more` are options of its own."""
+    arguments = ["--pass", name, "--touch", manner.touch, *more]
     arguments += thread_arguments(trace, manner.thread_order)
     if manner.decay and name == MEMORY:
         arguments.append("--decay")

@@ -62,6 +62,14 @@ of live bytes, which is what was asked for; an allocator without any waste would
 <p>Do not conclude how much memory is held on the average, or given back: the curves over operations
 show that. A peak can lie below the live bytes where a program never touched what it asked for.</p>
 """,
+    "limits": """
+<p>A panel is a trace, memory in MiB runs to the right from zero; left is leaner. The mark is the
+peak of resident memory, the tick the least limit under which the replay came to its end: how small
+a container may be. A tick left of its mark means that the allocator keeps memory that the system
+can take back when there is need.</p>
+<p>Do not take it for the size of your container: the program, its libraries and its stacks need
+memory too, and none of theirs is in here.</p>
+""",
     "curve": """
 <p>Operations of the trace run to the right, memory upwards from zero; lower is leaner. The grey
 area are the live bytes, the same under every allocator. Large panel: each line is what is resident

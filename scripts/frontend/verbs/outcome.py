@@ -20,8 +20,8 @@ def keep(measured, output, curves, curves_name):
 
 def show(measured, unasked=(), more=()):
     """Prints the table, unless the results themselves were printed, and the failures; the exit
-    status. `more` are functions that print further tables of the Results. Where those allocators fail that nobody asked for, that is told, and the work has not
-    failed."""
+    status. `more` are functions that print further tables of the Results. Where those allocators
+    fail that nobody asked for, that is told, and the work has not failed."""
     if measured.path != results.STDOUT:
         table.show(measured)
         for show_more in more:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.figures import decay_table, latency_table, results
+from frontend.figures import decay_table, latency_table, limit_table, results
 from frontend.figures.metrics import LATENCIES
-from frontend.measuring import replays, shards, traces
-from frontend.verbs.options import add_measuring, add_thread_order, names_of
+from frontend.measuring import limits, replays, shards, traces
+from frontend.verbs.options import add_measuring, add_thread_order, limit_size, names_of
 from frontend.verbs.outcome import keep, show
 
 EXAMPLES = (
@@ -53,6 +53,13 @@ def add_arguments(parser):
         "gives them (default: %(default)s)",
     )
     parser.add_argument(
+        "--memory-limit",
+        type=limit_size,
+        metavar="SIZE|auto",
+        help="replay once more in a memory cgroup of this size and tell where the allocator fails; "
+        "auto finds the least limit that each survives",
+    )
+    parser.add_argument(
         "--decay",
         action="store_true",
         help="after every block is freed, watch for 5 s what the allocator gives back; takes the "
@@ -86,7 +93,11 @@ def run(options, argv):
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
     latency = LATENCIES[options.metric or "p99_ns"]
-    more = (lambda results_: latency_table.show(results_, latency), decay_table.show)
+    more = (
+        lambda results_: latency_table.show(results_, latency),
+        decay_table.show,
+        limit_table.show,
+    )
     return show(measured, unasked, more)
 
 
@@ -100,6 +111,7 @@ def manner_of(options, curves, links):
         curves=curves,
         links=links,
         thp=options.thp,
+        limit=limits.made(options.memory_limit) if options.memory_limit else None,
         decay=options.decay,
     )
 
