@@ -59,7 +59,7 @@ TRACE_READ := pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer builder raw_reader compile cut import import_memory_replay info pack
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
-REPLAY := replay replay_options performer checksum steps step_call checker latency histogram cycle_counter replayer streams pace lanes lane_run \
+REPLAY := replay replay_options replay_print performer pauses checksum steps step_call checker latency histogram cycle_counter replayer streams pace lanes lane_run \
 	repeats cost driver memory_curve decay limit footprint own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text

@@ -66,9 +66,12 @@ int performer_decode_part(struct performer *performer)
 
 static bool arrays_open(struct performer *performer, const struct replay_options *options)
 {
-    if (performer->is_threaded)
-        return streams_open(&performer->streams, &performer->totals, options->epoch_ops);
-    return steps_open(&performer->steps, words_expected(performer));
+    bool opened = performer->is_threaded
+                      ? streams_open(&performer->streams, &performer->totals, options->epoch_ops)
+                      : steps_open(&performer->steps, words_expected(performer));
+    performer->streams.finder.is_asked = options->pauses;
+    performer->steps.finder.is_asked = options->pauses;
+    return opened;
 }
 
 static bool pass_counts_live(enum replay_pass pass)
@@ -195,15 +198,36 @@ static uint64_t steps_between(const uint64_t *at, const uint64_t *end)
     return n;
 }
 
-/* In pieces between the watcher's calls. */
+/* Makes the pauses that come before the step with an index in this part, of which *made have been
+   made; the steps up to the next one. */
+static uint64_t make_pauses(struct performer *performer, uint64_t step, size_t *made)
+{
+    const struct steps *steps = &performer->steps;
+    for (; *made < steps->pauses_count; ++*made) {
+        const struct step_pause *pause = &steps->pauses[*made];
+        if (pause->step > step)
+            return pause->step - step;
+        pause_make(&performer->paused, pause->ms);
+    }
+    return UINT64_MAX;
+}
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* In pieces between the watcher's calls and between pauses. */
 static int run_serial(struct performer *performer, performer_watcher *watcher, void *data,
                       uint64_t next)
 {
     const uint64_t *at = performer->steps.words;
     const uint64_t *end = at + performer->steps.used;
-    for (uint64_t left = performer->steps.count; left > 0;) {
-        uint64_t until = next - performer->ops;
-        uint64_t n = until < left ? until : left;
+    uint64_t count = performer->steps.count;
+    size_t made = 0;
+    for (uint64_t left = count; left > 0;) {
+        uint64_t until = make_pauses(performer, count - left, &made);
+        uint64_t n = least_of(least_of(until, next - performer->ops), left);
         const uint64_t *stop = n == left ? end : steps_skip(at, n);
         const uint64_t *reached = replayer_run(&performer->replayer, at, stop);
         if (reached != stop)
@@ -215,6 +239,7 @@ static int run_serial(struct performer *performer, performer_watcher *watcher, v
         if (performer->ops == next)
             next = watcher(data, performer->ops);
     }
+    make_pauses(performer, count, &made);
     if (performer->replayer.latency)
         latency_thread_end(&performer->latency, &performer->replayer.timed);
     return EXIT_OK;
@@ -291,6 +316,13 @@ int performer_drain(struct performer *performer)
 const struct cost *performer_cost(const struct performer *performer)
 {
     return performer->is_threaded ? &performer->lanes.cost : &performer->replayer.cost;
+}
+
+uint64_t performer_pauses(const struct performer *performer, uint64_t *paused_ns)
+{
+    bool is_threaded = performer->is_threaded;
+    *paused_ns = is_threaded ? performer->lanes.paused_ns : performer->paused.cost.real_time_ns;
+    return is_threaded ? performer->lanes.pauses : performer->paused.count;
 }
 
 int64_t performer_live(const struct performer *performer)

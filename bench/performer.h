@@ -32,6 +32,7 @@ struct performer {
     /* Serial. */
     struct steps steps;
     struct replayer replayer;
+    struct paused paused;
 
     /* Threaded. */
     struct streams streams;
@@ -61,6 +62,8 @@ int performer_drain(struct performer *performer);
 /* The place of the refused call among all steps, from 1. Reads the trace anew; 0: cannot be. */
 uint64_t performer_refused_step(const struct performer *performer);
 const struct cost *performer_cost(const struct performer *performer);
+/* How many recorded pauses were made, and how long they took; no part of the cost. */
+uint64_t performer_pauses(const struct performer *performer, uint64_t *paused_ns);
 /* Requested bytes that live now, and the most so far; valid in a memory pass. */
 int64_t performer_live(const struct performer *performer);
 int64_t performer_peak_live(const struct performer *performer);

@@ -4,48 +4,22 @@
  * judging is the front end's business. From the start of main to the end of the process nothing
  * here calls malloc, except for the trace.
  */
-#include "decay.h"
 #include "driver.h"
-#include "footprint.h"
-#include "limit.h"
-#include "memory_curve.h"
-#include "performer.h"
 #include "repeats.h"
+#include "replay_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /* Steps between two notes in the ledger of a limit pass, where threads allow it; a note takes as
    long as a hundred steps. */
 enum { NOTED_OPS = 64 };
-/* More threads than that are summed up. Arbitrary: a line of JSON, not a book. */
-enum { THREADS_SHOWN = 256 };
-
 /* By how much the most live bytes may differ from the program's: a replay in which threads drifted
    further apart would be another program's. */
 static const double peak_live_margin = 0.1;
-
-/* Everything about this one run. */
-struct run {
-    struct replay_options options;
-    struct identity malloc;
-    struct footprint footprint;
-    struct performer performer;
-    struct memory_curve curve;
-    int curve_fd;         /* -1: none */
-    uint64_t next_sample; /* when so many steps are executed, a sample is due; UINT64_MAX: never */
-    int64_t highest_rss;  /* of the samples */
-    int64_t huge_bytes;   /* resident in huge pages at that sample */
-    int64_t rss_after_drain;
-    struct decay decay; /* valid if asked for */
-    struct limit limit; /* of a limit pass, as the next two */
-    bool survived;
-    uint64_t failed_at_op; /* the step, from 1; valid unless survived */
-};
 
 static struct run this_run;
 
@@ -261,82 +235,6 @@ static int write_curve(const struct run *run)
     return EXIT_OK;
 }
 
-static void print_memory(struct json_text *text, const struct run *run)
-{
-    footprint_print(&run->footprint, text);
-    json_text_number(text, "peak_live", (int64_t)run->performer.totals.peak_live);
-    if (run->options.pass != PASS_MEMORY)
-        return;
-    json_text_number(text, "peak_live_replayed", performer_peak_live(&run->performer));
-    json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
-    json_text_number(text, "huge_bytes", run->huge_bytes);
-    json_text_number(text, "rss_after_drain", run->rss_after_drain);
-    if (run->options.decay)
-        decay_print(&run->decay, text);
-}
-
-static void print_latency(struct json_text *text, const struct run *run)
-{
-    const struct latency *latency = &run->performer.latency;
-    if (run->options.pass == PASS_LATENCY)
-        latency_print(latency, text);
-    if (run->options.pass == PASS_WORST)
-        latency_print_worst(latency, run->options.trace, text);
-}
-
-static void print_limit(struct json_text *text, const struct run *run)
-{
-    json_text_flag(text, "survived", run->survived);
-    if (run->survived)
-        return;
-    json_text_number(text, "failed_at_op", (int64_t)run->failed_at_op);
-    json_text_number(text, "failed_live", performer_live(&run->performer));
-}
-
-static void print_threads(struct json_text *text, const struct run *run)
-{
-    const struct lanes *lanes = &run->performer.lanes;
-    uint32_t threads = lanes->streams->threads;
-    uint32_t shown = threads < THREADS_SHOWN ? threads : THREADS_SHOWN;
-    json_text_number(text, "wait_ns", (int64_t)lanes->wait_ns);
-    if (run->options.repeats > 1)
-        return; /* they were another process's */
-    json_text_add(text, ", \"per_thread\": [");
-    for (uint32_t i = 0; i < shown; i++) {
-        const struct thread_figures *figures = &lanes->figures[i];
-        json_text_add(text, "%s{\"ops\": %llu, \"cpu_ns\": %llu, \"wait_ns\": %llu}",
-                      i > 0 ? ", " : "", (unsigned long long)figures->ops,
-                      (unsigned long long)figures->cpu_ns, (unsigned long long)figures->wait_ns);
-    }
-    json_text_add(text, "]");
-}
-
-static int print_result(struct run *run)
-{
-    const struct performer *performer = &run->performer;
-    char checksum[CHECKSUM_TEXT_BYTES];
-    struct json_text text = driver_text_open();
-    checksum_write(&performer->source.checksum, checksum);
-    json_text_add(&text, "{\"pass\": \"%s\"", replay_pass_name(run->options.pass));
-    json_text_pair(&text, "touch", replay_touch_name(run->options.touch));
-    json_text_pair(&text, "thread_order", replay_threads_name(run->options.threads));
-    json_text_number(&text, "threads", (int64_t)performer->totals.threads);
-    json_text_pair(&text, "trace", run->options.trace);
-    json_text_number(&text, "ops", (int64_t)performer->ops);
-    json_text_number(&text, "skipped_ops", (int64_t)performer->source.skipped_ops);
-    json_text_pair(&text, "checksum", checksum);
-    json_text_flag(&text, "thp_disabled", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
-    json_text_number(&text, "repeats", (int64_t)run->options.repeats);
-    cost_print(performer_cost(performer), &text);
-    print_memory(&text, run);
-    print_latency(&text, run);
-    if (run->options.pass == PASS_LIMIT)
-        print_limit(&text, run);
-    if (performer->is_threaded)
-        print_threads(&text, run);
-    return driver_print_result(&text, &run->malloc);
-}
-
 int main(int argc, char **argv)
 {
     struct run *run = &this_run;
@@ -355,6 +253,6 @@ int main(int argc, char **argv)
     if (status == EXIT_OK && run->options.pass == PASS_CHECK)
         status = performer_drain(&run->performer);
     if (status == EXIT_OK)
-        status = print_result(run);
+        status = replay_print(run);
     return status;
 }

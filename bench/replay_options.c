@@ -29,6 +29,7 @@ static const char help[] =
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
     "                        [--points N] [--chunk OPS] [--repeats N] [--decay]\n"
     "                        [--limit BYTES --ledger FILE [--group FOLDER]]\n"
+    "                        [--pauses none|recorded]\n"
     "                        --allocator PATH TRACE\n"
     "Replays TRACE on the allocator that this program is linked with or that is preloaded,\n"
     "which must be the one in the object file PATH, and prints one JSON object.\n";
@@ -87,6 +88,11 @@ static int parse_option(int option, const char *value, struct replay_options *op
         return driver_parse_count("--epoch", value, 1, OPS_MAX, &options->epoch_ops);
     case 'r':
         return driver_parse_count("--repeats", value, 1, REPEATS_MAX, &options->repeats);
+    case 'P':
+        options->pauses = strcmp(value, "recorded") == 0;
+        return options->pauses || strcmp(value, "none") == 0
+                   ? EXIT_OK
+                   : driver_fail(EXIT_USAGE, "--pauses %s: none or recorded is needed", value);
     case 'l':
         return driver_parse_count("--limit", value, 1, LIMIT_MAX, &options->limit_bytes);
     case 'L':
@@ -142,14 +148,23 @@ static int options_check(const struct replay_options *options)
 int replay_options_parse(int argc, char **argv, struct replay_options *options)
 {
     static const struct option names[] = {
-        {"pass", required_argument, NULL, 'p'},    {"touch", required_argument, NULL, 't'},
-        {"threads", required_argument, NULL, 'T'}, {"epoch", required_argument, NULL, 'e'},
-        {"points", required_argument, NULL, 'n'},  {"allocator", required_argument, NULL, 'a'},
-        {"curve", required_argument, NULL, 'c'},   {"chunk", required_argument, NULL, 'k'},
-        {"repeats", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-        {"limit", required_argument, NULL, 'l'},   {"ledger", required_argument, NULL, 'L'},
-        {"group", required_argument, NULL, 'g'},   {"decay", no_argument, NULL, 'd'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+        {"pass", required_argument, NULL, 'p'},
+        {"touch", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'T'},
+        {"epoch", required_argument, NULL, 'e'},
+        {"points", required_argument, NULL, 'n'},
+        {"allocator", required_argument, NULL, 'a'},
+        {"curve", required_argument, NULL, 'c'},
+        {"chunk", required_argument, NULL, 'k'},
+        {"repeats", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {"pauses", required_argument, NULL, 'P'},
+        {"limit", required_argument, NULL, 'l'},
+        {"ledger", required_argument, NULL, 'L'},
+        {"group", required_argument, NULL, 'g'},
+        {"decay", no_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
     };
     *options = (struct replay_options){.touch = TOUCH_PAGE, .points = POINTS_DEFAULT, .repeats = 1};
     opterr = 0;

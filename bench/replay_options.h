@@ -23,6 +23,7 @@ struct replay_options {
     uint64_t chunk_ops;   /* operations decoded at once; 0: as many as is wise */
     uint64_t repeats;     /* how often the trace is replayed */
     uint64_t epoch_ops;   /* 0: as many as is wise */
+    bool pauses;          /* as recorded */
     bool decay;           /* a memory pass watches what is given back while nothing happens */
 };
 

@@ -22,6 +22,7 @@ bool steps_open(struct steps *steps, size_t words)
 void steps_close(struct steps *steps)
 {
     own_memory_unmap(steps->words, steps->capacity * sizeof(uint64_t));
+    own_memory_unmap(steps->pauses, steps->pauses_capacity * sizeof(*steps->pauses));
     *steps = (struct steps){0};
 }
 
@@ -29,6 +30,7 @@ void steps_clear(struct steps *steps)
 {
     steps->used = 0;
     steps->count = 0;
+    steps->pauses_count = 0;
 }
 
 static bool op_frees_null(const struct trace_op *op)
@@ -60,8 +62,20 @@ size_t step_put(uint64_t *at, const struct step *step)
     return n;
 }
 
+static bool pause_add(struct steps *steps, uint32_t ms)
+{
+    if (!own_memory_reserve((void **)&steps->pauses, &steps->pauses_capacity,
+                            sizeof(*steps->pauses), steps->pauses_count + 1))
+        return false;
+    steps->pauses[steps->pauses_count++] = (struct step_pause){steps->count, ms};
+    return true;
+}
+
 bool steps_add(struct steps *steps, const struct trace_op *op, uint32_t null_slot)
 {
+    uint32_t ms = pause_before(&steps->finder, op->time_ns);
+    if (ms > 0 && !pause_add(steps, ms))
+        return false;
     if (!op_has_step(op))
         return true;
     if (!own_memory_reserve((void **)&steps->words, &steps->capacity, sizeof(uint64_t),

@@ -77,6 +77,8 @@ answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
           "thp_disabled": ctypes.CDLL(None).prctl(42, 0, 0, 0, 0) == 1,
           "preload": os.environ.get("LD_PRELOAD"),
           "malloc": {"path": "/lib/imposter.so", "device": file.st_dev, "inode": file.st_ino}}
+if options.get("--pauses") == "recorded":
+    answer.update(pauses=3, paused_ns=40000000)
 if options["--pass"] == "memory":
     answer.update(peak_rss=trace.get("rss", {}).get(name, 1 << 20), peak_live=1 << 19,
                   waste=0.5, huge_bytes=2 << 20, rss_after_drain=4096, baseline_rss=8192)

@@ -262,3 +262,11 @@ def test_huge_pages_that_cannot_be_turned_off_fail_the_row(replay, made_up_trace
     assert status == 1
     assert "span: speed pass: the system did not turn huge pages off" in err
     assert "replay/made/glibc" not in err
+
+
+def test_pauses_are_told(replay, made_up_trace):
+    status, measured, out, _ = replay(made_up_trace(), *USUAL, "--pauses", "recorded")
+    entry = measured.benchmarks[0]
+    assert status == 0 and measured.context["pauses"] == "recorded"
+    assert (entry["pauses"], entry["paused_ns"]) == (3, 40000000)
+    assert "The recorded pauses were made, 40 ms a run; no time contains them." in out

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from places import BUILD
+from places import BUILD, REPO
 
 MIB = 1 << 20
 SLACK = 64 * 4096 * os.cpu_count()  # of VmHWM, which the system keeps in pieces
@@ -386,8 +386,7 @@ def test_memory_is_given_back_after_the_drain(folder):
     assert done["rss_after_drain"] < MIB
 
 
-# An allocator with a malloc_trim of its own and a purge of its own, on a thread, half a second after
-# the last free; everything else is the C library's.
+# An allocator with a malloc_trim of its own that purges on a thread, a while after the first free.
 PURGING = """
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -407,7 +406,7 @@ void *malloc(size_t n)
 }
 static void *purge(void *nothing)
 {
-    nanosleep(&(struct timespec){0, 500000000}, NULL);
+    nanosleep(&(struct timespec){0, DELAY_MS * 1000000}, NULL);
     madvise(memory, 16 * MIB, MADV_DONTNEED);
     return nothing;
 }
@@ -425,11 +424,17 @@ int malloc_trim(size_t pad) { (void)pad; madvise(memory, 64 * MIB, MADV_DONTNEED
 """
 
 
-def test_what_is_given_back_while_nothing_happens(folder):
-    source, library = folder / "purging.c", folder / "libpurging.so"
+def build_purging(folder, delay_ms):
+    """PURGING as a shared library; its path."""
+    source, library = folder / "purging.c", folder / f"libpurging-{delay_ms}.so"
     source.write_text(PURGING)
-    command = ["cc", "-shared", "-fPIC", "-fno-builtin", "-pthread", str(source), "-o"]
-    subprocess.run([*command, str(library)], check=True)
+    command = ["cc", "-shared", "-fPIC", "-fno-builtin", "-pthread", str(source)]
+    subprocess.run([*command, f"-DDELAY_MS={delay_ms}", "-o", str(library)], check=True)
+    return library
+
+
+def test_what_is_given_back_while_nothing_happens(folder):
+    library = build_purging(folder, 500)
     trace = make_trace(folder, "purged", f"1: malloc 0x1000 {32 * MIB}\n")
     options = ("--pass", "memory", "--touch", "all", "--decay")
     done = figures("glibc", library, trace, *options, preload=library)
@@ -438,6 +443,63 @@ def test_what_is_given_back_while_nothing_happens(folder):
     assert 15 * MIB < done["rss_after_1s"] < 17 * MIB
     assert 15 * MIB < done["rss_after_5s"] < 17 * MIB
     assert done["rss_after_trim"] < MIB
+
+
+# Sleeps six times, with calls in between: a stamp of the recorder's is shared by eight of them.
+SLEEPER = """
+#include <stdlib.h>
+#include <time.h>
+int main(void)
+{
+    for (int i = 0; i < 600; i++) {
+        void *volatile p = malloc(16000);
+        free(p);
+        if (i % 100 == 50)
+            nanosleep(&(struct timespec){0, 150000000}, NULL);
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module", name="sleeper")
+def fixture_sleeper(folder):
+    """A recording of a program that sleeps six times 150 ms."""
+    source, program, trace = (folder / f"sleeper{end}" for end in (".c", "", ".trace"))
+    source.write_text(SLEEPER)
+    subprocess.run(["cc", str(source), "-o", str(program)], check=True)
+    command = [REPO / "scripts" / "spanbench", "record", "-o", trace, "--", program]
+    environment = {**os.environ, "SPANBENCH_BUILD": str(BUILD)}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return trace
+
+
+@pytest.mark.parametrize("threads", ["serial", "original"])
+def test_pauses_are_made_as_recorded_and_not_counted(sleeper, threads):
+    plain = figures("span", SPAN, sleeper, "--threads", threads)
+    done = figures("span", SPAN, sleeper, "--threads", threads, "--pauses", "recorded")
+    assert done["pauses"] >= 6
+    assert 890e6 < done["paused_ns"]
+    assert done["real_time_ns"] < 300e6 and done["cpu_time_ns"] < 300e6
+    assert (done["ops"], done["checksum"]) == (plain["ops"], plain["checksum"])
+    assert "pauses" not in plain
+
+
+def test_the_allocator_may_purge_in_a_pause(sleeper, folder):
+    """It purges after 600 ms: in the fourth pause, or after a replay that makes none."""
+    library = build_purging(folder, 600)
+    options = ("--pass", "memory", "--touch", "all")
+    plain, paused = folder / "plain.csv", folder / "paused.csv"
+    figures("glibc", library, sleeper, *options, "--curve", plain, preload=library)
+    words = ("--pauses", "recorded", "--curve", paused)
+    figures("glibc", library, sleeper, *options, *words, preload=library)
+    assert not has_fallen(read_curve(plain))
+    assert has_fallen(read_curve(paused))
+
+
+def has_fallen(rows):
+    """Whether memory was ever clearly less than before."""
+    sizes = [row["rss"] for row in rows]
+    return any(after < before - MIB for before, after in zip(sizes, sizes[1:]))
 
 
 def test_malloc_trim_must_be_the_allocator_s(kinds):
@@ -538,6 +600,7 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
     "options",
     [
         ["--threads", "many"],
+        ["--pauses", "long"],
         ["--pass", "other"],
         ["--touch", "some"],
         ["--pass", "memory", "--points", "0"],

@@ -26,10 +26,14 @@ SAME = (
     ("touch", ("replay",)),
     ("thread_order", ("replay",)),
     ("thp_mode", ("replay",)),
+    ("pauses", ("replay",)),
     ("micro_flags", ("micro",)),
 )
 OLD_NAMES = {"thread_order": "threads_mode"}  # in results of 0.1
-UNTOLD = {"thp_mode": "default"}  # what holds where a context says nothing: there was no choice
+UNTOLD = {
+    "thp_mode": "default",
+    "pauses": "none",
+}  # what holds where a context says nothing: there was no choice
 # Part of the context that describes the subjects of a kind, and the keys in it (None: all of it).
 SUBJECTS = {
     "replay": ("traces", ("sha256", "ops", "threads")),

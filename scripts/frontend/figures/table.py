@@ -207,6 +207,7 @@ def legend(summed, rows):
         lines.append(f"net: above {FLOOR}. waste: integral of RSS - live over that of live.")
         if HUGE_COLUMN in more_columns(rows):
             lines.append("huge: of it in huge pages, at the sample where RSS is highest.")
+        lines += pauses_lines(rows)
         lines += thread_lines(summed)
     if summed.kind == "exec":
         lines.append("max RSS: of the largest process, program and libraries included.")
@@ -223,6 +224,15 @@ def legend(summed, rows):
     if summed.failures():
         lines.append("A row with a failed run is not compared; the lines below say why it failed.")
     return Text("\n".join(lines), style="dim")
+
+
+def pauses_lines(rows):
+    """A line on the pauses that were made, if any were."""
+    paused = sum(stats.median(row.values("paused_ns")) for row in rows if row.values("paused_ns"))
+    if not paused:
+        return []
+    mean = paused / sum(1 for row in rows if row.values("paused_ns")) / 1e6
+    return [f"The recorded pauses were made, {mean:,.0f} ms a run; no time contains them."]
 
 
 def thread_lines(summed):

@@ -15,10 +15,11 @@ TOUCHES = ("none", "first", "page", "all")
 ORIGINAL, SERIAL = "original", "serial"
 THREAD_ORDERS = (ORIGINAL, SERIAL)
 THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")
+PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
-    "wait_ns",
+    *("wait_ns", "pauses", "paused_ns"),
 )
 MEMORY_FIGURES = (
     *("peak_rss", "peak_live", "peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"),
@@ -45,6 +46,7 @@ class Manner:
     curves: Path = None  # folder for curves, or None
     links: Links = None
     thp: str = THP_DEFAULT  # of THP_MODES: whether the system may give the process huge pages
+    pauses: str = PAUSES_NONE  # of PAUSES: whether the program's pauses are made as well
     limit: limits.Limit = None  # on the memory of a run of its own
     decay: bool = False  # whether the memory pass watches what is given back after the drain
 
@@ -69,7 +71,7 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch=manner.touch, thread_order=manner.thread_order, passes=manner.passes)
-    facts.update(thp_mode=manner.thp)
+    facts.update(thp_mode=manner.thp, pauses=manner.pauses)
     if manner.limit:
         facts.update(manner.limit.facts)
 
@@ -143,6 +145,8 @@ def one_pass(name, trace, allocator, manner, more=()):
     """What the replayer prints for one pass; `more` are options of its own."""
     arguments = ["--pass", name, "--touch", manner.touch, *more]
     arguments += thread_arguments(trace, manner.thread_order)
+    if manner.pauses != PAUSES_NONE:
+        arguments += ["--pauses", manner.pauses]
     if manner.decay and name == MEMORY:
         arguments.append("--decay")
     if manner.curves and name == MEMORY:

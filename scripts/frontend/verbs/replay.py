@@ -53,6 +53,13 @@ def add_arguments(parser):
         "gives them (default: %(default)s)",
     )
     parser.add_argument(
+        "--pauses",
+        choices=replays.PAUSES,
+        default=replays.PAUSES_NONE,
+        help="recorded: where the program made no call for 1 ms or more, nor does the replay, for "
+        "allocators that purge by time; that time is not counted (default: %(default)s)",
+    )
+    parser.add_argument(
         "--memory-limit",
         type=limit_size,
         metavar="SIZE|auto",
@@ -111,6 +118,7 @@ def manner_of(options, curves, links):
         curves=curves,
         links=links,
         thp=options.thp,
+        pauses=options.pauses,
         limit=limits.made(options.memory_limit) if options.memory_limit else None,
         decay=options.decay,
     )
