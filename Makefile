@@ -65,8 +65,9 @@ TRACE_ALL := $(TRACE_READ) trace_writer block_map builder races raw_reader compi
 	trace_text slot_pool excerpt selection cut filter merge strip count_map census json_print
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
-REPLAY := replay replay_options performer checksum steps step_call checker latency histogram cycle_counter \
-	replayer streams pace lanes lane_run repeats cost driver memory_curve footprint own_memory process_memory \
+REPLAY := replay replay_options replay_print performer pauses checksum steps step_call checker latency histogram \
+	cycle_counter replayer streams pace lanes lane_run repeats cost driver memory_curve decay limit footprint \
+	own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text
 WORKLOADS := registry worker profile pages $(patsubst workloads/%.c,%,$(wildcard workloads/synthetic/*.c))

@@ -53,6 +53,22 @@ void cost_add(struct cost *sum, const struct cost *before, const struct cost *af
     sum->major_faults += after->major_faults - before->major_faults;
 }
 
+/* The system's split of the time is coarse: a part may seem to have more of it than the whole. */
+static uint64_t less(uint64_t whole, uint64_t part)
+{
+    return whole > part ? whole - part : 0;
+}
+
+void cost_subtract(struct cost *sum, const struct cost *part)
+{
+    sum->real_time_ns = less(sum->real_time_ns, part->real_time_ns);
+    sum->cpu_time_ns = less(sum->cpu_time_ns, part->cpu_time_ns);
+    sum->user_ns = less(sum->user_ns, part->user_ns);
+    sum->sys_ns = less(sum->sys_ns, part->sys_ns);
+    sum->minor_faults = less(sum->minor_faults, part->minor_faults);
+    sum->major_faults = less(sum->major_faults, part->major_faults);
+}
+
 void cost_print(const struct cost *cost, struct json_text *text)
 {
     json_text_number(text, "real_time_ns", (int64_t)cost->real_time_ns);

@@ -22,6 +22,7 @@ struct cost {
 struct cost cost_before(void);
 struct cost cost_after(void);
 void cost_add(struct cost *sum, const struct cost *before, const struct cost *after);
+void cost_subtract(struct cost *sum, const struct cost *part);
 /* Appends the fields by their names, a comma first. */
 void cost_print(const struct cost *cost, struct json_text *text);
 

@@ -101,6 +101,11 @@ int64_t footprint_net_exact(const struct footprint *footprint)
     return (int64_t)(process_memory_rss_exact() - footprint->baseline);
 }
 
+int64_t footprint_huge(void)
+{
+    return (int64_t)process_memory_huge();
+}
+
 void footprint_print(const struct footprint *footprint, struct json_text *text)
 {
     json_text_number(text, "peak_rss", footprint->peak);

@@ -48,6 +48,8 @@ void footprint_end_part(struct footprint *footprint);
 /* Net bytes now: cheap for the many samples, exact for single readings. */
 int64_t footprint_net(const struct footprint *footprint);
 int64_t footprint_net_exact(const struct footprint *footprint);
+/* Bytes in huge pages now. None of the harness's are (own_memory.c), so nothing is subtracted. */
+int64_t footprint_huge(void);
 /* Appends the fields by their names in results, a comma first. */
 void footprint_print(const struct footprint *footprint, struct json_text *text);
 

@@ -42,14 +42,21 @@ static void lane_leave_epoch(struct lane *lane)
     lane->has_epoch = false;
 }
 
-/* Waits for a mark that others raise, who may be waiting for this lane's. */
+/* Waits for a mark that others raise, who may be waiting for this lane's. To wait for the end of a
+   pause is no waiting for each other. */
 static bool lane_await(struct lane *lane, const struct mark *mark, uint64_t count,
                        struct gate *gate)
 {
     if (mark_has(mark, count))
         return true;
+    struct waited waited = {0};
+    uint64_t paused_ns = atomic_load(&lane->lanes->pausing_ns);
     mark_tell(&lane->done, &lane->gate);
-    return mark_await(mark, count, gate, &lane->lanes->pace, &lane->waited);
+    bool has = mark_await(mark, count, gate, &lane->lanes->pace, &waited);
+    paused_ns = atomic_load(&lane->lanes->pausing_ns) - paused_ns;
+    lane->waited.wait_ns += waited.wait_ns > paused_ns ? waited.wait_ns - paused_ns : 0;
+    lane->waited.spin_ns += waited.spin_ns;
+    return has;
 }
 
 static bool lane_enter_epoch(struct lane *lane, uint64_t word)
@@ -69,6 +76,15 @@ static bool lane_wait(struct lane *lane, const uint64_t *at)
 {
     struct lane *other = lane->lanes->lane[step_slot(at[0])];
     return lane_await(lane, &other->done, at[1] + 1, &other->gate);
+}
+
+/* By its epochs, nobody else does a step meanwhile. */
+static void lane_pause(struct lane *lane, uint32_t ms)
+{
+    struct lanes *lanes = lane->lanes;
+    mark_tell(&lane->done, &lane->gate);
+    pause_make(&lanes->paused, ms);
+    atomic_store(&lanes->pausing_ns, lanes->paused_ns + lanes->paused.cost.real_time_ns);
 }
 
 static bool lane_spawn(struct lane *lane, const uint64_t *at)
@@ -96,6 +112,9 @@ static __attribute__((noinline)) const uint64_t *lane_control(struct lane *lane,
         return lane_wait(lane, at) ? at + 2 : NULL;
     case STEP_SPAWN:
         return lane_spawn(lane, at) ? at + 2 : NULL;
+    case STEP_PAUSE:
+        lane_pause(lane, step_slot(*at));
+        return at + 1;
     default:
         lane->has_ended = step_kind(*at) == TRACE_THREAD_END;
         lane_leave_epoch(lane);

@@ -236,6 +236,7 @@ bool lanes_run_part(struct lanes *lanes)
     if (lanes->streams->threads == 0)
         return true;
     part_prepare(lanes);
+    lanes->paused = (struct paused){0};
     struct cost before = cost_before();
     lanes_announce(&lanes->parts, part, &lanes->parts_gate);
     lane_run_part(lanes->lane[0]);
@@ -244,6 +245,9 @@ bool lanes_run_part(struct lanes *lanes)
     lanes_join_ended(lanes);
     struct cost after = cost_after();
     cost_add(&lanes->cost, &before, &after);
+    cost_subtract(&lanes->cost, &lanes->paused.cost);
+    lanes->pauses += lanes->paused.count;
+    lanes->paused_ns += lanes->paused.cost.real_time_ns;
     figures_sum(lanes);
     return !atomic_load(&lanes->has_failed);
 }
@@ -270,7 +274,7 @@ uint64_t lanes_failure_index(const struct lanes *lanes)
             step_take(&at);
             n++;
         } else {
-            at += (int)kind == STEP_EPOCH ? 1 : 2;
+            at += (int)kind == STEP_EPOCH || (int)kind == STEP_PAUSE ? 1 : 2;
         }
     }
     return n;

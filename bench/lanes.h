@@ -87,7 +87,11 @@ struct lanes {
 
     struct lanes_failure failure; /* valid if pace.given_up */
     _Atomic bool has_failed;
-    struct cost cost; /* of all parts, as are the next two */
+    struct paused paused; /* in this part */
+    struct cost cost;     /* of all parts without their pauses, as are the next four */
+    uint64_t pauses;
+    uint64_t paused_ns;
+    _Atomic uint64_t pausing_ns; /* the same as soon as a pause is over */
     uint64_t ops;
     uint64_t wait_ns; /* the sum over all threads */
 };

@@ -36,6 +36,8 @@ static uint64_t part_ops(const struct performer *performer, const struct replay_
 {
     if (options->chunk_ops != 0)
         return options->chunk_ops;
+    if (options->pass == PASS_LIMIT)
+        return UINT64_MAX; /* no decoding under the limit */
     return performer->total <= WHOLE_OPS_MAX ? UINT64_MAX : CHUNK_OPS;
 }
 
@@ -64,9 +66,17 @@ int performer_decode_part(struct performer *performer)
 
 static bool arrays_open(struct performer *performer, const struct replay_options *options)
 {
-    if (performer->is_threaded)
-        return streams_open(&performer->streams, &performer->totals, options->epoch_ops);
-    return steps_open(&performer->steps, words_expected(performer));
+    bool opened = performer->is_threaded
+                      ? streams_open(&performer->streams, &performer->totals, options->epoch_ops)
+                      : steps_open(&performer->steps, words_expected(performer));
+    performer->streams.finder.is_asked = options->pauses;
+    performer->steps.finder.is_asked = options->pauses;
+    return opened;
+}
+
+static bool pass_counts_live(enum replay_pass pass)
+{
+    return pass == PASS_MEMORY || pass == PASS_LIMIT;
 }
 
 static bool is_timed(enum replay_pass pass)
@@ -88,7 +98,7 @@ static bool watchers_open(struct performer *performer, const struct replay_optio
    are. */
 static bool table_open(struct performer *performer, const struct replay_options *options)
 {
-    bool counts_live = options->pass == PASS_MEMORY;
+    bool counts_live = pass_counts_live(options->pass);
     if (performer->is_threaded)
         return true;
     if (!replayer_open(&performer->replayer, performer->source.null_slot, options->touch,
@@ -104,7 +114,7 @@ static bool table_open(struct performer *performer, const struct replay_options 
 
 static bool lanes_prepare(struct performer *performer, const struct replay_options *options)
 {
-    bool counts_live = options->pass == PASS_MEMORY;
+    bool counts_live = pass_counts_live(options->pass);
     if (!lanes_open(&performer->lanes, &performer->streams, options->touch, counts_live))
         return false;
     if (options->pass == PASS_CHECK)
@@ -123,6 +133,7 @@ int performer_open(struct performer *performer, const struct replay_options *opt
     performer->is_threaded = options->threads == THREADS_ORIGINAL;
     performer->total = steps_source_count(&performer->source);
     performer->part_ops = part_ops(performer, options);
+    performer->may_fail = options->pass == PASS_LIMIT;
     if (!arrays_open(performer, options))
         return fail_errno(performer);
     if (performer->is_threaded && !lanes_prepare(performer, options))
@@ -150,9 +161,12 @@ bool performer_has_all(const struct performer *performer)
 
 /* Says which operation failed: the step at `at`, which is that many steps behind the first of its
    thread, or of all. Where nothing was found by a check, its call returned NULL. */
-static int fail_call(const struct performer *performer, const uint64_t *at, uint32_t thread,
+static int fail_call(struct performer *performer, const uint64_t *at, uint32_t thread,
                      uint64_t index)
 {
+    performer->refusal = (struct refusal){at, thread, index};
+    if (performer->may_fail)
+        return EXIT_FAILED;
     const char *path = performer->source.path;
     struct step step = step_take(&at);
     char operand[32] = "";
@@ -170,6 +184,12 @@ static int fail_call(const struct performer *performer, const uint64_t *at, uint
                        what);
 }
 
+uint64_t performer_refused_step(const struct performer *performer)
+{
+    const struct refusal *refusal = &performer->refusal;
+    return steps_find_op(performer->source.path, refusal->thread, refusal->index).step;
+}
+
 static uint64_t steps_between(const uint64_t *at, const uint64_t *end)
 {
     uint64_t n = 0;
@@ -178,15 +198,36 @@ static uint64_t steps_between(const uint64_t *at, const uint64_t *end)
     return n;
 }
 
-/* In pieces between the watcher's calls. */
+/* Makes the pauses that come before the step with an index in this part, of which *made have been
+   made; the steps up to the next one. */
+static uint64_t make_pauses(struct performer *performer, uint64_t step, size_t *made)
+{
+    const struct steps *steps = &performer->steps;
+    for (; *made < steps->pauses_count; ++*made) {
+        const struct step_pause *pause = &steps->pauses[*made];
+        if (pause->step > step)
+            return pause->step - step;
+        pause_make(&performer->paused, pause->ms);
+    }
+    return UINT64_MAX;
+}
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* In pieces between the watcher's calls and between pauses. */
 static int run_serial(struct performer *performer, performer_watcher *watcher, void *data,
                       uint64_t next)
 {
     const uint64_t *at = performer->steps.words;
     const uint64_t *end = at + performer->steps.used;
-    for (uint64_t left = performer->steps.count; left > 0;) {
-        uint64_t until = next - performer->ops;
-        uint64_t n = until < left ? until : left;
+    uint64_t count = performer->steps.count;
+    size_t made = 0;
+    for (uint64_t left = count; left > 0;) {
+        uint64_t until = make_pauses(performer, count - left, &made);
+        uint64_t n = least_of(least_of(until, next - performer->ops), left);
         const uint64_t *stop = n == left ? end : steps_skip(at, n);
         const uint64_t *reached = replayer_run(&performer->replayer, at, stop);
         if (reached != stop)
@@ -198,6 +239,7 @@ static int run_serial(struct performer *performer, performer_watcher *watcher, v
         if (performer->ops == next)
             next = watcher(data, performer->ops);
     }
+    make_pauses(performer, count, &made);
     if (performer->replayer.latency)
         latency_thread_end(&performer->latency, &performer->replayer.timed);
     return EXIT_OK;
@@ -219,7 +261,7 @@ static void watch_epoch(void *data, uint64_t ops)
     watch->next = watch->watcher(watch->data, ops);
 }
 
-static int fail_lanes(const struct performer *performer)
+static int fail_lanes(struct performer *performer)
 {
     const struct lanes_failure *failure = &performer->lanes.failure;
     if (failure->at == NULL)
@@ -274,6 +316,13 @@ int performer_drain(struct performer *performer)
 const struct cost *performer_cost(const struct performer *performer)
 {
     return performer->is_threaded ? &performer->lanes.cost : &performer->replayer.cost;
+}
+
+uint64_t performer_pauses(const struct performer *performer, uint64_t *paused_ns)
+{
+    bool is_threaded = performer->is_threaded;
+    *paused_ns = is_threaded ? performer->lanes.paused_ns : performer->paused.cost.real_time_ns;
+    return is_threaded ? performer->lanes.pauses : performer->paused.count;
 }
 
 int64_t performer_live(const struct performer *performer)

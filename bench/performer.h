@@ -10,6 +10,13 @@
 #include "replay_options.h"
 #include "replayer.h"
 
+/* The call that returned NULL though it should not, or was found wrong by a check. */
+struct refusal {
+    const uint64_t *at; /* its step; NULL: there was none */
+    uint32_t thread;    /* of the trace, or STEPS_ANY_THREAD */
+    uint64_t index;     /* of the step among those of the thread, or of all, from 0 */
+};
+
 struct performer {
     bool is_threaded;
     struct steps_source source;
@@ -19,10 +26,13 @@ struct performer {
     uint64_t total;    /* steps of the whole trace */
     uint64_t part_ops; /* steps to decode at once, at least; UINT64_MAX: all */
     uint64_t ops;      /* steps executed, so far as is known */
+    bool may_fail;     /* a refused call is no error to be printed */
+    struct refusal refusal;
 
     /* Serial. */
     struct steps steps;
     struct replayer replayer;
+    struct paused paused;
 
     /* Threaded. */
     struct streams streams;
@@ -41,14 +51,19 @@ int performer_open(struct performer *performer, const struct replay_options *opt
 void performer_touch(struct performer *performer);
 /* Whether all of the trace is decoded. */
 bool performer_has_all(const struct performer *performer);
-/* Executes the part; an exit status. watcher: NULL, or called as soon as `first` is reached. */
+/* Executes the part; an exit status, EXIT_FAILED with `refusal` where a call was refused. watcher:
+ * NULL, or called as soon as `first` is reached. */
 int performer_run_part(struct performer *performer, performer_watcher *watcher, void *data,
                        uint64_t first);
 /* Decodes the next part; an exit status. */
 int performer_decode_part(struct performer *performer);
 /* Frees every block that is still live, verified in a check pass. Not timed. An exit status. */
 int performer_drain(struct performer *performer);
+/* The place of the refused call among all steps, from 1. Reads the trace anew; 0: cannot be. */
+uint64_t performer_refused_step(const struct performer *performer);
 const struct cost *performer_cost(const struct performer *performer);
+/* How many recorded pauses were made, and how long they took; no part of the cost. */
+uint64_t performer_pauses(const struct performer *performer, uint64_t *paused_ns);
 /* Requested bytes that live now, and the most so far; valid in a memory pass. */
 int64_t performer_live(const struct performer *performer);
 int64_t performer_peak_live(const struct performer *performer);

@@ -91,6 +91,13 @@ size_t process_memory_rss_exact(void)
     return bytes ? bytes : process_memory_rss();
 }
 
+size_t process_memory_huge(void)
+{
+    char text[TEXT_MAX];
+    read_text(rollup_fd, text);
+    return field_bytes(text, "\nAnonHugePages:");
+}
+
 size_t process_memory_mapped(void)
 {
     return status_bytes("\nVmSize:");

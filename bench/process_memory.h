@@ -30,6 +30,9 @@ size_t process_memory_rss(void);
  * milliseconds a GiB). Where the system has no such file, as process_memory_rss.
  */
 size_t process_memory_rss_exact(void);
+/* Bytes of it in huge pages that the system gave without being asked for them by name
+   (AnonHugePages of /proc/self/smaps_rollup); 0 where the system does not say. */
+size_t process_memory_huge(void);
 /* Bytes of address space in use (VmSize), what process_memory_reset_peak_mapped reserves included.
  */
 size_t process_memory_mapped(void);

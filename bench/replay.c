@@ -5,10 +5,8 @@
  * here calls malloc, except for the trace.
  */
 #include "driver.h"
-#include "footprint.h"
-#include "memory_curve.h"
-#include "performer.h"
 #include "repeats.h"
+#include "replay_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,24 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* More threads than that are summed up. Arbitrary: a line of JSON, not a book. */
-enum { THREADS_SHOWN = 256 };
-
+/* Steps between two notes in the ledger of a limit pass, where threads allow it; a note takes as
+   long as a hundred steps. */
+enum { NOTED_OPS = 64 };
 /* By how much the most live bytes may differ from the program's: a replay in which threads drifted
    further apart would be another program's. */
 static const double peak_live_margin = 0.1;
-
-/* Everything about this one run. */
-struct run {
-    struct replay_options options;
-    struct identity malloc;
-    struct footprint footprint;
-    struct performer performer;
-    struct memory_curve curve;
-    int curve_fd;         /* -1: none */
-    uint64_t next_sample; /* when so many steps are executed, a sample is due; UINT64_MAX: never */
-    int64_t rss_after_drain;
-};
 
 static struct run this_run;
 
@@ -69,6 +55,9 @@ static int open_curve(struct run *run)
     run->curve_fd = -1;
     if (!memory_curve_open(&run->curve, options->points + 1))
         return driver_fail(EXIT_FAILED, "%s: %s", options->trace, strerror(errno));
+    if (options->pass == PASS_LIMIT &&
+        !limit_open(&run->limit, options->limit_bytes, options->group, options->ledger))
+        return driver_fail(EXIT_USAGE, "%s: %s", options->ledger, strerror(errno));
     if (run->options.curve == NULL)
         return EXIT_OK;
     run->curve_fd = open(run->options.curve, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -87,15 +76,25 @@ static int prepare(struct run *run)
     return status == EXIT_OK ? open_curve(run) : status;
 }
 
+/* Huge pages are looked for where memory is highest: at the end of a trace most of it is gone. */
+static void take_huge(struct run *run, int64_t rss)
+{
+    if (rss <= run->highest_rss)
+        return;
+    run->highest_rss = rss;
+    run->huge_bytes = footprint_huge();
+}
+
 /* Samples are due after equal numbers of steps; one that comes late stands for those it missed. */
 static uint64_t take_sample(void *data, uint64_t ops)
 {
     struct run *run = data;
     uint64_t total = run->performer.total;
     uint64_t points = run->options.points;
-    memory_curve_add(&run->curve, (struct memory_sample){.op = ops,
-                                                         .rss = footprint_net(&run->footprint),
-                                                         .live = performer_live(&run->performer)});
+    int64_t rss = footprint_net(&run->footprint);
+    int64_t live = performer_live(&run->performer);
+    memory_curve_add(&run->curve, (struct memory_sample){.op = ops, .rss = rss, .live = live});
+    take_huge(run, rss);
     if (ops >= total)
         return run->next_sample = UINT64_MAX;
     uint64_t nth = (uint64_t)((double)ops * (double)points / (double)total) + 1;
@@ -116,6 +115,33 @@ static int run_part(struct run *run, int64_t net)
         performer_run_part(&run->performer, is_sampled ? take_sample : NULL, run, run->next_sample);
     if (status == EXIT_OK)
         footprint_end_part(&run->footprint);
+    return status;
+}
+
+static uint64_t note_progress(void *data, uint64_t ops)
+{
+    struct run *run = data;
+    limit_note(&run->limit, ops, performer_live(&run->performer));
+    return ops + NOTED_OPS;
+}
+
+static int run_limited(struct run *run)
+{
+    struct performer *performer = &run->performer;
+    const char *what;
+    footprint_load_text();
+    if (!footprint_begin_part(&run->footprint, (int64_t)run->footprint.initial))
+        return driver_fail(EXIT_FAILED, "/proc/self: the peaks of memory: %s", strerror(errno));
+    if (!limit_enter(&run->limit, &run->footprint, &what))
+        return driver_fail(EXIT_FAILED, "%s: %s", what, strerror(errno));
+    int status = performer_run_part(performer, note_progress, run, NOTED_OPS);
+    limit_leave(&run->limit);
+    run->survived = status == EXIT_OK;
+    if (status != EXIT_OK && performer->refusal.at != NULL) {
+        run->failed_at_op = performer_refused_step(performer);
+        status = EXIT_OK;
+    }
+    footprint_end_part(&run->footprint);
     return status;
 }
 
@@ -161,6 +187,8 @@ static bool is_quicker(const void *run, const void *other)
 /* A trace too long to be decoded at once is replayed once: copies would have to decode it again. */
 static int run_all(struct run *run)
 {
+    if (run->options.pass == PASS_LIMIT)
+        return run_limited(run);
     if (!performer_has_all(&run->performer))
         run->options.repeats = 1;
     if (run->options.repeats == 1)
@@ -190,6 +218,8 @@ static int finish_memory_pass(struct run *run)
     if (status != EXIT_OK)
         return status;
     run->rss_after_drain = footprint_net_exact(&run->footprint);
+    if (run->options.decay)
+        run->decay = decay_watch(&run->footprint, &run->malloc);
     return EXIT_OK;
 }
 
@@ -203,67 +233,6 @@ static int write_curve(const struct run *run)
     if (!written || close(run->curve_fd) != 0)
         return driver_fail(EXIT_FAILED, "%s: %s", run->options.curve, strerror(errno));
     return EXIT_OK;
-}
-
-static void print_memory(struct json_text *text, const struct run *run)
-{
-    footprint_print(&run->footprint, text);
-    json_text_number(text, "peak_live", (int64_t)run->performer.totals.peak_live);
-    if (run->options.pass != PASS_MEMORY)
-        return;
-    json_text_number(text, "peak_live_replayed", performer_peak_live(&run->performer));
-    json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
-    json_text_number(text, "rss_after_drain", run->rss_after_drain);
-}
-
-static void print_latency(struct json_text *text, const struct run *run)
-{
-    const struct latency *latency = &run->performer.latency;
-    if (run->options.pass == PASS_LATENCY)
-        latency_print(latency, text);
-    if (run->options.pass == PASS_WORST)
-        latency_print_worst(latency, run->options.trace, text);
-}
-
-static void print_threads(struct json_text *text, const struct run *run)
-{
-    const struct lanes *lanes = &run->performer.lanes;
-    uint32_t threads = lanes->streams->threads;
-    uint32_t shown = threads < THREADS_SHOWN ? threads : THREADS_SHOWN;
-    json_text_number(text, "wait_ns", (int64_t)lanes->wait_ns);
-    if (run->options.repeats > 1)
-        return; /* they were another process's */
-    json_text_add(text, ", \"per_thread\": [");
-    for (uint32_t i = 0; i < shown; i++) {
-        const struct thread_figures *figures = &lanes->figures[i];
-        json_text_add(text, "%s{\"ops\": %llu, \"cpu_ns\": %llu, \"wait_ns\": %llu}",
-                      i > 0 ? ", " : "", (unsigned long long)figures->ops,
-                      (unsigned long long)figures->cpu_ns, (unsigned long long)figures->wait_ns);
-    }
-    json_text_add(text, "]");
-}
-
-static int print_result(struct run *run)
-{
-    const struct performer *performer = &run->performer;
-    char checksum[CHECKSUM_TEXT_BYTES];
-    struct json_text text = driver_text_open();
-    checksum_write(&performer->source.checksum, checksum);
-    json_text_add(&text, "{\"pass\": \"%s\"", replay_pass_name(run->options.pass));
-    json_text_pair(&text, "touch", replay_touch_name(run->options.touch));
-    json_text_pair(&text, "thread_order", replay_threads_name(run->options.threads));
-    json_text_number(&text, "threads", (int64_t)performer->totals.threads);
-    json_text_pair(&text, "trace", run->options.trace);
-    json_text_number(&text, "ops", (int64_t)performer->ops);
-    json_text_number(&text, "skipped_ops", (int64_t)performer->source.skipped_ops);
-    json_text_pair(&text, "checksum", checksum);
-    json_text_number(&text, "repeats", (int64_t)run->options.repeats);
-    cost_print(performer_cost(performer), &text);
-    print_memory(&text, run);
-    print_latency(&text, run);
-    if (performer->is_threaded)
-        print_threads(&text, run);
-    return driver_print_result(&text, &run->malloc);
 }
 
 int main(int argc, char **argv)
@@ -284,6 +253,6 @@ int main(int argc, char **argv)
     if (status == EXIT_OK && run->options.pass == PASS_CHECK)
         status = performer_drain(&run->performer);
     if (status == EXIT_OK)
-        status = print_result(run);
+        status = replay_print(run);
     return status;
 }

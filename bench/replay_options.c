@@ -13,18 +13,23 @@ enum {
     POINTS_MAX = 1000000,
     REPEATS_MAX = 1000,
     OPS_MAX = 1 << 30,
-    PASSES = 5
+    PASSES = 6
 };
 
-static const char *const pass_names[] = {"speed", "memory", "check", "latency", "worst"};
+/* Bytes, arbitrary: no machine has as many. */
+static const uint64_t LIMIT_MAX = UINT64_C(1) << 50;
+
+static const char *const pass_names[] = {"speed", "memory", "check", "latency", "worst", "limit"};
 static const char *const touch_names[] = {"none", "first", "page", "all"};
 static const char *const threads_names[] = {"serial", "original"};
 
 static const char help[] =
-    "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check]\n"
+    "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check|limit]\n"
     "                        [--touch none|first|page|all]\n"
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
-    "                        [--points N] [--chunk OPS] [--repeats N]\n"
+    "                        [--points N] [--chunk OPS] [--repeats N] [--decay]\n"
+    "                        [--limit BYTES --ledger FILE [--group FOLDER]]\n"
+    "                        [--pauses none|recorded]\n"
     "                        --allocator PATH TRACE\n"
     "Replays TRACE on the allocator that this program is linked with or that is preloaded,\n"
     "which must be the one in the object file PATH, and prints one JSON object.\n";
@@ -65,8 +70,8 @@ static int parse_option(int option, const char *value, struct replay_options *op
 {
     switch (option) {
     case 'p':
-        options->pass = name_find(pass_names, PASS_WORST + 1, value);
-        return options->pass <= PASS_WORST
+        options->pass = name_find(pass_names, PASSES, value);
+        return options->pass <= PASS_LIMIT
                    ? EXIT_OK
                    : driver_fail(EXIT_USAGE, "--pass %s: no such pass", value);
     case 't':
@@ -83,6 +88,22 @@ static int parse_option(int option, const char *value, struct replay_options *op
         return driver_parse_count("--epoch", value, 1, OPS_MAX, &options->epoch_ops);
     case 'r':
         return driver_parse_count("--repeats", value, 1, REPEATS_MAX, &options->repeats);
+    case 'P':
+        options->pauses = strcmp(value, "recorded") == 0;
+        return options->pauses || strcmp(value, "none") == 0
+                   ? EXIT_OK
+                   : driver_fail(EXIT_USAGE, "--pauses %s: none or recorded is needed", value);
+    case 'l':
+        return driver_parse_count("--limit", value, 1, LIMIT_MAX, &options->limit_bytes);
+    case 'L':
+        options->ledger = value;
+        return EXIT_OK;
+    case 'g':
+        options->group = value;
+        return EXIT_OK;
+    case 'd':
+        options->decay = true;
+        return EXIT_OK;
     case 'a':
         options->allocator = value;
         return EXIT_OK;
@@ -94,6 +115,19 @@ static int parse_option(int option, const char *value, struct replay_options *op
     }
 }
 
+static int limit_check(const struct replay_options *options)
+{
+    bool is_asked = options->limit_bytes > 0 || options->ledger != NULL || options->group != NULL;
+    if (options->pass != PASS_LIMIT)
+        return is_asked ? driver_fail(EXIT_USAGE, "--limit, --ledger and --group need --pass limit")
+                        : EXIT_OK;
+    if (options->limit_bytes == 0 || options->ledger == NULL)
+        return driver_fail(EXIT_USAGE, "--pass limit needs --limit and --ledger");
+    if (options->chunk_ops > 0)
+        return driver_fail(EXIT_USAGE, "--chunk: a limit pass decodes all at once");
+    return EXIT_OK;
+}
+
 static int options_check(const struct replay_options *options)
 {
     if (options->allocator == NULL)
@@ -102,22 +136,35 @@ static int options_check(const struct replay_options *options)
         return driver_fail(EXIT_USAGE, "one TRACE is needed; --help tells more");
     if (options->curve != NULL && options->pass != PASS_MEMORY && options->pass != PASS_LATENCY)
         return driver_fail(EXIT_USAGE, "--curve needs --pass memory or latency");
+    if (options->decay && options->pass != PASS_MEMORY)
+        return driver_fail(EXIT_USAGE, "--decay needs --pass memory");
     if (options->repeats > 1 && options->pass != PASS_SPEED)
         return driver_fail(EXIT_USAGE, "--repeats needs --pass speed");
     if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)
         return driver_fail(EXIT_USAGE, "--epoch needs --threads original");
-    return EXIT_OK;
+    return limit_check(options);
 }
 
 int replay_options_parse(int argc, char **argv, struct replay_options *options)
 {
     static const struct option names[] = {
-        {"pass", required_argument, NULL, 'p'},    {"touch", required_argument, NULL, 't'},
-        {"threads", required_argument, NULL, 'T'}, {"epoch", required_argument, NULL, 'e'},
-        {"points", required_argument, NULL, 'n'},  {"allocator", required_argument, NULL, 'a'},
-        {"curve", required_argument, NULL, 'c'},   {"chunk", required_argument, NULL, 'k'},
-        {"repeats", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+        {"pass", required_argument, NULL, 'p'},
+        {"touch", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'T'},
+        {"epoch", required_argument, NULL, 'e'},
+        {"points", required_argument, NULL, 'n'},
+        {"allocator", required_argument, NULL, 'a'},
+        {"curve", required_argument, NULL, 'c'},
+        {"chunk", required_argument, NULL, 'k'},
+        {"repeats", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {"pauses", required_argument, NULL, 'P'},
+        {"limit", required_argument, NULL, 'l'},
+        {"ledger", required_argument, NULL, 'L'},
+        {"group", required_argument, NULL, 'g'},
+        {"decay", no_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
     };
     *options = (struct replay_options){.touch = TOUCH_PAGE, .points = POINTS_DEFAULT, .repeats = 1};
     opterr = 0;

@@ -6,7 +6,7 @@
 
 #include "step_call.h"
 
-enum replay_pass { PASS_SPEED, PASS_MEMORY, PASS_CHECK, PASS_LATENCY, PASS_WORST };
+enum replay_pass { PASS_SPEED, PASS_MEMORY, PASS_CHECK, PASS_LATENCY, PASS_WORST, PASS_LIMIT };
 enum replay_threads { THREADS_SERIAL, THREADS_ORIGINAL };
 
 struct replay_options {
@@ -16,10 +16,15 @@ struct replay_options {
     const char *allocator;
     const char *curve;
     const char *trace;
-    uint64_t points;    /* samples of a memory pass */
-    uint64_t chunk_ops; /* operations decoded at once; 0: as many as is wise */
-    uint64_t repeats;   /* how often the trace is replayed */
-    uint64_t epoch_ops; /* 0: as many as is wise */
+    const char *group;    /* folder of a memory cgroup; NULL: none */
+    const char *ledger;   /* of a limit pass */
+    uint64_t limit_bytes; /* likewise */
+    uint64_t points;      /* samples of a memory pass */
+    uint64_t chunk_ops;   /* operations decoded at once; 0: as many as is wise */
+    uint64_t repeats;     /* how often the trace is replayed */
+    uint64_t epoch_ops;   /* 0: as many as is wise */
+    bool pauses;          /* as recorded */
+    bool decay;           /* a memory pass watches what is given back while nothing happens */
 };
 
 /* An exit status, as driver.h has them; what is wrong has been printed then. --help ends the

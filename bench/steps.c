@@ -22,6 +22,7 @@ bool steps_open(struct steps *steps, size_t words)
 void steps_close(struct steps *steps)
 {
     own_memory_unmap(steps->words, steps->capacity * sizeof(uint64_t));
+    own_memory_unmap(steps->pauses, steps->pauses_capacity * sizeof(*steps->pauses));
     *steps = (struct steps){0};
 }
 
@@ -29,6 +30,7 @@ void steps_clear(struct steps *steps)
 {
     steps->used = 0;
     steps->count = 0;
+    steps->pauses_count = 0;
 }
 
 static bool op_frees_null(const struct trace_op *op)
@@ -60,8 +62,20 @@ size_t step_put(uint64_t *at, const struct step *step)
     return n;
 }
 
+static bool pause_add(struct steps *steps, uint32_t ms)
+{
+    if (!own_memory_reserve((void **)&steps->pauses, &steps->pauses_capacity,
+                            sizeof(*steps->pauses), steps->pauses_count + 1))
+        return false;
+    steps->pauses[steps->pauses_count++] = (struct step_pause){steps->count, ms};
+    return true;
+}
+
 bool steps_add(struct steps *steps, const struct trace_op *op, uint32_t null_slot)
 {
+    uint32_t ms = pause_before(&steps->finder, op->time_ns);
+    if (ms > 0 && !pause_add(steps, ms))
+        return false;
     if (!op_has_step(op))
         return true;
     if (!own_memory_reserve((void **)&steps->words, &steps->capacity, sizeof(uint64_t),
@@ -177,13 +191,17 @@ void steps_source_close(struct steps_source *source)
     source->ops = NULL;
 }
 
-/* The position in ops[n] of the op that became step *index; n, and *index less, if it is later. */
+/* The position in ops[n] of the op that became step *index; n, and *index less, if it is later.
+   Adds the steps up to there to *steps. */
 static size_t block_find_step(const struct trace_op *ops, size_t n, uint32_t thread,
-                              uint64_t *index)
+                              uint64_t *index, uint64_t *steps)
 {
     for (size_t i = 0; i < n; i++) {
         bool is_its = thread == STEPS_ANY_THREAD || ops[i].thread == thread;
-        if (op_has_step(&ops[i]) && is_its && (*index)-- == 0)
+        if (!op_has_step(&ops[i]))
+            continue;
+        ++*steps;
+        if (is_its && (*index)-- == 0)
             return i;
     }
     return n;
@@ -195,12 +213,13 @@ struct found_op steps_find_op(const char *path, uint32_t thread, uint64_t index)
     struct steps_fault fault;
     struct found_op found = {0};
     uint64_t before = 0;
+    uint64_t steps = 0;
     size_t n = 0;
     if (steps_source_open(&source, path, &fault))
         while (found.number == 0 && steps_source_next(&source, &n, &fault) && n > 0) {
-            size_t i = block_find_step(source.ops, n, thread, &index);
+            size_t i = block_find_step(source.ops, n, thread, &index, &steps);
             if (i < n)
-                found = (struct found_op){before + i + 1, source.ops[i].thread};
+                found = (struct found_op){before + i + 1, steps, source.ops[i].thread};
             before += n;
         }
     steps_source_close(&source);

@@ -16,6 +16,7 @@
 #define BENCH_STEPS_H
 
 #include "checksum.h"
+#include "pauses.h"
 
 #include "workloads/trace.h"
 
@@ -88,12 +89,23 @@ struct step step_from_op(const struct trace_op *op, uint32_t null_slot);
 /* Writes a step to at[STEP_WORDS_MAX]; returns the number of words. */
 size_t step_put(uint64_t *at, const struct step *step);
 
+/* A pause between steps. */
+struct step_pause {
+    uint64_t step; /* it comes before the step with this index; may be behind the last one */
+    uint32_t ms;
+};
+
 /* A growable array of steps, in harness memory. */
 struct steps {
     uint64_t *words;
     size_t capacity; /* words mapped */
     size_t used;     /* words in use */
     uint64_t count;  /* steps in use */
+
+    struct step_pause *pauses; /* in order */
+    size_t pauses_capacity;
+    size_t pauses_count;
+    struct pause_finder finder;
 };
 
 /* An empty array with room for `words`; false and errno on failure. */
@@ -101,7 +113,8 @@ bool steps_open(struct steps *steps, size_t words);
 void steps_close(struct steps *steps);
 /* Forgets the steps and keeps the memory. */
 void steps_clear(struct steps *steps);
-/* Appends the step of an operation, if it has one. false and errno: no memory. */
+/* Appends the step of an operation, if it has one, and the pause before it, if pauses are asked
+   for. false and errno: no memory. */
 bool steps_add(struct steps *steps, const struct trace_op *op, uint32_t null_slot);
 /* The word behind the next n steps. */
 const uint64_t *steps_skip(const uint64_t *at, uint64_t n);
@@ -140,9 +153,11 @@ void steps_source_close(struct steps_source *source);
 
 enum { STEPS_ANY_THREAD = UINT32_MAX };
 
-/* An operation of a trace: its number, from 1, and its thread. */
+/* An operation of a trace: its number, from 1, among all operations and among all that are steps,
+   and its thread. */
 struct found_op {
     uint64_t number; /* 0: not found */
+    uint64_t step;
     uint32_t thread;
 };
 

@@ -81,6 +81,7 @@ void streams_begin_part(struct streams *streams)
 {
     streams->epoch_base += streams->epochs + STREAMS_EPOCHS_AHEAD;
     streams->epochs = 0;
+    streams->paused_epochs = 0;
     streams->used = 0;
     streams->count = 0;
     for (uint32_t lane = 0; lane < streams->lanes; lane++) {
@@ -130,12 +131,13 @@ static bool stream_put(struct streams *streams, struct stream *stream, const uin
 }
 
 /* Before any step of a thread: it is in the epoch that is being filled. `alone`: the first step of
-   that epoch, which waits for all before it. */
+   that epoch, which waits for all before it. So does whoever is in the epoch behind a pause. */
 static bool stream_enter(struct streams *streams, struct stream *stream, bool alone)
 {
     uint32_t epoch = epoch_now(streams);
     if (stream->has_epoch && stream->epoch == epoch)
         return true;
+    alone |= streams->paused_epochs > 0 && streams->paused_epochs == streams->epochs - 1;
     uint64_t word = control_word(STEP_EPOCH, streams->epochs - 1) | (uint64_t)alone
                                                                         << STEP_SIZE_SHIFT;
     if (!stream_put(streams, stream, &word, 1))
@@ -336,9 +338,23 @@ static bool thread_end(struct streams *streams, uint32_t thread)
     return stream_put(streams, stream, &word, 1) && lane_put(streams, stream->lane);
 }
 
+static bool pause_add(struct streams *streams, uint32_t ms)
+{
+    struct stream *stream = spawner(streams);
+    uint64_t word = control_word(STEP_PAUSE, ms);
+    if (!epoch_begin(streams) || !stream_enter(streams, stream, true) ||
+        !stream_put(streams, stream, &word, 1))
+        return false;
+    streams->paused_epochs = streams->epochs;
+    return epoch_begin(streams);
+}
+
 bool streams_add(struct streams *streams, const struct trace_op *op)
 {
     bool done = true;
+    uint32_t ms = pause_before(&streams->finder, op->time_ns);
+    if (ms > 0 && !pause_add(streams, ms))
+        return false;
     if (op->kind == TRACE_THREAD_START)
         done = thread_start(streams, op->thread);
     else if (op->kind == TRACE_THREAD_END)

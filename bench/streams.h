@@ -14,6 +14,9 @@
  * one thread): a slot is used again by the thread that freed it, or by any two epochs later, so
  * that no thread ever waits for a slot.
  *
+ * A pause is an epoch of its own: the thread that made the call before sleeps once all earlier
+ * epochs are done, and no thread begins the next epoch before the sleep is over.
+ *
  * Every wait is for something earlier in the recorded order, so the earliest step that is not done
  * can always be done: there is no deadlock.
  */
@@ -26,12 +29,13 @@
 
 /* Steps of streams only. A second word follows where one is named. */
 enum stream_step {
-    STEP_JUMP = TRACE_KINDS, /* word: index of the word at which the stream goes on */
-    STEP_EPOCH,              /* slot: the epoch of the part that begins for this thread; size: 1 if
-                                all earlier epochs must be done */
-    STEP_WAIT,               /* slot: a lane; word: index of the step it must have published */
-    STEP_SPAWN,              /* slot: a lane; word: number of the thread that begins there */
-    STEP_PART_END,           /* the thread goes on in the next part */
+    STEP_PAUSE = TRACE_THREAD_START, /* slot: milliseconds to sleep; no thread starts by a step */
+    STEP_JUMP = TRACE_KINDS,         /* word: index of the word at which the stream goes on */
+    STEP_EPOCH,    /* slot: the epoch of the part that begins for this thread; size: 1 if
+                      all earlier epochs must be done */
+    STEP_WAIT,     /* slot: a lane; word: index of the step it must have published */
+    STEP_SPAWN,    /* slot: a lane; word: number of the thread that begins there */
+    STEP_PART_END, /* the thread goes on in the next part */
     /* TRACE_THREAD_END: the thread ends. */
 };
 
@@ -112,12 +116,14 @@ struct streams {
     size_t free_lanes_capacity;
     size_t free_lanes_first, free_lanes_end;
 
-    uint32_t last_thread; /* of the operation before */
-    uint64_t epoch_ops;   /* of the epoch that is being filled */
-    uint64_t made, freed; /* bytes in it */
-    uint64_t total;       /* steps so far, all parts */
-    uint64_t ops_most;    /* of an epoch */
-    uint64_t bytes_most;  /* made, or freed, in one */
+    struct pause_finder finder;
+    uint32_t paused_epochs; /* of this part, up to the end of the last pause */
+    uint32_t last_thread;   /* of the operation before */
+    uint64_t epoch_ops;     /* of the epoch that is being filled */
+    uint64_t made, freed;   /* bytes in it */
+    uint64_t total;         /* steps so far, all parts */
+    uint64_t ops_most;      /* of an epoch */
+    uint64_t bytes_most;    /* made, or freed, in one */
 };
 
 /*

@@ -47,8 +47,10 @@ HARMLESS = "int harmless(void) { return 0; }\n"
 # Replays a trace of JSON: {"ops": N, "ns": {allocator: ns an op}, "rss": {...}, "faults": {...}}.
 # Times that differ from run to run are a list; how many runs there were is the size of a file.
 REPLAY = """#!/usr/bin/python3 -SE
-import json, os, signal, sys
-options = dict(zip(sys.argv[1:-1:2], sys.argv[2:-1:2]))
+import ctypes, json, os, signal, struct, sys
+flags = [word for word in sys.argv[1:-1] if word in ("--decay",)]
+words = [word for word in sys.argv[1:-1] if word not in flags]
+options = dict(zip(words[::2], words[1::2]))
 path = options["--allocator"]
 name = os.path.basename(path).split(".")[0].removeprefix("lib")
 name = "glibc" if name == "c" else name
@@ -69,15 +71,29 @@ if isinstance(ns, list):
 ns = int(trace["ops"] * ns)
 answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
           "checksum": "bad" if fault == "checksum" else "good",
-          "real_time_ns": ns, "cpu_time_ns": ns, "user_ns": ns, "sys_ns": 0,
+          "peak_mapped": 1 << 20, "real_time_ns": ns, "cpu_time_ns": ns, "user_ns": ns, "sys_ns": 0,
           "minor_faults": trace.get("page_faults", {}).get(name, 3), "major_faults": 0,
+          "thp_disabled": ctypes.CDLL(None).prctl(42, 0, 0, 0, 0) == 1,
           "preload": os.environ.get("LD_PRELOAD"),
           "malloc": {"path": "/lib/imposter.so", "device": file.st_dev, "inode": file.st_ino}}
+if options.get("--pauses") == "recorded":
+    answer.update(pauses=3, paused_ns=40000000)
 if options["--pass"] == "memory":
     answer.update(peak_rss=trace.get("rss", {}).get(name, 1 << 20), peak_live=1 << 19,
-                  waste=0.5, rss_after_drain=4096, baseline_rss=8192)
+                  waste=0.5, huge_bytes=2 << 20, rss_after_drain=4096, baseline_rss=8192)
+    if "--decay" in flags:
+        answer.update(rss_after_100ms=3 << 20, rss_after_1s=2 << 20, rss_after_5s=1 << 20)
+        answer.update({} if name == "span" else {"rss_after_trim": 1 << 19})
     if "--curve" in options:
         open(options["--curve"], "w").write("op,rss,live\\n0,0,0\\n10,4096,2048\\n")
+if options["--pass"] == "limit":
+    need, limit = trace.get("need", {}).get(name, 0), int(options["--limit"])
+    answer["survived"] = limit >= need
+    if limit < need:
+        answer.update(failed_at_op=70, failed_live=7000)
+        if fault == "die":
+            open(options["--ledger"], "wb").write(struct.pack("=QQq", 1, 64, 6000))
+            os.abort()
 print(json.dumps(answer))
 """
 

@@ -190,7 +190,9 @@ def test_a_row_that_fails_only_in_b_is_worse_than_any_time(make_file, change, sp
     assert spanbench("compare", bad, good)[0] == 0
 
 
-@pytest.mark.parametrize("key", ["kernel", "libc", "compiler", "cpu", "governor", "thp", "touch"])
+@pytest.mark.parametrize(
+    "key", ["kernel", "libc", "compiler", "cpu", "governor", "thp", "touch", "thp_mode", "pauses"]
+)
 def test_other_circumstances_are_refused_by_name(make_file, spanbench, key):
     words = ("compare", make_file("a.json"), make_file("b.json", facts={key: "other"}))
     status, out, err = spanbench(*words)
@@ -198,6 +200,11 @@ def test_other_circumstances_are_refused_by_name(make_file, spanbench, key):
     assert f"{key}: " in err and "in A, other in B" in err
     status, out, err = spanbench(*words, "--anyway")
     assert status == 0 and f"not measured alike: {key}: " in out
+
+
+def test_what_older_results_do_not_tell_was_the_default(make_file, spanbench):
+    newer = make_file("b.json", facts={"thp_mode": "default", "pauses": "none"})
+    assert spanbench("compare", make_file("a.json"), newer)[0] == 0
 
 
 def test_every_difference_is_named(make_file, spanbench):

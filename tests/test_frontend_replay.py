@@ -233,3 +233,40 @@ def test_each_has_each_place_and_each_predecessor_equally_often(count):
 def test_order_changes_with_round_and_subject():
     assert schedule.one_round(["t", "u"], ["a", "b"], 0) == [("t", ["a", "b"]), ("u", ["b", "a"])]
     assert schedule.one_round(["t", "u"], ["a", "b"], 1) == [("t", ["b", "a"]), ("u", ["a", "b"])]
+
+
+def test_decay_has_a_table_of_its_own(replay, made_up_trace, spanbench):
+    status, measured, out, _ = replay(made_up_trace(), *USUAL, "--pass", "speed", "--decay")
+    assert status == 0
+    span, glibc = (measured.row("replay", "made", name).samples[0] for name in ("span", "glibc"))
+    times = [span[key] >> 20 for key in ("rss_after_100ms", "rss_after_1s", "rss_after_5s")]
+    assert times == [3, 2, 1]
+    assert glibc["rss_after_trim"] == 1 << 19 and "rss_after_trim" not in span
+    lines = [line.split() for line in out.splitlines()]
+    assert ["glibc", "1.00", "0.00", "3.00", "2.00", "1.00", "0.50"] in lines
+    assert "rss_after_5s" not in replay(made_up_trace(), *USUAL)[1].benchmarks[0]
+
+
+@pytest.mark.parametrize("mode", ["default", "never"])
+def test_huge_pages_are_left_or_turned_off(replay, made_up_trace, mode):
+    status, measured, out, _ = replay(made_up_trace(), *USUAL, "--thp", mode)
+    assert status == 0 and measured.context["thp_mode"] == mode
+    assert measured.benchmarks[0]["huge_bytes"] == 2 << 20
+    assert "huge MiB" in out
+
+
+def test_huge_pages_that_cannot_be_turned_off_fail_the_row(replay, made_up_trace, made_up_build):
+    program = made_up_build / "replay-span"
+    program.write_text(program.read_text().replace("prctl(42, 0, 0, 0, 0) == 1", "prctl(0) == 1"))
+    status, _, _, err = replay(made_up_trace(), *USUAL, "--thp", "never")
+    assert status == 1
+    assert "span: speed pass: the system did not turn huge pages off" in err
+    assert "replay/made/glibc" not in err
+
+
+def test_pauses_are_told(replay, made_up_trace):
+    status, measured, out, _ = replay(made_up_trace(), *USUAL, "--pauses", "recorded")
+    entry = measured.benchmarks[0]
+    assert status == 0 and measured.context["pauses"] == "recorded"
+    assert (entry["pauses"], entry["paused_ns"]) == (3, 40000000)
+    assert "The recorded pauses were made, 40 ms a run; no time contains them." in out

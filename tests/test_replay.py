@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from places import BUILD
+from places import BUILD, REPO
 
 MIB = 1 << 20
 SLACK = 64 * 4096 * os.cpu_count()  # of VmHWM, which the system keeps in pieces
@@ -126,15 +126,16 @@ def build_library(folder, name, *flags):
     return path
 
 
-def replay(program, allocator, trace, *options, preload=None, limits=()):
-    """Runs build/.../replay-PROGRAM under limits {resource: bytes}: the finished process."""
-    environment = dict(os.environ)
+def replay(program, allocator, trace, *options, preload=None, limits=(), launch=(), **settings):
+    """Runs build/.../replay-PROGRAM under limits {resource: bytes}, by the command `launch`, with
+    settings in its environment: the finished process."""
+    environment = {**os.environ, **settings}
     if preload:
         environment["LD_PRELOAD"] = str(preload)
     command = [str(BUILD / f"replay-{program}"), *options, "--allocator", str(allocator)]
     command.append(str(trace))
     words = [f"--{name}={number}" for name, number in dict(limits).items()]
-    command = ["prlimit", *words, *command] if words else command
+    command = ["prlimit", *words, *command] if words else [*map(str, launch), *command]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -171,7 +172,7 @@ def test_prints_all_keys_in_both_passes(kinds):
             "checksum",
             "repeats",
         ),
-        "real_time_ns",
+        *("real_time_ns", "thp_disabled"),
         *("cpu_time_ns", "user_ns", "sys_ns", "minor_faults", "major_faults", "peak_rss"),
         *("peak_mapped", "initial_rss", "initial_mapped", "baseline_rss", "harness_bytes"),
         *("peak_live", "malloc"),
@@ -179,7 +180,7 @@ def test_prints_all_keys_in_both_passes(kinds):
     speed = figures("glibc", LIBC, kinds)
     memory = figures("glibc", LIBC, kinds, "--pass", "memory")
     assert set(speed) == both
-    assert set(memory) == both | {"peak_live_replayed", "waste", "rss_after_drain"}
+    assert set(memory) == both | {"peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"}
     assert (speed["pass"], memory["pass"]) == ("speed", "memory")
     assert (speed["touch"], speed["threads"], speed["trace"]) == ("page", 2, str(kinds))
     assert len(speed["checksum"]) == 16 and int(speed["checksum"], 16)
@@ -385,6 +386,146 @@ def test_memory_is_given_back_after_the_drain(folder):
     assert done["rss_after_drain"] < MIB
 
 
+# An allocator with a malloc_trim of its own that purges on a thread, a while after the first free.
+PURGING = """
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <pthread.h>
+#include <time.h>
+enum { MIB = 1 << 20 };
+static char *memory;
+static size_t used;
+void *malloc(size_t n)
+{
+    if (!memory)
+        memory = mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    used += n + 15 & ~15ul;
+    return memory + used - (n + 15 & ~15ul);
+}
+static void *purge(void *nothing)
+{
+    nanosleep(&(struct timespec){0, DELAY_MS * 1000000}, NULL);
+    madvise(memory, 16 * MIB, MADV_DONTNEED);
+    return nothing;
+}
+void free(void *p)
+{
+    static pthread_t thread;
+    if (p && !thread)
+        pthread_create(&thread, NULL, purge, NULL);
+}
+void *calloc(size_t n, size_t m) { return malloc(n * m); }
+void *realloc(void *p, size_t n) { (void)p; return malloc(n); }
+void *aligned_alloc(size_t a, size_t n) { (void)a; return malloc(n); }
+int posix_memalign(void **p, size_t a, size_t n) { (void)a; *p = malloc(n); return 0; }
+int malloc_trim(size_t pad) { (void)pad; madvise(memory, 64 * MIB, MADV_DONTNEED); return 1; }
+"""
+
+
+def build_purging(folder, delay_ms):
+    """PURGING as a shared library; its path."""
+    source, library = folder / "purging.c", folder / f"libpurging-{delay_ms}.so"
+    source.write_text(PURGING)
+    command = ["cc", "-shared", "-fPIC", "-fno-builtin", "-pthread", str(source)]
+    subprocess.run([*command, f"-DDELAY_MS={delay_ms}", "-o", str(library)], check=True)
+    return library
+
+
+def test_what_is_given_back_while_nothing_happens(folder):
+    library = build_purging(folder, 500)
+    trace = make_trace(folder, "purged", f"1: malloc 0x1000 {32 * MIB}\n")
+    options = ("--pass", "memory", "--touch", "all", "--decay")
+    done = figures("glibc", library, trace, *options, preload=library)
+    assert done["rss_after_drain"] > 31 * MIB
+    assert done["rss_after_100ms"] > 31 * MIB
+    assert 15 * MIB < done["rss_after_1s"] < 17 * MIB
+    assert 15 * MIB < done["rss_after_5s"] < 17 * MIB
+    assert done["rss_after_trim"] < MIB
+
+
+# Sleeps six times, with calls in between: a stamp of the recorder's is shared by eight of them.
+SLEEPER = """
+#include <stdlib.h>
+#include <time.h>
+int main(void)
+{
+    for (int i = 0; i < 600; i++) {
+        void *volatile p = malloc(16000);
+        free(p);
+        if (i % 100 == 50)
+            nanosleep(&(struct timespec){0, 150000000}, NULL);
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module", name="sleeper")
+def fixture_sleeper(folder):
+    """A recording of a program that sleeps six times 150 ms."""
+    source, program, trace = (folder / f"sleeper{end}" for end in (".c", "", ".trace"))
+    source.write_text(SLEEPER)
+    subprocess.run(["cc", str(source), "-o", str(program)], check=True)
+    command = [REPO / "scripts" / "spanbench", "record", "-o", trace, "--", program]
+    environment = {**os.environ, "SPANBENCH_BUILD": str(BUILD)}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return trace
+
+
+@pytest.mark.parametrize("threads", ["serial", "original"])
+def test_pauses_are_made_as_recorded_and_not_counted(sleeper, threads):
+    plain = figures("span", SPAN, sleeper, "--threads", threads)
+    done = figures("span", SPAN, sleeper, "--threads", threads, "--pauses", "recorded")
+    assert done["pauses"] >= 6
+    assert 890e6 < done["paused_ns"]
+    assert done["real_time_ns"] < 300e6 and done["cpu_time_ns"] < 300e6
+    assert (done["ops"], done["checksum"]) == (plain["ops"], plain["checksum"])
+    assert "pauses" not in plain
+
+
+def test_the_allocator_may_purge_in_a_pause(sleeper, folder):
+    """It purges after 600 ms: in the fourth pause, or after a replay that makes none."""
+    library = build_purging(folder, 600)
+    options = ("--pass", "memory", "--touch", "all")
+    plain, paused = folder / "plain.csv", folder / "paused.csv"
+    figures("glibc", library, sleeper, *options, "--curve", plain, preload=library)
+    words = ("--pauses", "recorded", "--curve", paused)
+    figures("glibc", library, sleeper, *options, *words, preload=library)
+    assert not has_fallen(read_curve(plain))
+    assert has_fallen(read_curve(paused))
+
+
+def has_fallen(rows):
+    """Whether memory was ever clearly less than before."""
+    sizes = [row["rss"] for row in rows]
+    return any(after < before - MIB for before, after in zip(sizes, sizes[1:]))
+
+
+def test_malloc_trim_must_be_the_allocator_s(kinds):
+    options = ("--pass", "memory", "--decay")
+    assert "rss_after_trim" in figures("glibc", LIBC, kinds, *options)
+    done = figures("span", SPAN, kinds, *options)
+    assert "rss_after_5s" in done and "rss_after_trim" not in done
+
+
+ASKS_FOR_HUGE = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # since glibc 2.35: by madvise
+
+
+def test_huge_pages_are_seen_at_the_peak_and_can_be_had_away(large, tmp_path):
+    enabled = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not enabled.exists() or "[never]" in enabled.read_text():
+        pytest.skip("the system has no transparent huge pages")
+    memory = ("--pass", "memory", "--touch", "all")
+    done = figures("glibc", LIBC, large, *memory, **ASKS_FOR_HUGE)
+    assert 32 * MIB <= done["huge_bytes"] <= done["peak_rss"] + SLACK
+    assert not done["thp_disabled"]
+    launch = (BUILD / "launch", "--report", tmp_path / "report", "--small-pages")
+    done = figures("glibc", LIBC, large, *memory, launch=launch, **ASKS_FOR_HUGE)
+    assert done["huge_bytes"] == 0 and done["thp_disabled"]
+    assert done["peak_rss"] >= 64 * MIB - SLACK
+
+
 def read_curve(path):
     """The rows of a curve, as integers."""
     with open(path, encoding="ascii", newline="") as file:
@@ -459,6 +600,7 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
     "options",
     [
         ["--threads", "many"],
+        ["--pauses", "long"],
         ["--pass", "other"],
         ["--touch", "some"],
         ["--pass", "memory", "--points", "0"],
@@ -466,6 +608,12 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
         ["--chunk", "x"],
         ["--curve", "/dev/null"],
         ["--repeats", "0"],
+        ["--decay"],
+        ["--limit", "1000000"],
+        ["--pass", "limit", "--limit", "1000000"],
+        ["--pass", "limit", "--ledger", "/dev/null"],
+        ["--pass", "limit", "--ledger", "/dev/null", "--limit", "0"],
+        ["--pass", "limit", "--ledger", "/tmp/l", "--limit", "9999999", "--chunk", "5"],
         ["--repeats", "2", "--pass", "memory"],
         ["--unknown"],
         ["another.trace"],

@@ -35,6 +35,8 @@ static uint32_t calls_done[RANDOM_THREADS];
 static bool is_done[RANDOM_OPS];
 static uint64_t epochs_done;
 static int64_t live, peak;
+static uint32_t pause_at[RANDOM_OPS]; /* indices of the operations that come after a pause */
+static uint32_t pauses, pauses_made;
 static uint64_t bytes_in[SLOTS_MOST];
 
 /* Numbers the blocks, in the order in which the trace makes them. */
@@ -135,6 +137,19 @@ static void call_do(struct simulated_lane *one)
         one->published = (uint64_t)(one->at - streams.words);
 }
 
+/* All that was recorded before a pause is done when it begins, and nothing that came after. */
+static void pause_do(struct simulated_lane *one)
+{
+    assert_true(pauses_made < pauses);
+    uint32_t next = pause_at[pauses_made++];
+    for (uint32_t i = 0; i < ops.count; i++)
+        if (op_has_step(&ops.op[i]))
+            assert_true(is_done[i] == (i < next));
+    uint64_t ns = ops.op[next].time_ns - ops.op[next - 1].time_ns;
+    assert_int_equal(step_slot(*one->at), ns / 1000000);
+    one->at++;
+}
+
 static void step_do(struct simulated_lane *one)
 {
     const uint64_t *at = one->at;
@@ -157,6 +172,9 @@ static void step_do(struct simulated_lane *one)
                                          .thread = (uint32_t)at[1],
                                          .at = streams.words + streams.thread[at[1]].first};
         one->at += 2;
+        return;
+    case STEP_PAUSE:
+        pause_do(one);
         return;
     case STEP_PART_END:
     case TRACE_THREAD_END:
@@ -216,7 +234,9 @@ static void replay_ops(uint64_t seed, uint64_t epoch_ops, size_t part_ops)
     struct prng prng = prng_of_seed(seed, 1);
     memset(lane, 0, sizeof(lane));
     expect_all();
+    pauses_made = 0;
     assert_true(streams_open(&streams, &ops.totals, epoch_ops));
+    streams.finder.is_asked = true;
     for (size_t i = 0; i < ops.count;) {
         streams_begin_part(&streams);
         for (size_t n = 0; n < part_ops && i < ops.count; n++)
@@ -227,6 +247,7 @@ static void replay_ops(uint64_t seed, uint64_t epoch_ops, size_t part_ops)
     }
     for (size_t i = 0; i < ops.count; i++)
         assert_true(is_done[i]);
+    assert_int_equal(pauses_made, pauses);
     streams_close(&streams);
 }
 
@@ -270,6 +291,32 @@ static void test_live_bytes_stay_what_they_were(void **state)
     for (uint64_t seed = 300; seed < 330; seed++) {
         replay(seed, 30, 24, 4096, RANDOM_OPS);
         assert_live_was_as_recorded();
+    }
+}
+
+/* Gives the operations times: one in `rare` comes after a pause, others a step of the clock or none
+   after the one before. */
+static void times_make(uint64_t seed, uint64_t rare)
+{
+    struct prng prng = prng_of_seed(seed, 2);
+    uint64_t ms = 7;
+    for (uint32_t i = 0; i < ops.count; i++) {
+        bool is_pause = i > 0 && prng_below(&prng, rare) == 0;
+        ms += is_pause ? 2 + prng_below(&prng, 100) : prng_below(&prng, 2);
+        ops.op[i].time_ns = ms * 1000000;
+        if (is_pause)
+            pause_at[pauses++] = i;
+    }
+}
+
+static void test_nothing_is_done_in_a_pause(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 600; seed < 640; seed++) {
+        random_ops_make(&ops, seed, 1 + (unsigned)(seed * 7 % 40), 12);
+        times_make(seed, 3 + seed % 9 * 150);
+        replay_ops(seed, 1 + seed % 5 * 37, seed % 2 ? RANDOM_OPS : 700);
+        pauses = 0;
     }
 }
 
@@ -326,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_hundreds_of_threads_at_once),
         cmocka_unit_test(test_live_bytes_stay_what_they_were),
         cmocka_unit_test(test_turns_stay_turns),
+        cmocka_unit_test(test_nothing_is_done_in_a_pause),
         cmocka_unit_test(test_large_blocks_take_turns_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

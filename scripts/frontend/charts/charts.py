@@ -12,7 +12,8 @@ from pathlib import Path
 from matplotlib import pyplot
 
 from frontend.charts import blocks_chart, bound_chart, canvas, curve_chart, dot_chart
-from frontend.charts import frontier_chart, heat_chart, latency_chart, ratio_chart, size_chart
+from frontend.charts import frontier_chart, heat_chart, latency_chart, limit_chart
+from frontend.charts import ratio_chart, size_chart
 from frontend.charts import threads_chart
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest
@@ -122,6 +123,8 @@ def charts(results, summary):
     found = {f"{prefix}time": partial(ratio_chart.ratio_figure, summary, summary.time)}
     if any(cell.rss for cell in summary.cells.values()):
         found[f"{prefix}memory"] = partial(ratio_chart.ratio_figure, summary, digest.RSS)
+    if limit_chart.limits_of(summary):
+        found[f"{prefix}limits"] = partial(limit_chart.limit_figure, summary)
     if len(frontier_chart.frontier_points(summary)) > 1:
         found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
     found.update(latency_charts(results, summary))

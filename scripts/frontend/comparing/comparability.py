@@ -25,9 +25,15 @@ SAME = (
     ("spanbench", ANY),
     ("touch", ("replay",)),
     ("thread_order", ("replay",)),
+    ("thp_mode", ("replay",)),
+    ("pauses", ("replay",)),
     ("micro_flags", ("micro",)),
 )
 OLD_NAMES = {"thread_order": "threads_mode"}  # in results of 0.1
+UNTOLD = {
+    "thp_mode": "default",
+    "pauses": "none",
+}  # what holds where a context says nothing: there was no choice
 # Part of the context that describes the subjects of a kind, and the keys in it (None: all of it).
 SUBJECTS = {
     "replay": ("traces", ("sha256", "ops", "threads")),
@@ -64,7 +70,7 @@ def differences(a, b, pairs, is_between_allocators=False):
 
 def told(context, key):
     """What a context says; before there was a choice, traces were replayed on one thread."""
-    return context.get(key, context.get(OLD_NAMES.get(key)))
+    return context.get(key, context.get(OLD_NAMES.get(key), UNTOLD.get(key)))
 
 
 def difference(what, a, b, sides=SIDES):

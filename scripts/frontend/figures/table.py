@@ -30,6 +30,7 @@ NET_PEAK = ("peak MiB", "peak_rss", MIB, 1)
 PEAK_COLUMNS = {"replay": NET_PEAK, "run": NET_PEAK, "exec": ("max RSS MiB", "peak_rss", MIB, 1)}
 PEAK_WORDS = {"replay": "peak", "run": "peak", "exec": "max RSS"}
 TREE_COLUMN = ("tree MiB", "tree_pss", MIB, 1)  # where a command has several processes
+HUGE_COLUMN = ("huge MiB", "huge_bytes", MIB, 1)
 FAULTS_COLUMN = ("faults", "minor_faults", 1, 0)
 LAST_COLUMN = {
     "replay": ("waste", "waste", 1, 2),
@@ -76,30 +77,45 @@ def rows_table(summed, rows):
     times = [column[0] for column in TIME_COLUMNS[summed.kind]]
     ratio = f"/ {summed.reference}"
     last = LAST_COLUMN[summed.kind][0]
-    tree = [head for head, *_ in tree_columns(rows)]
+    more = [head for head, *_ in more_columns(rows)]
     peak = PEAK_COLUMNS[summed.kind][0]
-    spare = (last, times[1], *tree, ratio, peak)
+    spare = (last, times[1], *more, ratio, peak)
     table = new_table(SUBJECTS[summed.kind], "allocator", spare=spare)
-    add_number_columns(table, (*times, f"time {ratio}", peak, ratio, *tree, last))
+    add_number_columns(table, (*times, f"time {ratio}", peak, ratio, *more, last))
     subject = None
     for row in rows:
         if subject not in (None, row.subject):
             table.add_section()
-        cells = row_cells(summed, row, tree_columns(rows))
+        cells = row_cells(summed, row, more_columns(rows))
         table.add_row("" if row.subject == subject else row.subject, row.allocator, *cells)
         subject = row.subject
     return table
 
 
-def tree_columns(rows):
-    """The column of the trees' memory, if any of the rows has that."""
-    return [TREE_COLUMN] if any(row.values(TREE_COLUMN[1]) for row in rows) else []
+def figure_table(rows, columns):
+    """A table of the medians of figures; the first columns are the first to go."""
+    table = new_table("trace", "allocator", spare=[head for head, *_ in columns])
+    add_number_columns(table, [head for head, *_ in columns])
+    subject = None
+    for row in rows:
+        if subject not in (None, row.subject):
+            table.add_section()
+        name = "" if row.subject == subject else row.subject
+        table.add_row(name, row.allocator, *(figure(row, column) for column in columns))
+        subject = row.subject
+    return table
 
 
-def row_cells(summed, row, tree):
+def more_columns(rows):
+    """The columns of what few rows have, if any of these has it."""
+    columns = (TREE_COLUMN, HUGE_COLUMN)
+    return [column for column in columns if any(any(row.values(column[1])) for row in rows)]
+
+
+def row_cells(summed, row, more):
     """The numbers of one row; the reference and the floor are compared with nobody."""
     if row.failures:
-        return [Text("failed", style="bold red")] + [""] * (5 + len(tree))
+        return [Text("failed", style="bold red")] + [""] * (5 + len(more))
     cell = summed.cells.get((row.subject, row.allocator))
     is_rival = cell and row.allocator != summed.reference
     return [
@@ -107,7 +123,7 @@ def row_cells(summed, row, tree):
         ratio_cell(cell.time_ratio) if is_rival else "",
         figure(row, PEAK_COLUMNS[summed.kind]),
         ratio_cell(cell.rss_ratio, ratio_text) if is_rival else "",
-        *(figure(row, column) for column in tree),
+        *(figure(row, column) for column in more),
         figure(row, LAST_COLUMN[summed.kind]),
     ]
 
@@ -189,10 +205,13 @@ def legend(summed, rows):
     lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
     if summed.kind == "replay":
         lines.append(f"net: above {FLOOR}. waste: integral of RSS - live over that of live.")
+        if HUGE_COLUMN in more_columns(rows):
+            lines.append("huge: of it in huge pages, at the sample where RSS is highest.")
+        lines += pauses_lines(rows)
         lines += thread_lines(summed)
     if summed.kind == "exec":
         lines.append("max RSS: of the largest process, program and libraries included.")
-        if tree_columns(rows):
+        if TREE_COLUMN in more_columns(rows):
             lines.append("tree: most at once of all processes together, PSS, sampled.")
     if summed.kind == "run":
         lines.append("ns/op: time over the calls of all threads together.")
@@ -205,6 +224,15 @@ def legend(summed, rows):
     if summed.failures():
         lines.append("A row with a failed run is not compared; the lines below say why it failed.")
     return Text("\n".join(lines), style="dim")
+
+
+def pauses_lines(rows):
+    """A line on the pauses that were made, if any were."""
+    paused = sum(stats.median(row.values("paused_ns")) for row in rows if row.values("paused_ns"))
+    if not paused:
+        return []
+    mean = paused / sum(1 for row in rows if row.values("paused_ns")) / 1e6
+    return [f"The recorded pauses were made, {mean:,.0f} ms a run; no time contains them."]
 
 
 def thread_lines(summed):

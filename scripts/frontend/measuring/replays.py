@@ -6,7 +6,7 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import latency_counts, results, stats
-from frontend.measuring import campaign, context, driver, traces
+from frontend.measuring import campaign, context, driver, limits, traces
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import TIMEOUT_S
 from frontend.progress import progress
@@ -14,15 +14,18 @@ from frontend.progress import progress
 TOUCHES = ("none", "first", "page", "all")
 ORIGINAL, SERIAL = "original", "serial"
 THREAD_ORDERS = (ORIGINAL, SERIAL)
+THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")
+PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
-    "wait_ns",
+    *("wait_ns", "pauses", "paused_ns"),
 )
 MEMORY_FIGURES = (
-    *("peak_rss", "peak_live", "peak_live_replayed", "waste", "rss_after_drain"),
+    *("peak_rss", "peak_live", "peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"),
     *("baseline_rss", "initial_rss"),
     *("initial_mapped", "harness_bytes"),
+    *("rss_after_100ms", "rss_after_1s", "rss_after_5s", "rss_after_trim"),
 )
 SPEED, LATENCY, MEMORY = PASSES = ("speed", "latency", "memory")
 USUAL_PASSES = (SPEED, MEMORY)
@@ -42,6 +45,10 @@ class Manner:
     timeout: float = TIMEOUT_S
     curves: Path = None  # folder for curves, or None
     links: Links = None
+    thp: str = THP_DEFAULT  # of THP_MODES: whether the system may give the process huge pages
+    pauses: str = PAUSES_NONE  # of PAUSES: whether the program's pauses are made as well
+    limit: limits.Limit = None  # on the memory of a run of its own
+    decay: bool = False  # whether the memory pass watches what is given back after the drain
 
 
 def thread_count(trace, thread_order):
@@ -64,6 +71,9 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch=manner.touch, thread_order=manner.thread_order, passes=manner.passes)
+    facts.update(thp_mode=manner.thp, pauses=manner.pauses)
+    if manner.limit:
+        facts.update(manner.limit.facts)
 
     def attempt(trace, allocator, is_warm_up):
         return replay_once(trace, allocator, manner, has_more=not is_warm_up)
@@ -89,12 +99,31 @@ def replay_once(trace, allocator, manner, has_more):
     if LATENCY in manner.passes and has_more:
         counters.update(latency_figures(trace, allocator, manner, speed))
 
-    def memory():
-        return pass_figures(MEMORY, MEMORY_FIGURES, trace, allocator, manner, speed)
+    def untimed():
+        figures = {}
+        if MEMORY in manner.passes:
+            figures = pass_figures(MEMORY, MEMORY_FIGURES, trace, allocator, manner, speed)
+        return {**figures, **limit_figures(trace, allocator, manner, speed)}
 
-    has_memory = has_more and MEMORY in manner.passes and not allocator.is_floor
-    untimed = memory if has_memory else None
-    return Figures(speed["real_time_ns"], speed["cpu_time_ns"], counters, untimed)
+    has_untimed = has_more and not allocator.is_floor
+    real, cpu = speed["real_time_ns"], speed["cpu_time_ns"]
+    return Figures(real, cpu, counters, untimed if has_untimed else None)
+
+
+def limit_figures(trace, allocator, manner, speed):
+    """How the replay ends under the limit, or the least one that it survives."""
+    if not manner.limit:
+        return {}
+
+    def attempt(arguments):
+        """What the replayer prints of a run with these arguments."""
+        done = one_pass("limit", trace, allocator, manner, arguments)
+        keys = WORK if done["survived"] else ("checksum",)
+        if any(done.get(key) != speed.get(key) for key in keys):
+            raise RunFailed("the limit pass did other operations than the speed pass")
+        return done
+
+    return manner.limit.figures((trace.name, allocator.name), speed, attempt)
 
 
 def latency_figures(trace, allocator, manner, speed):
@@ -125,10 +154,14 @@ def pass_figures(name, keys, trace, allocator, manner, speed):
     return {key: done[key] for key in keys if key in done}
 
 
-def one_pass(name, trace, allocator, manner):
-    """What the replayer prints for one pass."""
-    arguments = ["--pass", name, "--touch", manner.touch]
+def one_pass(name, trace, allocator, manner, more=()):
+    """What the replayer prints for one pass; `more` are options of its own."""
+    arguments = ["--pass", name, "--touch", manner.touch, *more]
     arguments += thread_arguments(trace, manner.thread_order)
+    if manner.pauses != PAUSES_NONE:
+        arguments += ["--pauses", manner.pauses]
+    if manner.decay and name == MEMORY:
+        arguments.append("--decay")
     if manner.curves and name == MEMORY:
         curve = manner.curves / f"{trace.name}.{allocator.name}.csv"
         arguments += ["--curve", str(curve), "--points", str(CURVE_POINTS)]
@@ -136,7 +169,7 @@ def one_pass(name, trace, allocator, manner):
         arguments += ["--curve", str(round_file(manner, trace, allocator))]
     arguments.append(str(trace.path))
     try:
-        return driver.run_once("replay", allocator, arguments, manner.links, manner.timeout)
+        return run_driver(allocator, arguments, manner)
     except RunFailed as reason:
         raise RunFailed(f"{name} pass: {reason}") from reason
 
@@ -144,6 +177,18 @@ def one_pass(name, trace, allocator, manner):
 def round_file(manner, trace, allocator):
     """The file of the counts of durations of one round."""
     return manner.curves / f"round.{results.latency_file(trace.name, allocator.name)}"
+
+
+def run_driver(allocator, arguments, manner):
+    """What the replayer prints, which ran with or without huge pages as it was to."""
+    options = ("--small-pages",) if manner.thp == THP_NEVER else ()
+    setting = driver.Setting(options)
+    done = driver.run_once(
+        "replay", allocator, arguments, manner.links, manner.timeout, setting=setting
+    )
+    if manner.thp == THP_NEVER and not done["thp_disabled"]:
+        raise RunFailed("the system did not turn huge pages off for the process")
+    return done
 
 
 def add_net(entries, floors):

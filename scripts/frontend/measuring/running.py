@@ -12,6 +12,7 @@ from frontend.failure import WORK_FAILED, io_failure
 from frontend.paths import built
 
 TIMEOUT_S = 600.0
+TIMED_OUT = "timed out"  # how the error of a run begins that took too long
 LAST_LINES = 5  # of stderr that are shown; arbitrary, as the next
 LONGEST_LINE = 400
 GRACE_S = 30  # longer than launch needs to end a program that ignores its time-out
@@ -30,7 +31,7 @@ class Run:
     def error(self):
         """Why the run cannot count, or None. An exit status is no error here."""
         if self.report.get("timed_out"):
-            return f"timed out after {self.timeout:g} s"
+            return f"{TIMED_OUT} after {self.timeout:g} s"
         number = self.report.get("signal") or max(0, -self.status)
         if number:
             return f"killed by signal {number} ({signal_name(number)}){self.tail}"

@@ -153,6 +153,7 @@ def compared_parts(part):
     yield report_tables.ratio_table(summary, digest.RSS)
     yield figure(folder / f"{prefix}time.svg", f"{name}: time")
     yield figure(folder / f"{prefix}memory.svg", f"{name}: peak RSS")
+    yield figure(folder / f"{prefix}limits.svg", f"{name}: the least memory limit survived")
     yield report_latency.curves_part(part) if summary.kind == "replay" else ""
     yield report_subjects.programs_list(summary)
     yield report_subjects.traces_part(part)

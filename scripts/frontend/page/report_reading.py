@@ -71,6 +71,14 @@ of zero is less than a step, and lies at the lower edge.</p>
 <p>Do not conclude from the right end of one line: little stands behind it, and the machine disturbs
 some calls. What is slow again and again, the tables of worst calls show.</p>
 """,
+    "limits": """
+<p>A panel is a trace, memory in MiB runs to the right from zero; left is leaner. The mark is the
+peak of resident memory, the tick the least limit under which the replay came to its end: how small
+a container may be. A tick left of its mark means that the allocator keeps memory that the system
+can take back when there is need.</p>
+<p>Do not take it for the size of your container: the program, its libraries and its stacks need
+memory too, and none of theirs is in here.</p>
+""",
     "curve": """
 <p>Operations of the trace run to the right, memory upwards from zero; lower is leaner. The grey
 area are the live bytes, the same under every allocator. Large panel: each line is what is resident

@@ -9,6 +9,7 @@ from frontend.allocators import registry
 from frontend.failure import Failure
 from frontend.figures.results import STDOUT, unique
 from frontend.guess import meant
+from frontend.measuring.limits import AUTO
 from frontend.measuring.replays import ORIGINAL, THREAD_ORDERS
 from frontend.measuring.running import TIMEOUT_S
 
@@ -16,6 +17,10 @@ from frontend.measuring.running import TIMEOUT_S
 REPEATS = 7
 WHOLE = re.compile(r"[0-9]{1,18}")  # fits the 64 bits of the programs that it is passed on to
 NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
+SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", re.IGNORECASE)
+UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+LEAST_BYTES, MOST_BYTES = 64 << 10, 1 << 64  # a few windows of the recorder, arbitrary; 64 bits
+MOST_LIMIT = 1 << 50  # of the replayer; more than any machine has
 NAN = float("nan")
 FOUND = f"those found of {', '.join(registry.DEFAULT)}"
 
@@ -115,6 +120,26 @@ def seconds(text):
     if not 0 < number < float("inf"):
         raise ArgumentTypeError(f"{text}: not a number of seconds above zero")
     return number
+
+
+def size(text):
+    """A number of bytes, for argparse: 500M, 2G, 1048576."""
+    match = SIZE.fullmatch(text)
+    if not match:
+        raise ArgumentTypeError(f"{text}: not a size such as 500M or 2G")
+    number = float(match.group(1)) * 2 ** UNITS[match.group(2).upper()]
+    if not LEAST_BYTES <= number < MOST_BYTES:
+        raise ArgumentTypeError(f"{text}: not between {LEAST_BYTES >> 10}K and 16E")
+    return int(number)
+
+
+def limit_size(text):
+    """A size, or "auto", for argparse."""
+    if text == AUTO:
+        return AUTO
+    if not SIZE.fullmatch(text):
+        raise ArgumentTypeError(f"{text}: not a size such as 512M, nor {AUTO}")
+    return min(size(text), MOST_LIMIT)
 
 
 def percent(most):

@@ -1,7 +1,7 @@
 """What becomes of the results that a verb has measured."""
 
 from frontend.failure import WORK_FAILED, Failure
-from frontend.figures import latency_table, results, table
+from frontend.figures import results, table
 from frontend.progress import say
 
 
@@ -18,14 +18,14 @@ def keep(measured, output, curves, curves_name):
     results.keep(output, measured)
 
 
-def show(measured, unasked=(), latency=None):
+def show(measured, unasked=(), more=()):
     """Prints the table, unless the results themselves were printed, and the failures; the exit
-    status. Where those allocators fail that nobody asked for, that is told, and the work has not
-    failed."""
+    status. `more` are functions that print further tables of the Results. Where those allocators
+    fail that nobody asked for, that is told, and the work has not failed."""
     if measured.path != results.STDOUT:
         table.show(measured)
-        if latency:
-            latency_table.show(measured, latency)
+        for show_more in more:
+            show_more(measured)
     failures = results.unique(
         (row.name, entry["error_message"])
         for row in measured.rows

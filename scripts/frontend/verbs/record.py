@@ -6,7 +6,6 @@ and goes once all of it has been compiled; until then `record --recover` can fin
 
 import argparse
 import math
-import re
 import shutil
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from frontend.recording.launching import (
     start,
 )
 from frontend.recording.signals import Signals
-from frontend.verbs.options import positive, rest_of_line, seconds
+from frontend.verbs.options import positive, rest_of_line, seconds, size
 
 EXAMPLES = (
     "spanbench record -o my.trace -- sqlite3 my.db 'select 1'",
@@ -38,9 +37,6 @@ EXAMPLES = (
 )
 WAIT_S = 10
 SIGNALLED = 128  # exit statuses from here on say that a signal ended the command
-SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", re.IGNORECASE)
-UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
-LEAST_BYTES = 64 << 10  # a few windows; arbitrary
 
 
 def add_arguments(parser):
@@ -112,17 +108,6 @@ def seconds_or_none(text):
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"{text}: not a number of seconds")
     return number
-
-
-def size(text):
-    """A number of bytes, for argparse: 500M, 2G, 1048576."""
-    match = SIZE.fullmatch(text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text}: not a size such as 500M or 2G")
-    number = float(match.group(1)) * 2 ** UNITS[match.group(2).upper()]
-    if not LEAST_BYTES <= number < controls.UNLIMITED:
-        raise argparse.ArgumentTypeError(f"{text}: not between {LEAST_BYTES >> 10}K and 16E")
-    return int(number)
 
 
 def run(options, _argv):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.figures import results
+from frontend.figures import decay_table, latency_table, limit_table, results
 from frontend.figures.metrics import LATENCIES
-from frontend.measuring import replays, shards, traces
-from frontend.verbs.options import add_measuring, add_thread_order, names_of
+from frontend.measuring import limits, replays, shards, traces
+from frontend.verbs.options import add_measuring, add_thread_order, limit_size, names_of
 from frontend.verbs.outcome import keep, show
 
 EXAMPLES = (
@@ -46,6 +46,33 @@ def add_arguments(parser):
         "pass along (default: p99_ns)",
     )
     parser.add_argument(
+        "--thp",
+        choices=replays.THP_MODES,
+        default=replays.THP_DEFAULT,
+        help="never: no transparent huge pages for the measured processes; default: as the system "
+        "gives them (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pauses",
+        choices=replays.PAUSES,
+        default=replays.PAUSES_NONE,
+        help="recorded: where the program made no call for 1 ms or more, nor does the replay, for "
+        "allocators that purge by time; that time is not counted (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--memory-limit",
+        type=limit_size,
+        metavar="SIZE|auto",
+        help="replay once more in a memory cgroup of this size and tell where the allocator fails; "
+        "auto finds the least limit that each survives",
+    )
+    parser.add_argument(
+        "--decay",
+        action="store_true",
+        help="after every block is freed, watch for 5 s what the allocator gives back; takes the "
+        "memory pass along",
+    )
+    parser.add_argument(
         "--no-null",
         action="store_true",
         help="leave out the null allocator, the floor of net times",
@@ -66,21 +93,41 @@ def run(options, argv):
         curves = Path(folder) / "curves"
         curves.mkdir()
         kept = curves if is_kept else None
-        passes = passes_of(options)
-        manner = replays.Manner(
-            options.touch, options.threads, passes, options.timeout, kept, links
-        )
+        manner = manner_of(options, kept, links)
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         measured.context.update(options.shard.facts)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
-    return show(measured, unasked, LATENCIES[options.metric or "p99_ns"])
+    latency = LATENCIES[options.metric or "p99_ns"]
+    more = (
+        lambda results_: latency_table.show(results_, latency),
+        decay_table.show,
+        limit_table.show,
+    )
+    return show(measured, unasked, more)
+
+
+def manner_of(options, curves, links):
+    """How the traces are to be replayed."""
+    return replays.Manner(
+        touch=options.touch,
+        thread_order=options.threads,
+        passes=passes_of(options),
+        timeout=options.timeout,
+        curves=curves,
+        links=links,
+        thp=options.thp,
+        pauses=options.pauses,
+        limit=limits.made(options.memory_limit) if options.memory_limit else None,
+        decay=options.decay,
+    )
 
 
 def passes_of(options):
-    """The passes that were asked for, and the one that the metric needs."""
+    """The passes that were asked for, and those that other options need."""
     wanted = {*options.passes, *([replays.LATENCY] if options.metric else [])}
+    wanted.update([replays.MEMORY] if options.decay else [])
     return tuple(name for name in replays.PASSES if name in wanted)
 
 

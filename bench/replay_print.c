@@ -1,0 +1,96 @@
+/*
+ * One line of JSON; which fields it has depends on the pass.
+ */
+#include "driver.h"
+#include "replay_run.h"
+
+#include <sys/prctl.h>
+
+/* More threads than that are summed up. Arbitrary: a line of JSON, not a book. */
+enum { THREADS_SHOWN = 256 };
+
+static void print_memory(struct json_text *text, const struct run *run)
+{
+    footprint_print(&run->footprint, text);
+    json_text_number(text, "peak_live", (int64_t)run->performer.totals.peak_live);
+    if (run->options.pass != PASS_MEMORY)
+        return;
+    json_text_number(text, "peak_live_replayed", performer_peak_live(&run->performer));
+    json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
+    json_text_number(text, "huge_bytes", run->huge_bytes);
+    json_text_number(text, "rss_after_drain", run->rss_after_drain);
+    if (run->options.decay)
+        decay_print(&run->decay, text);
+}
+
+static void print_pauses(struct json_text *text, const struct run *run)
+{
+    uint64_t paused_ns;
+    uint64_t pauses = performer_pauses(&run->performer, &paused_ns);
+    json_text_number(text, "pauses", (int64_t)pauses);
+    json_text_number(text, "paused_ns", (int64_t)paused_ns);
+}
+
+static void print_latency(struct json_text *text, const struct run *run)
+{
+    const struct latency *latency = &run->performer.latency;
+    if (run->options.pass == PASS_LATENCY)
+        latency_print(latency, text);
+    if (run->options.pass == PASS_WORST)
+        latency_print_worst(latency, run->options.trace, text);
+}
+
+static void print_limit(struct json_text *text, const struct run *run)
+{
+    json_text_flag(text, "survived", run->survived);
+    if (run->survived)
+        return;
+    json_text_number(text, "failed_at_op", (int64_t)run->failed_at_op);
+    json_text_number(text, "failed_live", performer_live(&run->performer));
+}
+
+static void print_threads(struct json_text *text, const struct run *run)
+{
+    const struct lanes *lanes = &run->performer.lanes;
+    uint32_t threads = lanes->streams->threads;
+    uint32_t shown = threads < THREADS_SHOWN ? threads : THREADS_SHOWN;
+    json_text_number(text, "wait_ns", (int64_t)lanes->wait_ns);
+    if (run->options.repeats > 1)
+        return; /* they were another process's */
+    json_text_add(text, ", \"per_thread\": [");
+    for (uint32_t i = 0; i < shown; i++) {
+        const struct thread_figures *figures = &lanes->figures[i];
+        json_text_add(text, "%s{\"ops\": %llu, \"cpu_ns\": %llu, \"wait_ns\": %llu}",
+                      i > 0 ? ", " : "", (unsigned long long)figures->ops,
+                      (unsigned long long)figures->cpu_ns, (unsigned long long)figures->wait_ns);
+    }
+    json_text_add(text, "]");
+}
+
+int replay_print(const struct run *run)
+{
+    const struct performer *performer = &run->performer;
+    char checksum[CHECKSUM_TEXT_BYTES];
+    struct json_text text = driver_text_open();
+    checksum_write(&performer->source.checksum, checksum);
+    json_text_add(&text, "{\"pass\": \"%s\"", replay_pass_name(run->options.pass));
+    json_text_pair(&text, "touch", replay_touch_name(run->options.touch));
+    json_text_pair(&text, "thread_order", replay_threads_name(run->options.threads));
+    json_text_number(&text, "threads", (int64_t)performer->totals.threads);
+    json_text_pair(&text, "trace", run->options.trace);
+    json_text_number(&text, "ops", (int64_t)performer->ops);
+    json_text_number(&text, "skipped_ops", (int64_t)performer->source.skipped_ops);
+    json_text_pair(&text, "checksum", checksum);
+    json_text_flag(&text, "thp_disabled", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
+    json_text_number(&text, "repeats", (int64_t)run->options.repeats);
+    cost_print(performer_cost(performer), &text);
+    print_memory(&text, run);
+    print_latency(&text, run);
+    if (run->options.pauses)
+        print_pauses(&text, run);
+    if (run->options.pass == PASS_LIMIT)
+        print_limit(&text, run);
+    if (performer->is_threaded)
+        print_threads(&text, run);
+    return driver_print_result(&text, &run->malloc);
+}
