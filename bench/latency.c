@@ -37,13 +37,6 @@ bool latency_open(struct latency *latency, enum touch touch, bool times_all)
     return latency->by_kind != NULL && latency->by_size != NULL;
 }
 
-void latency_close(struct latency *latency)
-{
-    own_memory_unmap(latency->by_kind, LATENCY_KINDS * sizeof(struct histogram));
-    own_memory_unmap(latency->by_size, LATENCY_SIZES * sizeof(struct histogram));
-    *latency = (struct latency){0};
-}
-
 void latency_thread_begin(struct latency_thread *part, uint32_t thread)
 {
     *part = (struct latency_thread){.random = thread, .until_sample = 1, .thread = thread};

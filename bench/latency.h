@@ -51,7 +51,6 @@ struct latency {
 
 /* Calibrates; false and errno: no memory. */
 bool latency_open(struct latency *latency, enum touch touch, bool times_all);
-void latency_close(struct latency *latency);
 void latency_thread_begin(struct latency_thread *part, uint32_t thread);
 /* As step_call; takes the time of the call if it is one to be timed. */
 bool latency_call(struct latency *latency, struct latency_thread *part, struct slot *table,
