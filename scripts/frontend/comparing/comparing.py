@@ -9,14 +9,12 @@ does not hold for its family's number of tests raises no alarm. Nothing is drawn
 from collections import defaultdict
 from dataclasses import dataclass
 
-from frontend.figures import decision, stats
+from frontend.figures import decision, metrics, stats
 from frontend.figures.decision import BETTER, MARGIN, SAME, UNKNOWN, WORSE, Question
-from frontend.figures.metrics import CPU, LATENCIES, STEADY, TIME, Metric
 
 LEVEL = 0.05  # how often a family of tests may find something where nothing is
 FAILED = "failed"
 ORDER = (FAILED, WORSE, UNKNOWN, SAME, BETTER)
-METRICS = ("time", "cpu", *STEADY, *LATENCIES)  # names of the option
 DEFAULT_METRICS = ("time", "peak_rss")
 WHOLE = ": all"  # ends the names of means over a whole kind
 
@@ -39,8 +37,8 @@ class Comparison:
     """One figure of one row, or of many rows together, in A and in B."""
 
     name: str  # of the row, or what the mean is over
-    metric: str = None  # None where a run failed
-    measure: Metric = None
+    asked: str = None  # what the option calls the figure; None where a run failed
+    metric: metrics.Metric = None
     before: float = None  # medians; None for a mean
     after: float = None
     ratio: object = None  # Decision on B / A, None if there is none
@@ -50,7 +48,7 @@ class Comparison:
     @property
     def verdict(self):
         """What the ratio says."""
-        if self.metric is None:
+        if self.asked is None:
             return FAILED
         return self.ratio.verdict if self.ratio else UNKNOWN
 
@@ -58,15 +56,6 @@ class Comparison:
     def is_alarm(self):
         """Whether something got worse beyond what chance makes of so many tests."""
         return self.verdict == FAILED or self.verdict == WORSE and self.is_sure
-
-
-def measure_of(metric, kind):
-    """The Metric that an option means in rows of a kind."""
-    if metric == "time":
-        return TIME.get(kind)
-    if metric == "cpu":
-        return CPU
-    return LATENCIES.get(metric) or STEADY[metric]
 
 
 def correct(family):
@@ -102,14 +91,14 @@ class Comparer:
         self.sound = [pair for pair in pairs if not has_failed(pair)]
         self.known = {}  # (name, key): what `figures` gave
 
-    def rows(self, metrics):
-        """The judged Comparisons of single rows, worst first."""
-        asked = [(pair, metric) for metric in metrics for pair in self.sound]
+    def rows(self, names):
+        """The judged Comparisons of single rows, worst first, by figures that options name."""
+        asked = [(pair, name) for name in names for pair in self.sound]
         questions = [self.row_question(*one) for one in asked]
         made = self.decided(
             [
-                (Comparison(pair[0], metric, question.metric, *question.medians), question)
-                for (pair, metric), question in zip(asked, questions)
+                (Comparison(pair[0], name, question.metric, *question.medians), question)
+                for (pair, name), question in zip(asked, questions)
                 if question
             ]
         )
@@ -123,19 +112,19 @@ class Comparer:
             comparison.ratio = ratio
         return [comparison for comparison, _ in asked]
 
-    def row_question(self, pair, metric):
+    def row_question(self, pair, asked):
         """The Question on one pair, or None if it has no such figure."""
         _, a, b = pair
-        measure = measure_of(metric, a.kind)
-        if measure is None:
+        metric = metrics.named(asked, a.kind)
+        if metric is None:
             return None
-        ours, theirs = sides = self.figures(pair, measure.key)
+        ours, theirs = sides = self.figures(pair, metric.key)
         if not ours or not theirs:
             return None
         if self.references is not None:
-            sides = [decision.usable(row, measure.key) for row in (a, b)]
+            sides = [decision.usable(row, metric.key) for row in (a, b)]
         medians = decision.medians_of(sides)
-        return Question(ours, theirs, measure, self.manner.is_paired, medians)
+        return Question(ours, theirs, metric, self.manner.is_paired, medians)
 
     def new_failures(self):
         """What fails in B alone is worse than any figure; what failed in A is no news."""
@@ -161,7 +150,7 @@ class Comparer:
             stats.ratios(decision.usable(row, key), decision.usable(to, key)) for row, to in both
         )
 
-    def means(self, metrics):
+    def means(self, names):
         """The judged Comparisons of geometric means: of each kind, then of each allocator in it."""
         kinds = defaultdict(lambda: defaultdict(list))
         for pair in self.pairs:
@@ -170,23 +159,23 @@ class Comparer:
         for kind, by_allocator in kinds.items():
             every = [pair for pairs in by_allocator.values() for pair in pairs]
             several = by_allocator if len(by_allocator) > 1 else {}
-            for metric in metrics:
-                wholes.append(self.mean(f"{kind}{WHOLE}", every, metric))
-                parts += [self.mean(f"{kind}: {n}", p, metric) for n, p in several.items()]
+            for asked in names:
+                wholes.append(self.mean(f"{kind}{WHOLE}", every, asked))
+                parts += [self.mean(f"{kind}: {n}", p, asked) for n, p in several.items()]
         families = [self.decided(list(filter(None, family))) for family in (wholes, parts)]
         for family in families:
             correct(family)
         return families[0] + worst_first(families[1])
 
-    def mean(self, name, pairs, metric):
+    def mean(self, name, pairs, asked):
         """(Comparison, Question) of the geometric mean over the pairs that have the figure, or
         None."""
-        measure = measure_of(metric, pairs[0][1].kind)
-        if measure is None:
+        metric = metrics.named(asked, pairs[0][1].kind)
+        if metric is None:
             return None
-        both = [self.figures(pair, measure.key) for pair in pairs if not has_failed(pair)]
+        both = [self.figures(pair, metric.key) for pair in pairs if not has_failed(pair)]
         both = [sides for sides in both if all(sides)]
         if not both:
             return None
-        comparison = Comparison(name, metric, measure, rows=len(both))
-        return comparison, decision.of_means(both, measure, self.manner.is_paired)
+        comparison = Comparison(name, asked, metric, rows=len(both))
+        return comparison, decision.of_means(both, metric, self.manner.is_paired)
