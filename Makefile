@@ -436,7 +436,7 @@ bench: deps-bench
 .PHONY: sweep
 sweep: deps-bench
 	$(MAKE) --no-print-directory all
-	SPANBENCH_BUILD='$(abspath $(B))' scripts/sweep_constants $(ROUNDS:%=-n %)
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/sweep_constants $(ROUNDS:%=-n %)
 
 ## stress: all calls at random, with threads and too little memory (MINUTES=5 for all allocators)
 STRESS := span,span-fast,glibc,jemalloc
@@ -482,7 +482,7 @@ reference: deps-bench
 .PHONY: prove-gate
 prove-gate: deps-gate
 	$(MAKE) --no-print-directory all
-	SPANBENCH_BUILD='$(abspath $(B))' scripts/prove_gate $(STEPS)
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/prove_gate $(STEPS)
 
 ## lint: formatting, includes, Python
 C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] bench/*.cc workloads/*.[ch] workloads/*/*.[ch] \
@@ -496,7 +496,7 @@ lint: deps-lint
 	flake8 $(PY_FILES) $(PY_SCRIPTS)
 
 PY_SCRIPTS = $(wildcard $(addprefix scripts/,spanbench install_tree write_manual write_completion \
-	prove_gate sweep_constants update_readme) \
+	studies/prove_gate studies/sweep_constants update_readme) \
 	workloads/record_corpus workloads/prepare_programs)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how

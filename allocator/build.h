@@ -1,7 +1,8 @@
 /*
  * The two builds of the allocator, and everything in which they differ: libspan keeps each sentence
  * of the design, libspan-fast (compiled with SPAN_FAST=1) bends those that cost time. What each
- * difference buys is measured in docs/allocator.md. (HEAP_SPAN_SHARE in heap.h has two values.)
+ * difference buys is measured in docs/allocator.md. (HEAP_SPAN_SHARE in heap.h has two values, and
+ * block.h takes headers of 16 bytes from block_plain.h or of 8 bytes from block_packed.h.)
  *
  * What both demand stands here as well, so each file includes this before any header of the system.
  */
@@ -25,8 +26,6 @@
 enum {
     /* Payloads of freed blocks are overwritten. */
     BUILD_POISONS = !SPAN_FAST,
-    /* Headers of 8 bytes (block_packed.h) instead of 16 (block_plain.h). */
-    BUILD_PACKS_HEADERS = SPAN_FAST,
     /* Empty spans that a heap keeps. */
     BUILD_SPANS_KEPT = SPAN_FAST ? 16 : 1,
     /* Large blocks share spans: one empty span serves all that come and go together. */

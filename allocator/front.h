@@ -25,7 +25,6 @@
 
 enum {
     FRONT_EXACT_MAX = 1024,
-    FRONT_EXACT_LOG2 = 10,
     FRONT_LISTS_A_DOUBLING_LOG2 = 3,
     FRONT_LISTS_A_DOUBLING = 1 << FRONT_LISTS_A_DOUBLING_LOG2,
     FRONT_GROSS_MAX = 8 * 1024, /* larger blocks go straight to their heap */

@@ -45,12 +45,6 @@ bool checker_make_room(struct checker *checker, size_t slots)
                               sizeof(struct checked_block), slots);
 }
 
-void checker_close(struct checker *checker)
-{
-    own_memory_unmap(checker->block, checker->capacity * sizeof(*checker->block));
-    *checker = (struct checker){0};
-}
-
 static void block_lock(struct checked_block *block)
 {
     while (atomic_exchange_explicit(&block->lock, 1, memory_order_acquire))

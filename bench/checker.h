@@ -34,7 +34,6 @@ struct checker {
 bool checker_open(struct checker *checker, size_t slots);
 /* Room for so many slots; only while no thread checks. false and errno. */
 bool checker_make_room(struct checker *checker, size_t slots);
-void checker_close(struct checker *checker);
 /*
  * As step_call, with every byte of the block written and everything verified. `random` is the
  * thread's own state of random numbers. false also where a fault was found: checker->has_fault.

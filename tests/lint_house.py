@@ -24,18 +24,18 @@ ALLOWED = {
 # The one file that may look inside the allocator.
 INSIDERS = {"bench/micro_internals.c": ["allocator/*"]}
 SOURCES = {".c", ".h", ".cc"}
-# The front end from the ground up: each of these imports only what stands before it.
-FRONTEND = REPO / "scripts" / "frontend"
+# The front end from the ground up: each of these imports only what stands before it. The studies
+# may use all of it, and nothing of it uses them.
+FRONTEND, STUDIES = REPO / "scripts" / "frontend", REPO / "scripts" / "studies"
 LAYERS = (
     *("version", "failure", "lazily", "guess", "paths", "progress", "collector", "allocators"),
-    *("figures", "measuring", "charts", "page", "comparing", "gate", "sweep", "recording"),
-    *("advising", "inspecting", "verbs", "command_line", "cli", "parsers"),
+    *("figures", "measuring", "charts", "page", "comparing", "gate", "recording", "advising"),
+    *("inspecting", "verbs", "command_line", "cli", "parsers", "studies"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (
-    *("allocator/*", "scripts/sweep_constants", "scripts/prove_gate", "scripts/frontend/sweep/*"),
-    *("scripts/frontend/gate/*", "scripts/frontend/verbs/gate.py", "results/baseline.json"),
-    "scripts/frontend/verbs/bisecting.py",
+    *("allocator/*", "scripts/studies/*", "scripts/frontend/gate/*", "results/baseline.json"),
+    *("scripts/frontend/verbs/gate.py", "scripts/frontend/verbs/bisecting.py"),
 )
 HELD_OUT = re.compile(r"held.out", re.IGNORECASE)
 MOST_BYTES = 12 << 20  # of all files in git; arbitrary, a clone in some seconds
@@ -87,14 +87,15 @@ def imported(statement):
         return []
     package, _, rest = statement.module.partition(".")
     if package != "frontend":
-        return []
+        return [package] if package == STUDIES.name else []
     return [rest.partition(".")[0]] if rest else [alias.name for alias in statement.names]
 
 
 def import_faults():
     """Modules of the front end that import from above."""
-    for path in sorted(FRONTEND.rglob("*.py")):
-        part = path.relative_to(FRONTEND).parts[0].removesuffix(".py")
+    for path in sorted([*FRONTEND.rglob("*.py"), *STUDIES.glob("*.py")]):
+        folder = FRONTEND if FRONTEND in path.parents else STUDIES.parent
+        part = path.relative_to(folder).parts[0].removesuffix(".py")
         if part == "__init__":
             continue
         below = LAYERS[: LAYERS.index(part) + 1]

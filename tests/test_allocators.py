@@ -1,6 +1,8 @@
 """Which allocators there are and what -a means."""
 
 import os
+import subprocess
+from random import Random
 
 import pytest
 
@@ -120,6 +122,30 @@ def test_a_cut_library_is_refused_and_does_not_crash(shared_objects, tmp_path):
         cut.write_bytes(image[:length])
         with pytest.raises(Failure):
             elf.read(cut)
+
+
+def test_a_damaged_library_does_not_crash(shared_objects, tmp_path):
+    image, random = (shared_objects / "liballocator.so").read_bytes(), Random(1)
+    refused = 0
+    for _ in range(300):
+        damaged, headers = bytearray(image), [*range(64), *range(len(image) - 1500, len(image))]
+        for place in random.sample(headers, 4):
+            damaged[place] = random.choice([0, 255, random.randrange(256)])
+        (tmp_path / "damaged.so").write_bytes(damaged)
+        try:
+            elf.read(tmp_path / "damaged.so")
+        except Failure as failure:
+            assert "damaged.so: no 64-bit ELF shared object, or a damaged one" in str(failure)
+            refused += 1
+    assert 0 < refused < 300
+
+
+def test_a_name_that_is_the_end_of_another_is_found(tmp_path):
+    """The linker keeps one text for both."""
+    (tmp_path / "two.c").write_text("void malloc(void) {} void je_malloc(void) {}")
+    command = ["cc", "-shared", "-fPIC", "-nostdlib", "-fno-builtin", "two.c", "-o", "two.so"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert elf.names_defined(tmp_path / "two.so", rb"malloc") == {"malloc"}
 
 
 def test_verb_lists_what_is_found(made_up_build, spanbench):

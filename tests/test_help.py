@@ -9,7 +9,7 @@ from places import REPO
 
 from frontend.cli import VERBS
 
-HEAVY = {"numpy", "scipy", "matplotlib", "rich", "statistics", "concurrent.futures"}
+HEAVY = {"numpy", "scipy", "matplotlib", "rich", "elftools", "statistics", "concurrent.futures"}
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -15,10 +15,11 @@ from places import REPO
 
 from frontend.failure import BAD_INPUT, Failure
 from frontend.figures import paired_samples
-from frontend.gate import gate_power, gate_proof, gate_subjects
-from frontend.gate.gate_power import BEGIN, END, QUICK, STANDARD, Proof
-from frontend.gate.gate_proof import FAT, SAME, Record
+from frontend.gate import gate_subjects
 from frontend.gate.gate_verdict import PASS, UNKNOWN, WORSE
+from studies import gate_power, gate_proof
+from studies.gate_power import BEGIN, END, QUICK, STANDARD, Proof
+from studies.gate_proof import FAT, SAME, Record
 
 ROWS = (*gate_subjects.QUICK, "lua", "redis")
 CONTEXT = {"date": "2026-01-02T03:04:05", "commit": "0123456789abcdef", "cpu": "Imaginary 9000"}
@@ -77,7 +78,7 @@ def page(tmp_path):
 @pytest.fixture
 def prove_gate(capfd, monkeypatch, tmp_path):
     """A function that runs the script: (status, stdout, stderr)."""
-    path = str(REPO / "scripts" / "prove_gate")
+    path = str(REPO / "scripts" / "studies" / "prove_gate")
     loader = SourceFileLoader("prove_gate", path)
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     script = module_from_spec(spec_from_loader("prove_gate", loader))

@@ -10,9 +10,9 @@ from places import BUILD, REPO
 
 from frontend.failure import Failure
 from frontend.figures import results
-from frontend.sweep import sweep, sweep_page, tuning
+from studies import sweep, sweep_page, tuning
 
-SCRIPT = REPO / "scripts" / "sweep_constants"
+SCRIPT = REPO / "scripts" / "studies" / "sweep_constants"
 ALLOCATOR = REPO / "allocator"
 PAGE = REPO / "docs" / "constants.md"
 TRACE = REPO / "workloads" / "traces" / "sqlite3.trace"
@@ -120,7 +120,8 @@ def made_up(times, peaks=None, rounds=6, failing=None):
                     continue
                 figures = {"ns_per_op": scale * ratio, "peak_rss": 1000 * peaks.get(value, 1)}
                 entries.append(results.sample(name, (i, rounds), (1.0, 1.0), figures))
-    made = {"command": "scripts/sweep_constants", "traces": 2, "rounds": rounds, "touch": "page"}
+    made = {"command": "scripts/studies/sweep_constants", "traces": 2, "rounds": rounds}
+    made["touch"] = "page"
     made.update(cpu="Imaginary 9000", date="2026-01-02T03")
     facts = {"sweeps": [described], "made": {"span-fast": made}}
     return results.Results(facts, entries, Path("made.json"))
@@ -183,7 +184,13 @@ def test_page_tells_what_values_cost():
     assert rows["4 KiB"][-1] == "the same"
     assert rows["8 KiB"][2] == "**8 KiB**" and rows["8 KiB"][-1] == "not on an edge"
     assert rows["16 KiB"][7] == "1.10" and rows["16 KiB"][-1] == "10 % more memory"
-    for part in ("Imaginary 9000", "2 traces", "6 rounds", "2026-01-02", "`scripts/sweep_const"):
+    for part in (
+        "Imaginary 9000",
+        "2 traces",
+        "6 rounds",
+        "2026-01-02",
+        "`scripts/studies/sweep_const",
+    ):
         assert part in page
     assert "BUILD_HEAPS" in page and page.count("\n## ") == 2
 

@@ -20,7 +20,7 @@ from frontend.verbs import whole_programs
 
 PROGRAM = REPO / "scripts" / "spanbench"
 REPEATING = ("replay", "exec", "whole-programs", "run", "micro", "bench", "gate", "bisect")
-HEAVY = ("numpy", "scipy", "matplotlib", "rich")
+HEAVY = ("numpy", "scipy", "matplotlib", "rich", "elftools")
 GARBAGE = (
     "",
     "x",

@@ -77,12 +77,6 @@ def perl_job(folder: Path, rng: Random) -> None:
     inputs.access_log(folder, rng, 80000)
 
 
-def awk_access_log(folder: Path, rng: Random) -> None:
-    """job.awk and an access.log of 0.4 MB."""
-    inputs.awk_job(folder, rng)
-    inputs.access_log(folder, rng, 4000)
-
-
 def lua_job(folder: Path, rng: Random) -> None:
     """job.lua and a text.txt of 9000 lines whose words it keeps in a tree of tables."""
     inputs.lua_job(folder, rng)

@@ -60,11 +60,6 @@ static inline int sys_ftruncate(int fd, uint64_t bytes)
     return (int)sys_call(SYS_ftruncate, fd, (long)bytes, 0, 0, 0, 0);
 }
 
-static inline int sys_truncate(const char *path, uint64_t bytes)
-{
-    return (int)sys_call(SYS_truncate, (long)path, (long)bytes, 0, 0, 0, 0);
-}
-
 /* On 64-bit Linux libc's struct stat is the kernel's. */
 static inline int sys_fstat(int fd, struct stat *status)
 {

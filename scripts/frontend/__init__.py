@@ -8,8 +8,7 @@ From the ground up, each part importing only those before it (`make lint` checks
     measuring/               running traces, workloads and programs, and counting
     charts/ page/            results for the eye
     comparing/               two result files side by side
-    gate/                    the regression gate, and what its verdicts are worth
-    sweep/                   the allocator's tuning constants
+    gate/                    the regression gate
     verbs/                   what the command can do, a module a verb
     cli                      the command
 """

@@ -13,7 +13,7 @@ RAW_HEADER_BYTES = 4096
 EXECUTABLE = re.compile(rb"\n\.executable=([^\n]+)\n")
 # What allocators that are linked in call their functions. Wrappers (xmalloc, zmalloc, g_malloc)
 # cannot be told from allocators by their names, so these are names that only allocators have.
-ALLOCATORS = re.compile(
+ALLOCATORS = (
     rb"malloc"  # it goes before any preloaded one
     rb"|\w*mallocx|(_rjem_)?(je_)?malloc"  # jemalloc, with any prefix
     rb"|mi_(heap_)?malloc(_\w+)?"  # mimalloc

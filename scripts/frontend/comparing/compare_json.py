@@ -18,7 +18,7 @@ def comparison_facts(comparison):
     """One mean or row; what it does not have is left out."""
     told = {
         "name": comparison.name,
-        "metric": comparison.metric,
+        "metric": comparison.asked,
         "verdict": comparison.verdict,
         "a": comparison.before,
         "b": comparison.after,

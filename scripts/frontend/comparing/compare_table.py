@@ -60,15 +60,15 @@ def word_of(comparison):
 
 def mean_cells(mean):
     """The texts of a line about a mean, without the verdict."""
-    return [mean.name, mean.measure.name, str(mean.rows), ratio_text(mean.ratio)]
+    return [mean.name, mean.metric.name, str(mean.rows), ratio_text(mean.ratio)]
 
 
 def row_cells(row):
     """The texts of a line about a row, without the verdict."""
-    if row.measure is None:
+    if row.metric is None:
         return [row.name, "", "", "", ""]
-    name = ", ".join(filter(None, (row.measure.name, row.measure.unit)))
-    figures = [number_text(value / row.measure.scale) for value in (row.before, row.after)]
+    name = ", ".join(filter(None, (row.metric.name, row.metric.unit)))
+    figures = [number_text(value / row.metric.scale) for value in (row.before, row.after)]
     return [row.name, name, *figures, ratio_text(row.ratio)]
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from frontend.figures import decision, stats
 from frontend.figures.decision import BETTER, MARGIN, SAME, UNKNOWN, WORSE, Question
-from frontend.figures.metrics import CPU, LATENCIES, STEADY, TIME, Metric
+from frontend.figures.metrics import Metric, named
 
 LEVEL = 0.05  # how often a family of tests may find something where nothing is
 FAILED = "failed"
 ORDER = (FAILED, WORSE, UNKNOWN, SAME, BETTER)
-METRICS = ("time", "cpu", *STEADY, *LATENCIES)  # names of the option
 DEFAULT_METRICS = ("time", "peak_rss")
 WHOLE = ": all"  # ends the names of means over a whole kind
 
@@ -39,8 +38,8 @@ class Comparison:
     """One figure of one row, or of many rows together, in A and in B."""
 
     name: str  # of the row, or what the mean is over
-    metric: str = None  # None where a run failed
-    measure: Metric = None
+    asked: str = None  # what an option calls the figure; None where a run failed
+    metric: Metric = None
     before: float = None  # medians; None for a mean
     after: float = None
     ratio: object = None  # Decision on B / A, None if there is none
@@ -50,7 +49,7 @@ class Comparison:
     @property
     def verdict(self):
         """What the ratio says."""
-        if self.metric is None:
+        if self.asked is None:
             return FAILED
         return self.ratio.verdict if self.ratio else UNKNOWN
 
@@ -58,15 +57,6 @@ class Comparison:
     def is_alarm(self):
         """Whether something got worse beyond what chance makes of so many tests."""
         return self.verdict == FAILED or self.verdict == WORSE and self.is_sure
-
-
-def measure_of(metric, kind):
-    """The Metric that an option means in rows of a kind."""
-    if metric == "time":
-        return TIME.get(kind)
-    if metric == "cpu":
-        return CPU
-    return LATENCIES.get(metric) or STEADY[metric]
 
 
 def correct(family):
@@ -108,14 +98,14 @@ class Comparer:
         other.known = self.known
         return other
 
-    def rows(self, metrics):
+    def rows(self, names):
         """The judged Comparisons of single rows, worst first."""
-        asked = [(pair, metric) for metric in metrics for pair in self.sound]
+        asked = [(pair, name) for name in names for pair in self.sound]
         questions = [self.row_question(*one) for one in asked]
         made = self.family(
             [
-                (Comparison(pair[0], metric, question.metric, *question.medians), question)
-                for (pair, metric), question in zip(asked, questions)
+                (Comparison(pair[0], name, question.metric, *question.medians), question)
+                for (pair, name), question in zip(asked, questions)
                 if question
             ]
         )
@@ -128,19 +118,19 @@ class Comparer:
             comparison.ratio = ratio
         return [comparison for comparison, _ in asked]
 
-    def row_question(self, pair, metric):
+    def row_question(self, pair, name):
         """The Question on one pair, or None if it has no such figure."""
         _, a, b = pair
-        measure = measure_of(metric, a.kind)
-        if measure is None:
+        metric = named(name, a.kind)
+        if metric is None:
             return None
-        ours, theirs = sides = self.figures(pair, measure.key)
+        ours, theirs = sides = self.figures(pair, metric.key)
         if not ours or not theirs:
             return None
         if self.references is not None:
-            sides = [self.usable(row, measure.key) for row in (a, b)]
+            sides = [self.usable(row, metric.key) for row in (a, b)]
         medians = decision.medians_of(sides)
-        return Question(ours, theirs, measure, self.manner.is_paired, medians)
+        return Question(ours, theirs, metric, self.manner.is_paired, medians)
 
     def new_failures(self):
         """What fails in B alone is worse than any figure; what failed in A is no news."""
@@ -164,21 +154,21 @@ class Comparer:
             known[row] = decision.usable(row, key)
         return known[row]
 
-    def means(self, metrics):
+    def means(self, names):
         """The judged Comparisons of geometric means: of each kind, then of each allocator in it."""
         parts = []
         for kind, by_allocator in self.by_allocator().items():
             several = by_allocator if len(by_allocator) > 1 else {}
-            for metric in metrics:
-                parts += [self.mean(f"{kind}: {n}", kind, p, metric) for n, p in several.items()]
-        return self.whole_means(metrics) + worst_first(self.family(parts))
+            for asked in names:
+                parts += [self.mean(f"{kind}: {n}", kind, p, asked) for n, p in several.items()]
+        return self.whole_means(names) + worst_first(self.family(parts))
 
-    def whole_means(self, metrics):
+    def whole_means(self, names):
         """The judged Comparisons of the geometric mean of each kind alone."""
         wholes = []
         for kind, by_allocator in self.by_allocator().items():
             every = [pair for pairs in by_allocator.values() for pair in pairs]
-            wholes += [self.mean(f"{kind}{WHOLE}", kind, every, metric) for metric in metrics]
+            wholes += [self.mean(f"{kind}{WHOLE}", kind, every, asked) for asked in names]
         return self.family(wholes)
 
     def by_allocator(self):
@@ -196,15 +186,15 @@ class Comparer:
         correct(made)
         return made
 
-    def mean(self, name, kind, pairs, metric):
+    def mean(self, name, kind, pairs, asked):
         """(Comparison, Question) of the geometric mean over the pairs that have the figure, or
         None."""
-        measure = measure_of(metric, kind)
-        if measure is None:
+        metric = named(asked, kind)
+        if metric is None:
             return None
-        both = [self.figures(pair, measure.key) for pair in pairs]
+        both = [self.figures(pair, metric.key) for pair in pairs]
         both = [sides for sides in both if all(sides)]
         if not both:
             return None
-        comparison = Comparison(name, metric, measure, rows=len(both))
-        return comparison, decision.of_means(both, measure, self.manner.is_paired)
+        comparison = Comparison(name, asked, metric, rows=len(both))
+        return comparison, decision.of_means(both, metric, self.manner.is_paired)

@@ -15,8 +15,6 @@ from frontend.figures.table import (
     ratio_cell,
 )
 
-HEADS = {"p50_ns": "p50", "p90_ns": "p90", "p99_ns": "p99", "p999_ns": "p99.9"}
-HEADS |= {"p9999_ns": "p99.99", "max_ns": "max"}
 WORST_SHOWN = 3  # of an allocator; the results have ten
 
 
@@ -46,10 +44,10 @@ def ratio_of(row, summed, metric):
 
 def latency_rows(rows, ratios, metric, reference):
     """The table of all rows."""
-    head = f"{HEADS[metric.key]} / {reference}"
+    head = f"{metric.name} / {reference}"
     heads = [key for key in LATENCIES if any(row.values(key) for row in rows)]
     table = new_table("trace", "allocator", spare=("p50", "p90", "p99.99"))
-    add_number_columns(table, (*(HEADS[key] for key in heads), head))
+    add_number_columns(table, (*(LATENCIES[key].name for key in heads), head))
     subject = None
     for row in rows:
         if subject not in (None, row.subject):
@@ -68,7 +66,7 @@ def legend(rows, ratios, metric):
     lines = [
         "Latency: of one call in sixteen, without what is written to the block. max: of all calls,"
         " in a run of its own, without those during which the system ran something else.",
-        f"The clock moves in steps of {step:.3g} ns. {HEADS[metric.key]}: ratios are medians over"
+        f"The clock moves in steps of {step:.3g} ns. {metric.name}: ratios are medians over"
         f" rounds, within a round{coverage_text(ratios.values())}.",
     ]
     return "\n".join(lines)

@@ -1,5 +1,5 @@
 """The figures of result files as people read them: the one table from which tables, pages, the
-comparison and the gate take names, units, limits and slacks. Nothing is computed here.
+comparison and the gate take names, units, limits and slacks. Nothing is measured or computed here.
 """
 
 from dataclasses import dataclass, replace
@@ -55,9 +55,10 @@ TIME = {
     "exec": time_metric("wall time", "real_time", "ms"),
 }
 CPU = time_metric("CPU time", "cpu_time", "ms")
+LATENCY_NAMES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 LATENCIES = {
-    key: time_metric(key.removesuffix("_ns"), key)
-    for key in ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "p9999_ns", "max_ns")
+    metric.key: metric
+    for metric in (time_metric(name, f"{name.replace('.', '')}_ns") for name in LATENCY_NAMES)
 }
 # Slacks: more than what differed between runs of one build on a busy machine (docs/method.md).
 RSS = memory_metric("peak RSS", "peak_rss", limit=0.02, slack=256 * KIB)
@@ -73,5 +74,13 @@ STEADY = {
         Metric("waste", "waste", "", 1, "leaner", "fatter", is_steady=True),
     )
 }
+# By what options call them; the time that counts depends on the kind of entries.
+NAMED = {"cpu": CPU, **STEADY, **LATENCIES}
+NAMES = ("time", *NAMED)
 # What the gate limits row by row.
 LIMITED = tuple(metric for metric in STEADY.values() if metric.limit is not None)
+
+
+def named(name, kind):
+    """The Metric that an option means in entries of a kind, or None."""
+    return TIME.get(kind) if name == "time" else NAMED[name]

@@ -3,14 +3,14 @@
 import os
 import shutil
 import stat
-import struct
 from contextlib import suppress
 
+from frontend.allocators import elf
+from frontend.failure import Failure
 from frontend.recording.control import FOLDER_FAR, LIBRARY_FAR, NO_DIRECTORY, NO_PRELOAD
 
 LOST_BY_SIZE = 1 << 16  # RAW_LOST_BY_SIZE
 SCRIPTS_MAX = 4  # that name each other as interpreters; as the kernel has it
-ELF_32, PROGRAM_INTERPRETER = 1, 3
 UNKNOWN = "did not load the recorder (changed rights, a limit, or a filter of system calls)"
 
 
@@ -79,13 +79,9 @@ def privilege_fault(path):
 
 def format_fault(path):
     """Whether the recorder's library does not fit the program."""
-    with suppress(OSError, struct.error), open(path, "rb") as file:
-        program = file.read(4096)
-        if not program.startswith(b"\x7fELF"):
-            return None
-        if program[4] == ELF_32:
+    with suppress(Failure), elf.opened(path, "program") as program:
+        if program.elfclass == 32:
             return "is a 32-bit program"
-        offset, size, count = struct.unpack_from("<32xQ14xHH", program)
-        kinds = [struct.unpack_from("<I", program, offset + i * size)[0] for i in range(count)]
-        return None if PROGRAM_INTERPRETER in kinds else "is linked statically"
+        interpreter = next(program.iter_segments("PT_INTERP"), None)
+        return None if interpreter else "is linked statically"
     return None

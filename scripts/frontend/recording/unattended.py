@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import io_failure
 from frontend.measuring.running import Run
 from frontend.paths import built
 from frontend.progress import say
@@ -190,9 +190,3 @@ class Unattended:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)  # Popen need not look for it
         return usage.ru_utime + usage.ru_stime
-
-
-def check_words(words):
-    """Fails if there is no such program."""
-    if not shutil.which(words[0]):
-        raise Failure(f"{words[0]}: command not found")

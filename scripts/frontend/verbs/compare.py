@@ -8,7 +8,7 @@ from frontend.allocators.registry import FLOOR
 from frontend.comparing import comparability, compare_json, compare_table, comparing
 from frontend.comparing.comparing import BETTER, UNKNOWN, WORSE, Comparer, Manner
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
-from frontend.figures import decision, results
+from frontend.figures import decision, metrics, results
 from frontend.progress import say
 from frontend.verbs.options import add_json, percent
 
@@ -40,9 +40,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--metric",
         action="append",
-        choices=comparing.METRICS,
+        choices=metrics.NAMES,
         metavar="METRIC",
-        help=f"figure to compare, one of {', '.join(comparing.METRICS)}; repeatable (default: "
+        help=f"figure to compare, one of {', '.join(metrics.NAMES)}; repeatable (default: "
         f"{' and '.join(comparing.DEFAULT_METRICS)})",
     )
     parser.add_argument(
@@ -90,15 +90,15 @@ def run(options, _argv):
     pairs, only = pair_up(a, b, options)
     manner = Manner(comparability.is_one_run(a.context, b.context), options.margin)
     notes = [] if manner.is_paired else check_contexts(a, b, pairs, options)
-    metrics = results.unique(options.metric or comparing.DEFAULT_METRICS)
+    names = results.unique(options.metric or comparing.DEFAULT_METRICS)
     comparer = Comparer(pairs, manner, references_of(a, b, pairs, options))
-    means, rows = comparer.means(metrics), comparer.rows(metrics)
+    means, rows = comparer.means(names), comparer.rows(names)
     check_metrics(options.metric or [], means + rows)
     if not manner.is_paired and not options.relative_to:
         notes += drift(a, b, comparer)
     notes += only
     page = compare_table.Page(titles(a, b, options), means, rows, notes, manner, options.all)
-    result = status(metrics, means, rows, manner)
+    result = status(names, means, rows, manner)
     if options.json:
         print(json.dumps(compare_json.document(page, result), indent=1))
     else:
@@ -172,8 +172,8 @@ def references_of(a, b, pairs, options):
 
 def check_metrics(asked, made):
     """Fails if a metric that was asked for is in no row, or if nothing is compared at all."""
-    there = {comparison.metric for comparison in made}
-    missing = [metric for metric in asked if metric not in there]
+    there = {comparison.asked for comparison in made}
+    missing = [name for name in asked if name not in there]
     if missing:
         raise Failure(f"--metric {missing[0]}: no row has it in both")
     if not made:
@@ -224,17 +224,17 @@ def show(page, markdown):
         results.write_text(markdown, compare_table.to_markdown(page))
 
 
-def status(metrics, means, rows, manner):
+def status(names, means, rows, manner):
     """The exit status; a metric of which nothing can be told is named."""
     if any(c.is_alarm for c in means + rows):
         return WORK_FAILED
     unknown = False
-    for metric in metrics:
-        ours = [c for c in means + rows if c.metric == metric]
+    for name in names:
+        ours = [c for c in means + rows if c.asked == name]
         is_open = ours and all(c.verdict == UNKNOWN for c in ours)
-        doubtful = [c for c in means if c.metric == metric and c.verdict == WORSE]
+        doubtful = [c for c in means if c.asked == name and c.verdict == WORSE]
         if is_open or doubtful:
-            say(f"{metric}: cannot tell{runs_text((doubtful or ours)[0], manner)}")
+            say(f"{name}: cannot tell{runs_text((doubtful or ours)[0], manner)}")
             unknown = True
     return CANNOT_TELL if unknown else 0
 

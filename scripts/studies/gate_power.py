@@ -10,19 +10,19 @@ import math
 from functools import partial
 from pathlib import Path
 
+import numpy
+from scipy import stats as scipy_stats
+
 from frontend.charts import canvas, palette
 from frontend.charts.canvas import pyplot, ticker
 from frontend.failure import Failure, io_failure
 from frontend.figures import digest, paired_samples, results
 from frontend.figures.table import counted
-from frontend.gate import gate_proof, gate_subjects, gate_verdict
-from frontend.gate.gate_proof import SAME, SLOWER
+from frontend.gate import gate_subjects, gate_verdict
 from frontend.gate.gate_time import PAIRS_A_ROUND
 from frontend.gate.gate_verdict import PASS, UNKNOWN, WORSE, Looks, Pairs, mean_of, overall
-from frontend.lazily import Lazy
-
-numpy = Lazy("numpy")
-scipy_stats = Lazy("scipy.stats")
+from studies import gate_proof
+from studies.gate_proof import SAME, SLOWER
 
 BEGIN, END = "<!-- gate-proof:begin -->", "<!-- gate-proof:end -->"
 BLOCK = 6  # rounds taken together; arbitrary, some seconds to a minute of the machine's moods

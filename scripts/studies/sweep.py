@@ -27,7 +27,7 @@ from frontend.measuring import building, campaign, context, deterministic, repla
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.paths import ROOT
 from frontend.progress import progress, say
-from frontend.sweep import tuning
+from studies import tuning
 
 KIND = "sweep"
 # Of the circumstances, what is told of each build.
@@ -153,7 +153,7 @@ def measure(names, builds, loaded, rounds, command):
     """The Results of all sweeps over the Traces."""
     start = time.monotonic()
     facts = context.gather([], [])
-    facts.update(executable="scripts/sweep_constants", command=command)
+    facts.update(executable="scripts/studies/sweep_constants", command=command)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch="page", rounds=rounds)
     entries = []

@@ -9,7 +9,7 @@ from frontend.failure import Failure
 from frontend.figures import digest
 from frontend.figures.results import unique
 from frontend.figures.table import counted
-from frontend.sweep import sweep, tuning
+from studies import sweep, tuning
 
 EQUAL = 0.001  # what was counted varies by less from run to run
 NEAR = 0.03  # what changes less is the same; a few rounds on a shared machine tell no less

@@ -1,1 +1,0 @@
-"""The tuning constants of the allocator, swept."""
