@@ -1,6 +1,6 @@
 """The chart of how long single calls take: a small panel for each trace, in it a line for each
-allocator over the percentiles of its calls, in the way of HdrHistogram: each nine takes as much room
-as the one before it. The counts are those of all rounds; the worst calls are not here.
+allocator over the percentiles of its calls, in the way of HdrHistogram: each nine takes as much
+room as the one before it. The counts are those of all rounds; the worst calls are not here.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""How many calls of a replay took how long: CSV files `kind,bucket,ns,count` that a latency pass
-leaves (docs/method.md), one for each trace and allocator, of all rounds. What the worst calls were
-stands in the results, not here.
+"""How many calls of a replay took how long: the CSV files `kind,bucket,ns,count` that a latency
+pass leaves (docs/method.md), one for each trace and allocator, of all rounds. What the worst calls
+were stands in the results, not here.
 """
 
 import csv

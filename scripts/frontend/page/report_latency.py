@@ -12,10 +12,10 @@ from frontend.page.report_tables import name_cell, number_cell, table
 
 INTRODUCTION = """
 <h3>Latency of single calls</h3>
-<p>One call in sixteen is timed, without what is written to its block; a curve holds the calls of all
-rounds. The worst calls stand in the section of each trace. They come from a further run in which
-every call is timed. What is among the worst ten in every round is slow by what it does; what is
-there once may have been disturbed.</p>
+<p>One call in sixteen is timed, without what is written to its block; a curve holds the calls of
+all rounds. The worst calls stand in the section of each trace. They come from a further run in
+which every call is timed. What is among the worst ten in every round is slow by what it does; what
+is there once may have been disturbed.</p>
 """
 WORST_HEADS = ("allocator", "duration", "call", "bytes", "operation", "thread", "faults", "rounds")
 

@@ -168,5 +168,5 @@ def folder_text(source, out_dir):
     folder = source.context.get("curves")
     if not folder or not (Path(source.path).parent / folder).is_dir():
         return ""
-    where = link(Path(source.path).parent / folder, out_dir, folder)
-    return f"; {where}: memory over operations, counts of latencies"
+    there = link(Path(source.path).parent / folder, out_dir, folder)
+    return f"; {there}: memory over operations, counts of latencies"
