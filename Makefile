@@ -59,7 +59,7 @@ EXPORTERS := memory_replay rep wl csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
 TRACE_READ := pages slots trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer block_map builder races raw_reader compile input lines import import_main \
-	$(IMPORTERS:%=import_%) export $(EXPORTERS:%=export_%) info
+	$(IMPORTERS:%=import_%) wl_streams export $(EXPORTERS:%=export_%) info
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 REPLAY := replay steps replayer repeats cost driver memory_curve footprint own_memory process_memory \

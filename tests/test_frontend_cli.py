@@ -12,8 +12,8 @@ from frontend import cli, progress
 
 PROGRAM = REPO / "scripts" / "spanbench"
 VERBS = (
-    "record info import export replay exec whole-programs run micro bench report compare bisect gate"
-    " allocators"
+    "record info import export replay exec whole-programs run micro bench report compare bisect"
+    " gate allocators"
 ).split()
 
 
