@@ -177,6 +177,11 @@ def test_stamps_give_time(work):
     assert "lost_time" not in info["losses"]
 
 
+def test_stamps_that_begin_at_zero(work):
+    imported(work, b"1: malloc 0x10 5 0 100\n2: free 0x10 12000000 12000100\n")
+    assert info_of(work)["duration_ns"] == 12000000
+
+
 def test_alignment_is_rounded_up(work):
     assert import_bytes(work, b"1: memalign 0x10 48 5\n1: memalign 0x20 0 5\n").returncode == 0
     assert info_of(work)["by_kind"]["memalign"] == 2

@@ -79,9 +79,9 @@ static const char *arguments_take(const char **at, const struct lines *lines,
 }
 
 /* The time since the first stamp. Of the two, the call's start is taken. */
-static void call_time(struct replay *replay, struct call *call, uint64_t stamp)
+static void call_time(struct replay *replay, struct call *call, uint64_t stamp, uint64_t end)
 {
-    if (stamp == 0)
+    if (stamp == 0 && end == 0)
         return; /* not known: such files have presence alone */
     if (!replay->timed) {
         replay->timed = true;
@@ -117,7 +117,7 @@ static const char *stamps_take(struct replay *replay, const char *at, const stru
                                struct call *call)
 {
     const struct lines *lines = &replay->import->lines;
-    uint64_t start, end;
+    uint64_t start, end = 0;
     if (!scan_word_decimal(&at, &start))
         return "time stamp is no number";
     bool lone = scan_end(lines, at);
@@ -125,7 +125,7 @@ static const char *stamps_take(struct replay *replay, const char *at, const stru
         return "too many arguments";
     if (!lone && !scan_word_decimal(&at, &end))
         return "time stamp is no number";
-    call_time(replay, call, start);
+    call_time(replay, call, start, end);
     if (verb->presence && !scan_end(lines, at)) {
         const char *fault = presence_take(replay, &at, call);
         if (fault != NULL)
