@@ -51,7 +51,7 @@ COMPILE_CXX = $(CXX) $(CPPFLAGS_OWN) $(CXXFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CXXF
 LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
-ALLOCATOR := os span heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse \
+ALLOCATOR := os span span_kept heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse \
 	guard libspan
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts

@@ -191,7 +191,7 @@ static struct block *heap_map_dedicated(struct heap *heap, size_t gross)
     struct span *span = heap_adopt(heap, span_map(&heap->spans, span_size_for(gross)));
     if (!span)
         return NULL;
-    span->kind = SPAN_DEDICATED;
+    span_set_kind(&heap->spans, span, SPAN_DEDICATED);
     struct block *block = span_first_block(span);
     size_t room = span->size - SPAN_HEADER - SPAN_TAIL;
     size_t rest = block_rest(room, gross);

@@ -40,7 +40,7 @@ static void *heap_map_aligned(struct heap *heap, size_t align, size_t gross)
         errno = ENOMEM;
         return NULL;
     }
-    span->kind = SPAN_DEDICATED;
+    span_set_kind(&heap->spans, span, SPAN_DEDICATED);
     span->blkcount = 1;
     heap->taken++;
     size_t front = (size_t)((char *)block - (char *)span_first_block(span));

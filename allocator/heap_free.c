@@ -92,7 +92,10 @@ static bool heap_return_span(struct heap *heap, struct span *span)
         return false;
     heap_unfile(heap, span);
     heap_unshare(heap, span);
-    return span_unmap(&heap->spans, span);
+    if (!span_unmap(&heap->spans, span))
+        return false;
+    spans_return_excess(&heap->spans);
+    return true;
 }
 
 /* The blocks need not be looked at: the span is filled anew. */

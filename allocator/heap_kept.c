@@ -1,6 +1,6 @@
 /*
  * Empty spans that are kept: which of them serves a request, and how it is made to fit. How many
- * are kept is span.c's to decide.
+ * are kept is span_kept.c's to decide.
  */
 #include "heap_parts.h"
 
@@ -15,10 +15,14 @@ void heap_unshare(struct heap *heap, const struct span *span)
 
 void heap_keep_span(struct heap *heap, struct span *span)
 {
+    if (span->kind == SPAN_DEDICATED)
+        span_set_kind(&heap->spans, span, SPAN_ORDINARY); /* counts for the limit no longer */
     while (spans_are_too_many(&heap->spans, span->size) && spans_evict(&heap->spans, span->size))
         continue;
     heap_unfile(heap, span);
     heap_unshare(heap, span);
+    if (BUILD_CUTS_KEPT)
+        span = span_merge_kept(&heap->spans, span);
     span_keep(&heap->spans, span);
 }
 
@@ -43,6 +47,10 @@ void heap_use_kept(struct heap *heap, struct span *span, size_t size)
     if (span->size / 2 <= size)
         return;
     block_unbin(span, span_first_block(span), "malloc");
+    if (BUILD_CUTS_KEPT) {
+        span_split(&heap->spans, span, size);
+        return;
+    }
     span_trim(&heap->spans, span, size);
     span_fill(span);
 }
@@ -75,14 +83,21 @@ struct block *heap_stretch_kept(struct heap *heap, size_t size, enum span_kind k
     return span_first_block(stretched);
 }
 
-/* A kept span waits for the next block of its size: a smaller one would have it mapped again. */
+/* Where spans are not cut, a kept one waits for the next block of its size: a smaller one would
+   have it mapped again. */
 struct block *heap_dedicate_kept(struct heap *heap, size_t gross)
 {
     struct block *block = heap_find_kept(heap, gross);
     if (!block)
         return heap_stretch_kept(heap, span_size_for(gross), SPAN_DEDICATED);
-    if (block_size(block) / 2 > gross)
+    if (!BUILD_CUTS_KEPT && block_size(block) / 2 > gross)
         return NULL;
-    span_unkeep(&heap->spans, block_owner(block), SPAN_DEDICATED);
+    struct span *span = block_owner(block);
+    size_t size = span_size_for(gross);
+    span_unkeep(&heap->spans, span, SPAN_DEDICATED);
+    if (BUILD_CUTS_KEPT && span->size >= size + SPAN_CUT_LEAST) {
+        block_unbin(span, block, "malloc");
+        span_split(&heap->spans, span, size);
+    }
     return block;
 }

@@ -151,8 +151,9 @@ void heap_keep_span(struct heap *heap, struct span *span);
    kept. */
 struct block *heap_find_kept(const struct heap *heap, size_t gross);
 
-/* The same for a block that uses most of it, which the caller must take: the span is dedicated to
-   it then. Where no kept span has the bytes, one may have been enlarged to them. */
+/* The same for a block that uses most of it, or for which it is cut, and which the caller must
+   take: the span is dedicated to it then. Where no kept span has the bytes, one may have been
+   enlarged to them. */
 struct block *heap_dedicate_kept(struct heap *heap, size_t gross);
 
 /* Makes a kept span of less than `size` bytes, but no less than half of them, as large as that:
@@ -161,7 +162,7 @@ struct block *heap_dedicate_kept(struct heap *heap, size_t gross);
 struct block *heap_stretch_kept(struct heap *heap, size_t size, enum span_kind kind);
 
 /* Makes a kept span an ordinary one, without what it has beyond `size` bytes if that is most of
-   it; a block of it must be taken. */
+   it, which is returned or kept; a block of it must be taken. */
 void heap_use_kept(struct heap *heap, struct span *span, size_t size);
 
 /* heap_free.c */

@@ -1,8 +1,9 @@
-/* Mapping, linking and returning spans: see span.h. */
-#include "span.h"
+/* Mapping, linking and returning spans: see span.h. Which empty ones are kept: span_kept.c. */
 #include "os.h"
+#include "span_parts.h"
 
 #include <assert.h>
+#include <string.h>
 
 static size_t round_to_pages(size_t bytes)
 {
@@ -16,7 +17,22 @@ size_t span_size_for(size_t gross)
     return size < SPAN_MIN ? SPAN_MIN : size;
 }
 
-static void span_link(struct spans *spans, struct span *span)
+/* Adds bytes, or subtracts them modulo 2^64, wherever those of the span are counted. */
+static void span_count_bytes(struct spans *spans, const struct span *span, size_t bytes)
+{
+    spans->mapped += bytes;
+    if (span->kind == SPAN_DEDICATED)
+        spans->dedicated += bytes;
+}
+
+void span_set_kind(struct spans *spans, struct span *span, enum span_kind kind)
+{
+    span_count_bytes(spans, span, -span->size);
+    span->kind = kind;
+    span_count_bytes(spans, span, span->size);
+}
+
+void span_link(struct spans *spans, struct span *span)
 {
     span->prev = NULL;
     span->next = spans->first;
@@ -24,10 +40,11 @@ static void span_link(struct spans *spans, struct span *span)
         span->next->prev = span;
     spans->first = span;
     spans->count++;
-    spans->mapped += span->size;
+    span_count_bytes(spans, span, span->size);
+    spans_note_used(spans);
 }
 
-static void span_unlink(struct spans *spans, struct span *span)
+void span_unlink(struct spans *spans, struct span *span)
 {
     if (span->next)
         span->next->prev = span->prev;
@@ -36,17 +53,7 @@ static void span_unlink(struct spans *spans, struct span *span)
     else
         spans->first = span->next;
     spans->count--;
-    spans->mapped -= span->size;
-}
-
-/* Learns from a span of `size` bytes that is asked for. */
-static void keep_max_learn(struct spans *spans, size_t size)
-{
-    if (size > spans->returned)
-        return;
-    if (spans->missed <= SPAN_KEEP_LAST && spans->missed > spans->keep_max)
-        spans->keep_max = spans->missed;
-    spans->returned = 0;
+    span_count_bytes(spans, span, -span->size);
 }
 
 /* Makes fresh pages a span in the list. */
@@ -54,7 +61,7 @@ static struct span *span_begin(struct spans *spans, void *start, size_t size)
 {
     struct span *span = start; /* zeroed: no bins, no blocks */
     span->size = size;
-    keep_max_learn(spans, size);
+    spans_learn_asked(spans, size);
     span_link(spans, span);
     return span;
 }
@@ -62,6 +69,7 @@ static struct span *span_begin(struct spans *spans, void *start, size_t size)
 struct span *span_map(struct spans *spans, size_t size)
 {
     assert(size >= SPAN_MIN && size == round_to_pages(size));
+    spans_make_way(spans, size);
     void *start = os_map(size);
     return start ? span_begin(spans, start, size) : NULL;
 }
@@ -103,6 +111,7 @@ static void huge_learn(struct spans *spans, uint64_t took_ns)
 
 struct span *span_map_huge(struct spans *spans)
 {
+    spans_make_way(spans, OS_HUGE_PAGE);
     char *start = os_map((size_t)2 * OS_HUGE_PAGE);
     if (!start)
         return NULL;
@@ -123,6 +132,7 @@ struct span *span_map_aligned(struct spans *spans, size_t align, size_t gross, s
     size_t page = os_page_size();
     assert(align >= page && SPAN_HEADER + BLOCK_HEADER + BLOCK_MIN <= page);
     size_t size = page + span_size_for(gross); /* the payload begins with a page */
+    spans_make_way(spans, size);
     char *start = os_map(size + align);
     if (!start)
         return NULL;
@@ -141,57 +151,10 @@ void span_fill(struct span *span)
     bins_put(&span->bins, block);
 }
 
-static size_t keep_max(const struct spans *spans)
+void span_refill(struct span *span)
 {
-    return spans->keep_max > SPAN_KEEP_FIRST ? spans->keep_max : SPAN_KEEP_FIRST;
-}
-
-static void note_returned(struct spans *spans, size_t size, size_t missed)
-{
-    spans->returned = size;
-    spans->missed = missed;
-}
-
-bool span_is_worth_keeping(struct spans *spans, const struct span *span)
-{
-    if (span->size > keep_max(spans) && span->kind != SPAN_SHARED) {
-        note_returned(spans, span->size, span->size);
-        return false;
-    }
-    /* Of two empty spans the larger serves more requests. */
-    return BUILD_SPANS_KEPT > 1 || !spans->kept || spans->kept->size < span->size;
-}
-
-bool spans_are_too_many(const struct spans *spans, size_t size)
-{
-    return spans->kept &&
-           (spans->kept_count == BUILD_SPANS_KEPT || spans->kept_bytes + size > keep_max(spans));
-}
-
-void span_keep(struct spans *spans, struct span *span)
-{
-    assert(span->filed_map == 0 && "its links are free");
-    span->kind = SPAN_KEPT;
-    span->filed[0].prev = NULL;
-    span->filed[0].next = spans->kept;
-    if (spans->kept)
-        spans->kept->filed[0].prev = span;
-    spans->kept = span;
-    spans->kept_count++;
-    spans->kept_bytes += span->size;
-}
-
-void span_unkeep(struct spans *spans, struct span *span, enum span_kind kind)
-{
-    span->kind = kind;
-    if (span->filed[0].next)
-        span->filed[0].next->filed[0].prev = span->filed[0].prev;
-    if (span->filed[0].prev)
-        span->filed[0].prev->filed[0].next = span->filed[0].next;
-    else
-        spans->kept = span->filed[0].next;
-    spans->kept_count--;
-    spans->kept_bytes -= span->size;
+    memset(&span->bins, 0, sizeof span->bins);
+    span_fill(span);
 }
 
 bool span_unmap(struct spans *spans, struct span *span)
@@ -210,35 +173,12 @@ bool span_unmap(struct spans *spans, struct span *span)
     return false;
 }
 
-static struct span *spans_oldest_kept(const struct spans *spans)
-{
-    struct span *span = spans->kept;
-    while (span && span->filed[0].next)
-        span = span->filed[0].next;
-    return span;
-}
-
-/* What the limit would have had to be to keep a span of `oldest` bytes beside one of `size`, but no
-   more than would keep a few of the larger one. */
-static size_t missed_by(const struct spans *spans, size_t oldest, size_t size)
-{
-    size_t few = SPAN_KEEP_FEW * (oldest > size ? oldest : size);
-    size_t all = spans->kept_bytes + size;
-    return all < few ? all : few;
-}
-
-bool spans_evict(struct spans *spans, size_t size)
-{
-    struct span *oldest = spans_oldest_kept(spans);
-    if (BUILD_SPANS_KEPT > 1)
-        note_returned(spans, oldest->size, missed_by(spans, oldest->size, size));
-    return span_unmap(spans, oldest);
-}
-
 struct span *span_remap(struct spans *spans, struct span *span, size_t size)
 {
-    if (size > span->size)
-        keep_max_learn(spans, size);
+    if (size > span->size) {
+        spans_learn_asked(spans, size);
+        spans_make_way(spans, size - span->size);
+    }
     span_unlink(spans, span);
     struct span *moved = os_remap(span, span->size, size);
     if (moved)
@@ -254,6 +194,6 @@ void span_trim(struct spans *spans, struct span *span, size_t used)
         size = SPAN_MIN;
     if (size >= span->size || !os_unmap((char *)span + size, span->size - size))
         return;
-    spans->mapped -= span->size - size;
+    span_count_bytes(spans, span, size - span->size);
     span->size = size;
 }

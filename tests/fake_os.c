@@ -50,13 +50,27 @@ void fake_os_reset(void)
     region_count = 0;
 }
 
+static uintptr_t region_end(const struct region *region)
+{
+    return region->start + region->bytes;
+}
+
+/* How many of the bytes [start, end) lie in the region. */
+static size_t region_overlap(const struct region *region, uintptr_t start, uintptr_t end)
+{
+    uintptr_t from = start > region->start ? start : region->start;
+    uintptr_t to = end < region_end(region) ? end : region_end(region);
+    return from < to ? to - from : 0;
+}
+
+/* As to a system, mappings that touch are one. */
 bool fake_os_holds(const void *p, size_t bytes)
 {
     uintptr_t start = (uintptr_t)p;
+    size_t held = 0;
     for (size_t i = 0; i < region_count; i++)
-        if (start >= regions[i].start && start + bytes <= regions[i].start + regions[i].bytes)
-            return true;
-    return false;
+        held += region_overlap(&regions[i], start, start + bytes);
+    return held == bytes;
 }
 
 size_t os_page_size(void)
@@ -74,6 +88,18 @@ static bool fails_now(bool always, long *fails_in)
     return fails;
 }
 
+/* Behind a page that stays mapped, or the next mapping would take its place. */
+static void *map_apart(size_t bytes)
+{
+    size_t page = os_page_size();
+    char *start =
+        mmap(NULL, page + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
+        return NULL;
+    mprotect(start, page, PROT_NONE);
+    return start + page;
+}
+
 /* At the place asked for, if any; NULL if the real system has no memory. */
 static void *map_somewhere(size_t bytes)
 {
@@ -84,10 +110,32 @@ static void *map_somewhere(size_t bytes)
     return start == MAP_FAILED ? NULL : start;
 }
 
-static void region_add(void *start, size_t bytes)
+static void region_add(uintptr_t start, size_t bytes)
 {
     demand(region_count < REGIONS_MAX, "too many regions for the table");
-    regions[region_count++] = (struct region){(uintptr_t)start, bytes};
+    if (bytes > 0)
+        regions[region_count++] = (struct region){start, bytes};
+}
+
+/* Takes [start, start + bytes), which are mapped, out of the table. */
+static void region_remove(uintptr_t start, size_t bytes)
+{
+    uintptr_t end = start + bytes;
+    for (size_t i = region_count; i-- > 0;) {
+        struct region region = regions[i];
+        if (region_overlap(&region, start, end) == 0)
+            continue;
+        regions[i] = regions[--region_count];
+        if (region.start < start)
+            region_add(region.start, start - region.start);
+        if (region_end(&region) > end)
+            region_add(end, region_end(&region) - end);
+    }
+}
+
+static void note_map(void *start, size_t bytes)
+{
+    region_add((uintptr_t)start, bytes);
     fake_os.maps++;
     fake_os.mapped += bytes;
     fake_os.last_bytes = bytes;
@@ -99,9 +147,9 @@ void *os_map(size_t bytes)
     demand(bytes > 0 && bytes % os_page_size() == 0, "os_map of parts of pages");
     pthread_mutex_lock(&mutex);
     if (!fails_now(fake_os.maps_fail, &fake_os.map_fails_in))
-        start = map_somewhere(bytes);
+        start = fake_os.apart ? map_apart(bytes) : map_somewhere(bytes);
     if (start)
-        region_add(start, bytes);
+        note_map(start, bytes);
     pthread_mutex_unlock(&mutex);
     if (!start)
         errno = ENOMEM;
@@ -126,22 +174,14 @@ uint64_t os_spent_ns(void)
     return spent_ns;
 }
 
-static struct region *region_at(void *start, size_t bytes)
-{
-    size_t i = 0;
-    while (i < region_count && regions[i].start != (uintptr_t)start)
-        i++;
-    demand(i < region_count && regions[i].bytes == bytes, "os_remap of what is no mapping");
-    return &regions[i];
-}
-
 static void *remap(void *start, size_t bytes, size_t new_bytes)
 {
-    struct region *region = region_at(start, bytes);
+    demand(fake_os_holds(start, bytes), "os_remap of what is not mapped");
     void *moved = mremap(start, bytes, new_bytes, MREMAP_MAYMOVE);
     if (moved == MAP_FAILED)
         return NULL;
-    *region = (struct region){(uintptr_t)moved, new_bytes};
+    region_remove((uintptr_t)start, bytes);
+    region_add((uintptr_t)moved, new_bytes);
     fake_os.remaps++;
     fake_os.mapped += new_bytes - bytes;
     return moved;
@@ -160,30 +200,13 @@ void *os_remap(void *start, size_t bytes, size_t new_bytes)
     return moved;
 }
 
-/* Takes [start, start + bytes) out of the table: a whole region, or its front or end. */
-static void region_remove(uintptr_t start, size_t bytes)
-{
-    for (size_t i = 0; i < region_count; i++) {
-        struct region *region = &regions[i];
-        bool is_front = start == region->start && bytes <= region->bytes;
-        bool is_end = start >= region->start && start + bytes == region->start + region->bytes;
-        if (!is_front && !is_end)
-            continue;
-        region->start += is_front ? bytes : 0;
-        region->bytes -= bytes;
-        if (region->bytes == 0)
-            *region = regions[--region_count];
-        return;
-    }
-    demand(false, "os_unmap of what is not mapped");
-}
-
 bool os_unmap(void *start, size_t bytes)
 {
     demand(bytes > 0 && bytes % os_page_size() == 0, "os_unmap of parts of pages");
     pthread_mutex_lock(&mutex);
     bool fails = fails_now(fake_os.unmaps_fail, &fake_os.unmap_fails_in);
     if (!fails) {
+        demand(fake_os_holds(start, bytes), "os_unmap of what is not mapped");
         region_remove((uintptr_t)start, bytes);
         munmap(start, bytes);
         fake_os.unmaps++;

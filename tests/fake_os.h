@@ -24,6 +24,7 @@ struct fake_os {
     bool unmaps_fail;    /* every os_unmap fails */
     long failures;       /* calls that failed on demand */
 
+    bool apart;        /* mappings never touch: a page that nobody has lies between them */
     void *place;       /* where the next os_map maps; NULL: anywhere */
     size_t mapped;     /* bytes mapped now */
     size_t last_bytes; /* of the last os_map */

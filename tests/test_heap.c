@@ -55,6 +55,7 @@ static void large_spans_are_returned_untouched(void **state)
 static void larger_empty_span_is_kept(void **state)
 {
     (void)state;
+    fake_os.apart = true;
     void *small = heap_allocate(&heap, 40 << 10);
     void *large = heap_allocate(&heap, 500 << 10);
     struct span *large_span = span_of(large);
@@ -118,6 +119,7 @@ static void edge_of_a_span_does_not_map_each_time(void **state)
 static void a_refused_unmap_keeps_the_heap_sound(void **state)
 {
     (void)state;
+    fake_os.apart = true;
     void *p[4];
     for (int i = 0; i < 4; i++)
         p[i] = heap_allocate(&heap, 40 << 10);
@@ -232,6 +234,7 @@ static void a_block_as_large_as_a_huge_page(void **state)
 static void no_more_empty_spans_are_kept_than_should_be(void **state)
 {
     (void)state;
+    fake_os.apart = true;
     enum { KEPT_REQUEST = 140 << 10, BLOCKS = 12 }; /* each has a span, more than is kept */
     void *p[BLOCKS];
     for (int i = 0; i < BLOCKS; i++)
@@ -323,6 +326,7 @@ static void a_kept_span_that_cannot_be_stretched_is_no_loss(void **state)
 static void the_largest_kept_span_is_stretched(void **state)
 {
     (void)state;
+    fake_os.apart = true;
     if (BUILD_SPANS_KEPT == 1)
         skip();
     void *p[3];
@@ -342,6 +346,8 @@ static void the_largest_kept_span_is_stretched(void **state)
 static void much_too_large_kept_spans_are_left_alone(void **state)
 {
     (void)state;
+    if (BUILD_CUTS_KEPT)
+        skip();
     void *small = allocate_apart(200 << 10);
     void *large = allocate_apart(700 << 10);
     struct span *kept = span_of(large);
@@ -351,17 +357,41 @@ static void much_too_large_kept_spans_are_left_alone(void **state)
     assert_int_equal(fake_os.remaps, 1);
     small = allocate_apart(150 << 10);
     assert_int_equal(fake_os.maps, 3);
-    if (BUILD_SPANS_KEPT == 1)
-        return;
-    heap_free(&heap, small, "free");
-    assert_non_null(heap_allocate(&heap, 250 << 10)); /* nor is a smaller one stretched then */
-    assert_int_equal(fake_os.remaps, 1);
-    assert_int_equal(kept->kind, SPAN_KEPT);
+    assert_non_null(small);
+}
+
+static void kept_spans_are_cut_for_smaller_blocks(void **state)
+{
+    (void)state;
+    if (!BUILD_CUTS_KEPT)
+        skip();
+    fake_os.apart = true;
+    void *p[3] = {heap_allocate(&heap, 900 << 10)};
+    struct span *span = span_of(p[0]);
+    size_t size = span->size;
+    for (int round = 0; round < 3; round++) {
+        heap_free(&heap, p[0], "free");
+        for (int i = 0; i < 3; i++) {
+            p[i] = heap_allocate(&heap, 200 << 10);
+            memset(p[i], 'c', 200 << 10);
+            assert_int_equal(span_of(p[i])->kind, SPAN_DEDICATED);
+            assert_int_equal(sound_heap(NULL), 0);
+        }
+        for (int i = 0; i < 3; i++)
+            heap_free(&heap, p[i], "free");
+        assert_ptr_equal(heap.spans.kept, span); /* one again */
+        assert_int_equal(span->size, size);
+        p[0] = heap_allocate(&heap, 900 << 10);
+        assert_ptr_equal(span_of(p[0]), span);
+    }
+    assert_int_equal(fake_os.maps, 1);
+    assert_int_equal(fake_os.unmaps, 0);
 }
 
 static void the_smallest_kept_span_that_suffices_serves(void **state)
 {
     (void)state;
+    fake_os.apart = true;
     void *p[3];
     struct span *spans[3];
     for (size_t i = 0; i < 3; i++) {
@@ -379,6 +409,8 @@ static void the_smallest_kept_span_that_suffices_serves(void **state)
 static void a_kept_span_that_cannot_be_trimmed_serves_whole(void **state)
 {
     (void)state;
+    if (BUILD_CUTS_KEPT)
+        skip();
     heap_free(&heap, heap_allocate(&heap, 900 << 10), "free");
     struct span *kept = heap.spans.kept;
     size_t size = kept->size;
@@ -461,6 +493,8 @@ static void blocks_that_may_grow_are_alone(void **state)
 static void what_a_larger_block_left_waits_for_the_next(void **state)
 {
     (void)state;
+    if (BUILD_CUTS_KEPT)
+        skip();
     enum { LARGER = 10 << 20 };
     for (int i = 0; i < 2; i++)
         heap_free(&heap, heap_allocate(&heap, LARGER), "free");
@@ -1055,6 +1089,7 @@ int main(void)
         HEAP_TEST(a_kept_span_that_cannot_be_stretched_is_no_loss),
         HEAP_TEST(the_largest_kept_span_is_stretched),
         HEAP_TEST(much_too_large_kept_spans_are_left_alone),
+        HEAP_TEST(kept_spans_are_cut_for_smaller_blocks),
         HEAP_TEST(the_smallest_kept_span_that_suffices_serves),
         HEAP_TEST(a_kept_span_that_cannot_be_trimmed_serves_whole),
         HEAP_TEST(small_blocks_do_not_pin_large_spans),

@@ -303,6 +303,7 @@ static void kept_spans_are_bounded_in_number_and_bytes(void **state)
 {
     (void)state;
     assert_false(spans_are_too_many(&spans, 2 * SPAN_KEEP_LAST)); /* than none at all */
+    spans.keep_max = SPAN_KEEP_LAST;
     for (int i = 0; i < BUILD_SPANS_KEPT - 1; i++)
         span_keep(&spans, map(SPAN_MIN));
     assert_false(spans_are_too_many(&spans, SPAN_MIN));
@@ -310,6 +311,7 @@ static void kept_spans_are_bounded_in_number_and_bytes(void **state)
     assert_true(spans_are_too_many(&spans, SPAN_MIN));
     while (spans.kept)
         span_unmap(&spans, spans.kept);
+    spans.keep_max = 0;
     span_keep(&spans, map(SPAN_KEEP_FIRST - SPAN_MIN));
     assert_true(spans_are_too_many(&spans, 2 * SPAN_MIN));
 }
@@ -363,7 +365,8 @@ static void too_few_kept_is_learnt(void **state)
     span_keep(&spans, kept);
     assert_true(spans_are_too_many(&spans, size));
     assert_true(spans_evict(&spans, size));
-    assert_false(is_listed(kept));
+    assert_int_equal(is_listed(kept), BUILD_CUTS_KEPT); /* a part of it */
+    assert_true(spans.kept_bytes < size);
     map(size);
     assert_int_equal(spans.keep_max > SPAN_KEEP_FIRST, BUILD_SPANS_KEPT > 1);
 }
@@ -371,11 +374,16 @@ static void too_few_kept_is_learnt(void **state)
 static void no_more_is_learnt_than_a_few_spans(void **state)
 {
     (void)state;
+    const size_t few = SPAN_KEEP_FEW * SPAN_KEEP_FIRST;
+    spans.keep_max = few - SPAN_MIN;
+    struct span *row[12];
     for (int i = 0; i < 12; i++)
-        span_keep(&spans, map(SPAN_KEEP_FIRST));
+        row[i] = map(SPAN_KEEP_FIRST);
+    for (int i = 0; i < 12; i++)
+        span_keep(&spans, row[i]);
     assert_true(spans_evict(&spans, SPAN_KEEP_FIRST));
     map(SPAN_KEEP_FIRST);
-    assert_int_equal(spans.keep_max, BUILD_SPANS_KEPT > 1 ? SPAN_KEEP_FEW * SPAN_KEEP_FIRST : 0);
+    assert_int_equal(spans.keep_max, BUILD_SPANS_KEPT > 1 ? few : few - SPAN_MIN);
 }
 
 static void the_limit_never_shrinks(void **state)
@@ -404,6 +412,74 @@ static void nothing_is_learnt_from_other_sizes(void **state)
     assert_false(span_is_worth_keeping(&spans, large));
     map(SPAN_MIN); /* while this could have had room in the last one */
     assert_true(span_is_worth_keeping(&spans, large));
+}
+
+static struct span *map_dedicated(size_t size)
+{
+    struct span *span = map(size);
+    span_set_kind(&spans, span, SPAN_DEDICATED);
+    return span;
+}
+
+static void dedicated_spans_allow_more_to_be_kept(void **state)
+{
+    (void)state;
+    struct span *live = map_dedicated(SPAN_KEEP_FIRST);
+    assert_int_equal(spans.dedicated, SPAN_KEEP_FIRST);
+    struct span *large = map_dedicated(SPAN_KEEP_TIMES * SPAN_KEEP_FIRST);
+    assert_int_equal(span_is_worth_keeping(&spans, large), BUILD_CUTS_KEPT);
+    if (!BUILD_CUTS_KEPT)
+        return;
+    span_keep(&spans, large);
+    spans_return_excess(&spans);
+    assert_int_equal(spans.kept_bytes, SPAN_KEEP_TIMES * SPAN_KEEP_FIRST);
+    assert_false(span_is_worth_keeping(
+        &spans, map_dedicated(SPAN_KEEP_TIMES * SPAN_KEEP_FIRST +
+                              live->size * SPAN_KEEP_TIMES * SPAN_KEEP_TIMES)));
+    while (spans.dedicated) {
+        struct span *span = spans.first;
+        while (span->kind != SPAN_DEDICATED)
+            span = span->next;
+        span_unmap(&spans, span);
+    }
+    spans_return_excess(&spans); /* nobody who needs them is left */
+    assert_int_equal(spans.kept_bytes, SPAN_KEEP_FIRST);
+}
+
+static void spans_are_cut_and_merged(void **state)
+{
+    (void)state;
+    struct span *span = map(8 * SPAN_MIN);
+    memset(span_first_block(span), 0xff, 6 * SPAN_MIN); /* where blocks were */
+    span_split(&spans, span, 3 * SPAN_MIN);
+    struct span *rest = spans.kept;
+    assert_ptr_equal(rest, (char *)span + 3 * SPAN_MIN);
+    assert_int_equal(span->size, 3 * SPAN_MIN);
+    assert_int_equal(rest->size, 5 * SPAN_MIN);
+    assert_int_equal(spans.count, 2);
+    sound(NULL);
+    assert_ptr_equal(span_merge_kept(&spans, span), span);
+    assert_null(spans.kept);
+    assert_int_equal(span->size, 8 * SPAN_MIN);
+    assert_int_equal(block_size(span_first_block(span)), 8 * SPAN_MIN - SPAN_HEADER - SPAN_TAIL);
+}
+
+/* The heap was larger once: what is kept stays until it is as large again. */
+static void kept_spans_make_way_before_the_heap_is_larger_than_ever(void **state)
+{
+    (void)state;
+    if (!BUILD_CUTS_KEPT)
+        skip();
+    enum { KEPT = 8 * SPAN_KEEP_FIRST };
+    struct span *span = map(KEPT);
+    map_dedicated(2 * SPAN_KEEP_FIRST);
+    size_t most = spans.mapped;
+    span_keep(&spans, span);
+    map(SPAN_KEEP_FIRST);
+    assert_true(spans.mapped <= most);
+    assert_true(spans.kept_bytes >= KEPT - SPAN_KEEP_FIRST - SPAN_KEEP_FIRST / 8);
+    map(2 * KEPT);
+    assert_int_equal(spans.kept_bytes, SPAN_KEEP_FIRST); /* what is kept in any case */
 }
 
 /* Its first bytes to its last on one huge page, as the system has been told. */
@@ -557,6 +633,9 @@ int main(void)
         SPAN_TEST(the_span_that_was_emptied_first_goes_first),
         SPAN_TEST(what_is_too_large_is_learnt),
         SPAN_TEST(growing_learns_as_mapping_does),
+        SPAN_TEST(dedicated_spans_allow_more_to_be_kept),
+        SPAN_TEST(spans_are_cut_and_merged),
+        SPAN_TEST(kept_spans_make_way_before_the_heap_is_larger_than_ever),
         SPAN_TEST(too_few_kept_is_learnt),
         SPAN_TEST(no_more_is_learnt_than_a_few_spans),
         SPAN_TEST(the_limit_never_shrinks),

@@ -37,6 +37,7 @@ SHORT = {
     "heap-shuffle": "--ops 20000 --size 2000",
     "large-blocks": "--ops 20",
     "calloc-large": "--ops 10",
+    "large-traffic": "--ops 20000 --size 16",
     "vector": "--ops 2000",
     "string-builder": "--ops 20000",
     "rope": "--ops 3000 --size 1000",
@@ -310,6 +311,17 @@ def test_large_blocks_are_large_and_calloc_large_calls_nothing_else():
         assert info["slots"] <= 4 and all(
             5 * MIB <= t["size"] <= 25 * MIB for t in info["top_sizes"]
         )
+
+
+def test_large_traffic_is_large_blocks_below_a_level_and_some_small_ones():
+    told, info = recorded("large-traffic")
+    large = [line for line in info["sizes"] if line["from"] >= 65536]
+    small = [line for line in info["sizes"] if line["from"] < 65536]
+    assert max(line["to"] for line in large) < 4 * MIB
+    assert sum(line["count"] for line in large) > 100
+    assert max(line["to"] for line in small) < 1024
+    assert sum(line["count"] for line in small) > 10 * sum(line["count"] for line in large)
+    assert 4 * MIB < told["peak_live"] <= 16 * MIB + 1000 * 512
 
 
 def test_buffers_grow_by_realloc_and_ropes_do_not():

@@ -24,6 +24,7 @@
     X(heap_shuffle)                                                                                \
     X(large_blocks)                                                                                \
     X(calloc_large)                                                                                \
+    X(large_traffic)                                                                               \
     X(vector)                                                                                      \
     X(string_builder)                                                                              \
     X(rope)                                                                                        \
