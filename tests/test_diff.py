@@ -136,6 +136,16 @@ def test_record_times_keeps_every_run(record, spanbench, tmp_path, program):
     assert not (tmp_path / "a.trace.d").exists()
 
 
+def test_a_command_that_leaves_no_trace_is_run_once(record, spanbench, program, tmp_path):
+    record("x", program / "plain", "1")  # skips where nothing is built
+    command = ["cc", "-static", program / "p.c", "-o", tmp_path / "static", "-pthread"]
+    subprocess.run(command, check=True)
+    words = (tmp_path / "static", "5", "40", tmp_path / "counter")
+    status, _, err = spanbench("record", "--times", "3", "-o", "a.trace", "--", *words)
+    assert status == 1 and err.count("nothing recorded") == 1
+    assert (tmp_path / "counter").read_text() == "x" and not (tmp_path / "a.trace.d").exists()
+
+
 def test_what_varies_by_itself_is_not_reported(record, spanbench, program, tmp_path):
     for name in ("a", "b"):
         command = (program / "plain", "100", "40", tmp_path / "counter")

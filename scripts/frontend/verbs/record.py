@@ -123,7 +123,7 @@ def run(options, _argv):
         raise Failure(f"{words[0]}: command not found")
     status = record_once(options, words)
     for number in range(2, options.times + 1):
-        if status >= SIGNALLED:
+        if status >= SIGNALLED or not options.output.exists():
             break
         status = record_again(options, words, number) or status
     return status
