@@ -35,7 +35,7 @@ VERBS = {
     "reduce": Verb("reducing", "find the shortest trace that still shows something"),
     "cut": Verb("cut", "take a part of a trace by operations, time or threads"),
     "filter": Verb("filtering", "take some of a trace's blocks, by thread, size or kind"),
-    "merge": Verb("merging", "lay the traces of several processes side by side, as one"),
+    "merge": Verb("merge_traces", "lay the traces of several processes side by side, as one"),
     "diff": Verb(
         "diffing", "tell whether a program asks for more than it did, from two recordings"
     ),
