@@ -23,8 +23,8 @@ REPLAYS = {"traces": ("git", "lua", "jq"), "allocators": ALLOCATORS, "rounds": 7
 WORKLOADS = {"git": "busy/threads:1", "lua": "busy/threads:2", "jq": "foe"}
 SIZES = {"git": "pair/16", "lua": "pair/64", "jq": "pair/256", "perl": "pair/1024"}
 SIZES |= {"cc1": "pair/4096", "redis": "replace"}
-CHARTS = """frontier time memory limits latency blocks-git blocks-lua blocks-jq curve-git
-    curve-lua curve-jq run-heat run-threads run-bounds micro-size micro-calls exec-frontier exec-time
+CHARTS = """frontier time memory limits latency blocks-git blocks-lua blocks-jq curve-git curve-lua
+    curve-jq run-heat run-threads run-bounds micro-size micro-calls exec-frontier exec-time
     exec-memory
     """.split()
 JS_LINES = 100
