@@ -4,6 +4,7 @@
  */
 #include "cmocka_all.h"
 #include "trace_fixture.h"
+#include "workloads/pack.h"
 #include "workloads/trace.h"
 
 #include <glob.h>
@@ -40,6 +41,7 @@ static void copy_ops(const char *name)
     struct trace_reader *reader = open_reader(name);
     struct trace_writer *writer = trace_writer_open(path, trace_reader_origin(reader), error);
     assert_non_null(writer);
+    trace_writer_compress(writer, PACK_LEVEL); /* as the corpus is */
     for (size_t n; (n = read_block(reader, ops)) > 0;) {
         for (size_t i = 0; i < n; i++) {
             if (!trace_writer_add(writer, &ops[i]))

@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Measured on the corpus: 10 % less than the level of recordings; 22 takes longer for nothing. */
-enum { PACK_LEVEL = 19 };
-
 /* Hands all operations on. false after a message; *status says whose fault it is. */
 static bool ops_copy(struct trace_reader *reader, struct trace_writer *writer, int *status)
 {
