@@ -6,7 +6,7 @@ from html import escape
 
 from frontend.figures import stats, worst_calls
 from frontend.figures.duration import duration_text
-from frontend.figures.latency_table import HEADS
+from frontend.figures.metrics import LATENCIES
 from frontend.page.report_figures import figure
 from frontend.page.report_tables import name_cell, number_cell, table
 
@@ -35,14 +35,14 @@ def trace_part(summary, subject):
 
 def percentiles_table(rows):
     """Medians over the rounds of {allocator: Row}, of those figures that somebody has."""
-    keys = [key for key in HEADS if any(row.values(key) for row in rows.values())]
+    keys = [key for key in LATENCIES if any(row.values(key) for row in rows.values())]
     if not keys:
         return ""
     cells = [
         [name_cell(name), *(duration_cell(stats.median(row.values(key))) for key in keys)]
         for name, row in rows.items()
     ]
-    heads = ["allocator", *(HEADS[key] for key in keys)]
+    heads = ["allocator", *(LATENCIES[key].name for key in keys)]
     return f'<p class="small">How long one call takes</p>{table(heads, cells, look="flat")}'
 
 
