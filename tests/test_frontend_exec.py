@@ -229,7 +229,7 @@ int main(void)
 {
     char *volatile p = malloc(40 << 20);
     memset(p, 1, 40 << 20);
-    usleep(400000);
+    usleep(1500000); /* long enough for both, however busy the machine is */
     return p[12345] != 1;
 }
 """
