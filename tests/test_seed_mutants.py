@@ -113,7 +113,7 @@ MUTANTS = [
     ),
     (
         "one_empty_span_is_kept",
-        "span.c",
+        "span_kept.c",
         "return BUILD_SPANS_KEPT > 1 || !spans->kept || spans->kept->size < span->size;",
         "return false;",
     ),
@@ -126,8 +126,8 @@ MUTANTS = [
     (
         "span_header_fields",
         "span.c",
-        "    span->size = size;\n    keep_max_learn",
-        "    span->size = size - 16;\n    keep_max_learn",
+        "    span->size = size;\n    spans_learn_asked",
+        "    span->size = size - 16;\n    spans_learn_asked",
     ),
     (
         "full_span_has_an_empty_free_list",

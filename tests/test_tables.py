@@ -14,7 +14,8 @@ from frontend.figures import fitting, matrix, metrics, stats, table
 from frontend.figures.decision import Decision
 from frontend.gate import gate_page
 from frontend.gate.gate_verdict import Finding
-from frontend.verbs import allocators, info, run
+from frontend.inspecting import info_page
+from frontend.verbs import allocators, run
 
 WIDTHS = (40, 60, 80, 120)
 NUMBER = re.compile(r"\d[\d,.]*")
@@ -89,8 +90,8 @@ def trace():
     """What info prints."""
     classes = [{"from": 1048576, "to": 2097151, "count": 1234567890}]
     kinds = {"malloc": 1234567890}
-    table.console().print(info.kinds_table({"by_kind": kinds, "ops": 1234567890}))
-    table.console().print(info.shares_table("lifetime in allocations", classes))
+    table.console().print(info_page.kinds_table({"by_kind": kinds, "ops": 1234567890}))
+    table.console().print(info_page.shares_table("lifetime in allocations", classes))
 
 
 EVERY = (replays, programs, workloads, micros, comparison, gate, the_list, found_allocators, trace)
