@@ -15,7 +15,7 @@ from frontend import cli  # noqa: E402
 from frontend.allocators import registry  # noqa: E402
 
 # A shell that runs the suite in the background has it ignore what programs under test must not.
-for number in (signal.SIGINT, signal.SIGHUP):
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
@@ -248,32 +248,29 @@ def short_trace(tmp_path_factory):
     return folder / "short.trace"
 
 
+def run_process(words, folder):
+    """What `spanbench` does, in a process of its own; what it leaves in the background may keep its
+    output, which goes to files in the folder."""
+    command = [REPO / "scripts" / "spanbench", *words]
+    with open(folder / "out", "wb") as out, open(folder / "err", "wb") as err:
+        status = subprocess.run(command, stdout=out, stderr=err, check=False).returncode
+    return status, *((folder / name).read_text("utf-8", "replace") for name in ("out", "err"))
+
+
 @pytest.fixture
-def spanbench(capfd):
-    """A function that runs a command line: (status, stdout, stderr)."""
+def spanbench(capfd, tmp_path_factory):
+    """A function that runs a command line: (status, stdout, stderr). `record` gets a process of its
+    own: it waits for signals, which a thread of pytest-xdist would take from it."""
 
     def run(*words):
+        words = [str(word) for word in words]
+        if words[:1] == ["record"]:
+            return run_process(words, tmp_path_factory.mktemp("output"))
         try:
-            status = cli.main([str(word) for word in words])
+            status = cli.main(words)
         except SystemExit as end:
             status = end.code
         out, err = capfd.readouterr()
         return status, out, err
-
-    return run
-
-
-@pytest.fixture
-def spanbench_process(tmp_path_factory):
-    """As `spanbench`, in a process of its own: a worker of pytest-xdist has a thread, which takes
-    signals that `record` waits for. What stays in the background may keep the output."""
-    folder = tmp_path_factory.mktemp("output")
-
-    def run(*words):
-        command = [REPO / "scripts" / "spanbench", *map(str, words)]
-        with open(folder / "out", "w+b") as out, open(folder / "err", "w+b") as err:
-            status = subprocess.run(command, stdout=out, stderr=err, check=False).returncode
-        texts = ((folder / name).read_text("utf-8", "replace") for name in ("out", "err"))
-        return status, *texts
 
     return run

@@ -16,13 +16,13 @@ BUSY = "while (1) { @a = map { q(x) x $_ } 1..100 }"
 
 
 @pytest.fixture
-def record(spanbench_process, tmp_path, monkeypatch):
+def record(spanbench, tmp_path, monkeypatch):
     """A function that records into x.trace and returns (status, stdout, stderr)."""
     if not ((BUILD / "librecord.so").exists() and (BUILD / "trace").exists()):
         pytest.skip("build/release: not built")
     monkeypatch.setenv("SPANBENCH_BUILD", str(BUILD))
     monkeypatch.chdir(tmp_path)
-    return lambda *words: spanbench_process("record", "-o", "x.trace", *words)
+    return lambda *words: spanbench("record", "-o", "x.trace", *words)
 
 
 def info(spanbench, path):
@@ -97,10 +97,8 @@ def test_usage_is_checked_before_any_work(record, tmp_path, words, complaint):
     assert os.listdir(tmp_path) == []
 
 
-def test_an_unwritable_output_is_refused_before_the_command_runs(
-    record, spanbench_process, tmp_path
-):
-    status, _, err = spanbench_process("record", "-o", "/nowhere/x", "touch", tmp_path / "ran")
+def test_an_unwritable_output_is_refused_before_the_command_runs(record, spanbench, tmp_path):
+    status, _, err = spanbench("record", "-o", "/nowhere/x", "touch", tmp_path / "ran")
     assert status == 2 and "/nowhere/x: No such file" in err
     assert not (tmp_path / "ran").exists()
 

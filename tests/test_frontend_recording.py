@@ -26,13 +26,13 @@ EXEC_NUMBERS = {"x86_64": 59, "aarch64": 221}
 
 
 @pytest.fixture
-def record(spanbench_process, tmp_path, monkeypatch):
+def record(spanbench, tmp_path, monkeypatch):
     """A function that records into x.trace and returns (status, stdout, stderr)."""
     if not ((BUILD / "librecord.so").exists() and (BUILD / "trace").exists()):
         pytest.skip("build/release: not built")
     monkeypatch.setenv("SPANBENCH_BUILD", str(BUILD))
     monkeypatch.chdir(tmp_path)
-    return lambda *words: spanbench_process("record", "-o", "x.trace", *words)
+    return lambda *words: spanbench("record", "-o", "x.trace", *words)
 
 
 @pytest.fixture
@@ -445,23 +445,19 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], stderr=subprocess.DEVNULL)
 
 
-def test_a_full_disk_is_refused_before_the_command_runs(
-    record, spanbench_process, small_disk, tmp_path
-):
+def test_a_full_disk_is_refused_before_the_command_runs(record, spanbench, small_disk, tmp_path):
     disk = small_disk(64)
     with suppress(OSError), open(disk / "filler", "wb") as filler:
         filler.write(b"x" * (1 << 20))
-    status, _, err = spanbench_process(
-        "record", "-o", disk / "y.trace", "--", "touch", tmp_path / "ran"
-    )
+    status, _, err = spanbench("record", "-o", disk / "y.trace", "--", "touch", tmp_path / "ran")
     assert status == 2 and "No space left" in err and err.count("\n") == 1
     assert os.listdir(disk) == ["filler"] and not (tmp_path / "ran").exists()
 
 
-def test_a_disk_that_gets_full_costs_calls_and_is_told(record, spanbench_process, small_disk):
+def test_a_disk_that_gets_full_costs_calls_and_is_told(record, spanbench, small_disk):
     disk = small_disk(1024)
     script = "for (1..100000) { push @a, q(x) x ($_ % 99 + 30) } exit 3"
-    status, _, err = spanbench_process("record", "-o", disk / "y.trace", "--", "perl", "-e", script)
+    status, _, err = spanbench("record", "-o", disk / "y.trace", "--", "perl", "-e", script)
     assert status == 3
     assert "No space left on device" in err and "Traceback" not in err
 
