@@ -5,6 +5,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections import namedtuple
 from contextlib import suppress
 from pathlib import Path
@@ -92,7 +93,10 @@ def main(argv=None):
 
 def catch_signals():
     """The first SIGTERM or SIGINT is an exit that cleans up; the next one ends us at once, whatever
-    the cleaning up waits for. A SIGINT that our caller ignores stays ignored."""
+    the cleaning up waits for. A SIGINT that our caller ignores stays ignored. Only the first thread
+    may decide that; called from another one, it changes nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        return
     ending = []
 
     def end(number, _frame):
