@@ -131,7 +131,27 @@ static void live_count(struct lanes *lanes, int64_t change)
         continue;
 }
 
-ALWAYS_INLINE void run(struct lane *lane, enum touch touch, bool counts_live)
+/* What is done with each call; where it is checked or timed, that is the matter of checker.h or
+   latency.h. */
+enum work { MAKES, COUNTS_LIVE, CHECKS, TIMES };
+
+ALWAYS_INLINE bool call_do(struct lane *lane, struct slot *table, const uint64_t **at,
+                           enum work work, enum touch touch)
+{
+    struct lanes *lanes = lane->lanes;
+    int64_t change;
+    if (work == CHECKS)
+        return checker_call(lanes->checker, table, at, &lane->random);
+    if (work == TIMES)
+        return latency_call(lanes->latency, &lane->timed, table, at);
+    if (!step_call(table, at, touch, &change))
+        return false;
+    if (work == COUNTS_LIVE)
+        live_count(lanes, change);
+    return true;
+}
+
+ALWAYS_INLINE void run(struct lane *lane, enum work work, enum touch touch)
 {
     struct slot *table = lane->lanes->table;
     const uint64_t *at = lane->at;
@@ -141,65 +161,32 @@ ALWAYS_INLINE void run(struct lane *lane, enum touch touch, bool counts_live)
             at = lane_control(lane, at);
             continue;
         }
-        int64_t change;
-        if (!step_call(table, &at, touch, &change)) {
+        if (!call_do(lane, table, &at, work, touch)) {
             lane_fail(lane, at, 0);
             return;
         }
-        if (counts_live)
-            live_count(lane->lanes, change);
         if (word & STEP_PUBLISHES)
             mark_raise(&lane->done, (uint64_t)(at - lane->lanes->streams->words));
     }
 }
 
-/* What is done with each call besides making it is the matter of checker.h or latency.h. */
-ALWAYS_INLINE void run_watched(struct lane *lane, bool is_checked)
-{
-    struct lanes *lanes = lane->lanes;
-    const uint64_t *at = lane->at;
-    while (at != NULL) {
-        uint64_t word = *at;
-        if (step_kind(word) >= TRACE_THREAD_START) {
-            at = lane_control(lane, at);
-            continue;
-        }
-        bool done = is_checked ? checker_call(lanes->checker, lanes->table, &at, &lane->random)
-                               : latency_call(lanes->latency, &lane->timed, lanes->table, &at);
-        if (!done) {
-            lane_fail(lane, at, 0);
-            return;
-        }
-        if (word & STEP_PUBLISHES)
-            mark_raise(&lane->done, (uint64_t)(at - lanes->streams->words));
-    }
-}
-
-static void run_checked(struct lane *lane)
-{
-    run_watched(lane, true);
-}
-
-static void run_timed(struct lane *lane)
-{
-    run_watched(lane, false);
-}
-
 /* One function a policy, as in replayer.c. */
-#define DEFINE_RUN(name, touch, counts_live)                                                       \
+#define DEFINE_RUN(name, work, touch)                                                              \
     static __attribute__((noinline)) void name(struct lane *lane)                                  \
     {                                                                                              \
-        run(lane, touch, counts_live);                                                             \
+        run(lane, work, touch);                                                                    \
     }
 
-DEFINE_RUN(run_none, TOUCH_NONE, false)
-DEFINE_RUN(run_first, TOUCH_FIRST, false)
-DEFINE_RUN(run_page, TOUCH_PAGE, false)
-DEFINE_RUN(run_all, TOUCH_ALL, false)
-DEFINE_RUN(run_none_live, TOUCH_NONE, true)
-DEFINE_RUN(run_first_live, TOUCH_FIRST, true)
-DEFINE_RUN(run_page_live, TOUCH_PAGE, true)
-DEFINE_RUN(run_all_live, TOUCH_ALL, true)
+DEFINE_RUN(run_none, MAKES, TOUCH_NONE)
+DEFINE_RUN(run_first, MAKES, TOUCH_FIRST)
+DEFINE_RUN(run_page, MAKES, TOUCH_PAGE)
+DEFINE_RUN(run_all, MAKES, TOUCH_ALL)
+DEFINE_RUN(run_none_live, COUNTS_LIVE, TOUCH_NONE)
+DEFINE_RUN(run_first_live, COUNTS_LIVE, TOUCH_FIRST)
+DEFINE_RUN(run_page_live, COUNTS_LIVE, TOUCH_PAGE)
+DEFINE_RUN(run_all_live, COUNTS_LIVE, TOUCH_ALL)
+DEFINE_RUN(run_checked, CHECKS, TOUCH_NONE)
+DEFINE_RUN(run_timed, TIMES, TOUCH_NONE)
 
 typedef void run_function(struct lane *);
 

@@ -11,7 +11,7 @@ from frontend.figures.digest import digest
 from frontend.figures.metrics import CPU, RSS, TIME
 
 REAL, REPLAY = "exec", "replay"  # where figures are from, as the entries are named
-# What the real saving was, of the one that a replay predicts (on ten programs, docs/measuring.md).
+# What the real saving was, of the one that a replay predicts (measured on ten programs).
 REAL_SAVING = (0.34, 1.4)
 LEAST_S = 1e-3  # of processor time; shorter ones are not told apart
 
