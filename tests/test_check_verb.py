@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import pytest
+from android_trace import make_trace
 
 from places import BUILD, REPO
 
@@ -26,15 +27,6 @@ WITH_THREADS = ("racing", "stealing")
 @pytest.fixture(scope="module", name="folder")
 def fixture_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("check")
-
-
-def make_trace(folder, name, lines):
-    """A trace of lines in Android's form."""
-    source = folder / f"{name}.txt"
-    source.write_text("\n".join(lines) + "\n")
-    command = [BUILD / "trace", "import", source, "-o", folder / f"{name}.trace"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / f"{name}.trace"
 
 
 @pytest.fixture(scope="module", name="alone")

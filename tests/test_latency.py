@@ -8,6 +8,7 @@ import subprocess
 
 import made_up_results
 import pytest
+from android_trace import make_trace
 from places import BUILD, REPO
 
 from frontend.failure import Failure
@@ -21,15 +22,6 @@ MALLOCS, EVERY = 20000, 5000
 ROUNDS = 2
 LARGE = 7777  # bytes of a block whose free is slow
 PERCENTILES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "p9999_ns")
-
-
-def make_trace(folder, name, lines):
-    """A trace of lines in Android's form."""
-    source = folder / f"{name}.txt"
-    source.write_text("\n".join(lines) + "\n")
-    command = [BUILD / "trace", "import", source, "-o", folder / f"{name}.trace"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / f"{name}.trace"
 
 
 @pytest.fixture(scope="module", name="alone")
