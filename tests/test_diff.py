@@ -53,7 +53,7 @@ def built_programs(tmp_path_factory):
 
 
 @pytest.fixture(name="record")
-def recording(spanbench_process, tmp_path, monkeypatch):
+def recording(spanbench, tmp_path, monkeypatch):
     """A function that records a command into NAME.trace."""
     if not ((BUILD / "librecord.so").exists() and (BUILD / "trace").exists()):
         pytest.skip(f"{BUILD}: not built")
@@ -61,7 +61,7 @@ def recording(spanbench_process, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(name, *command, options=()):
-        status, _, err = spanbench_process(
+        status, _, err = spanbench(
             "record", *options, "-o", f"{name}.trace", "--", *command
         )
         assert status == 0, err
@@ -138,12 +138,12 @@ def test_record_times_keeps_every_run(record, spanbench, tmp_path, program):
     assert not (tmp_path / "a.trace.d").exists()
 
 
-def test_a_command_that_leaves_no_trace_is_run_once(record, spanbench_process, program, tmp_path):
+def test_a_command_that_leaves_no_trace_is_run_once(record, spanbench, program, tmp_path):
     record("x", program / "plain", "1")  # skips where nothing is built
     command = ["cc", "-static", program / "p.c", "-o", tmp_path / "static", "-pthread"]
     subprocess.run(command, check=True)
     words = (tmp_path / "static", "5", "40", tmp_path / "counter")
-    status, _, err = spanbench_process("record", "--times", "3", "-o", "a.trace", "--", *words)
+    status, _, err = spanbench("record", "--times", "3", "-o", "a.trace", "--", *words)
     assert status == 1 and err.count("nothing recorded") == 1
     assert (tmp_path / "counter").read_text() == "x" and not (tmp_path / "a.trace.d").exists()
 

@@ -157,15 +157,15 @@ def test_strip_takes_the_path_of_an_import(spanbench, tmp_path):
     assert info_of("i.trace")["origin"]["source"] == "imported"
 
 
-def test_record_strip(spanbench_process, tmp_path):
+def test_record_strip(spanbench, tmp_path):
     if not (BUILD / "librecord.so").exists():
         pytest.skip(f"{BUILD / 'librecord.so'}: not built")
     command = ("bash", "-c", "sort /etc/passwd >&-; sort secret-file; true")
-    status, _, _ = spanbench_process("record", "--strip", "-o", "r.trace", "--", *command)
+    status, _, _ = spanbench("record", "--strip", "-o", "r.trace", "--", *command)
     traces = [tmp_path / "r.trace", *(tmp_path / "r.trace.d").iterdir()]
     assert status == 0 and len(traces) >= 3
     for trace in traces:
         assert b"secret" not in trace.read_bytes() and b"/etc" not in trace.read_bytes()
         assert info_of(trace)["origin"]["program"] in ("bash", "sort")
-    spanbench_process("record", "-o", "r.trace", "--", *command)
+    spanbench("record", "-o", "r.trace", "--", *command)
     assert b"secret" in traces[0].read_bytes()
