@@ -51,10 +51,9 @@ COMPILE_CXX = $(CXX) $(CPPFLAGS_OWN) $(CXXFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CXXF
 LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
-ALLOCATOR := os span span_kept heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse \
-	guard libspan
-PLAIN := pool_plain
-FAST := front thread_front pool_fronts
+ALLOCATOR := os misuse span span_cache span_fit heap_index heap_free heap heap_aligned heap_resize check_inner check arena libspan
+PLAIN := heap_shared check_shared
+FAST := deferred heap_run check_deferred arena_home thread_cache own_cache cached
 # The formats that are imported, and exported.
 IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
 EXPORTERS := memory_replay rep wl csv
@@ -98,7 +97,7 @@ PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc
 # Tests of the allocator that hold for both builds run against both.
 WHOLE_LIBRARY := os threads forks give_back
 BOTH_BUILDS := api bins blocks check fuzz heap model refusals span $(WHOLE_LIBRARY)
-FAST_ONLY := front pool
+FAST_ONLY := deferred thread_cache cached
 TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
 	$(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))) \
 	$(patsubst %,$(B)/tests/fast/test_%,$(BOTH_BUILDS) $(FAST_ONLY))

@@ -34,12 +34,26 @@ enum {
 enum block_magic {
     BLOCK_MAGIC_USED = 0xb1,
     BLOCK_MAGIC_FREE = 0x8e,
-    BLOCK_MAGIC_FRONT = 0xf7, /* used as far as its heap knows, but freed by the program */
-    BLOCK_MAGIC_LOOSE = 0xc3, /* free, but not merged with its neighbours yet */
+    BLOCK_MAGIC_CACHED = 0xf7,   /* used as far as its heap knows, but freed by the program */
+    BLOCK_MAGIC_DEFERRED = 0xc3, /* free, but not merged with its neighbours yet */
     /* Not a block, but the place in one where an aligned payload begins: its tag is the distance
        to the block's own payload. */
     BLOCK_MAGIC_INNER = 0x9d,
 };
+
+/* Whether such a block is in use as far as its heap knows. */
+static inline bool block_magic_is_used(enum block_magic magic)
+{
+    return magic == BLOCK_MAGIC_USED || magic == BLOCK_MAGIC_CACHED ||
+           magic == BLOCK_MAGIC_DEFERRED;
+}
+
+/* Whether free has been called for such a block. */
+static inline bool block_magic_is_freed(enum block_magic magic)
+{
+    return magic == BLOCK_MAGIC_FREE || magic == BLOCK_MAGIC_CACHED ||
+           magic == BLOCK_MAGIC_DEFERRED;
+}
 
 /* Blocks larger than this reach to the end of their span, for want of room in the tag. */
 static const size_t BLOCK_TAG_MAX = UINT32_MAX & ~(uint32_t)BLOCK_FLAGS;

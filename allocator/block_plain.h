@@ -25,9 +25,19 @@ enum {
 enum block_magic {
     BLOCK_MAGIC_USED = 0xb10c,
     BLOCK_MAGIC_FREE = 0x4ee5,
-    BLOCK_MAGIC_FRONT = 0x7a96, /* used as far as its heap knows, but freed by the program */
-    BLOCK_MAGIC_LOOSE = 0x93d2, /* free, but not merged with its neighbours yet */
 };
+
+/* Whether such a block is in use as far as its heap knows. */
+static inline bool block_magic_is_used(enum block_magic magic)
+{
+    return magic == BLOCK_MAGIC_USED;
+}
+
+/* Whether free has been called for such a block. */
+static inline bool block_magic_is_freed(enum block_magic magic)
+{
+    return magic == BLOCK_MAGIC_FREE;
+}
 
 struct block {
     size_t tag;     /* gross size (a multiple of ALIGNMENT) | enum block_flag */

@@ -27,14 +27,14 @@ enum {
     /* Payloads of freed blocks are overwritten. */
     BUILD_POISONS = !SPAN_FAST,
     /* Empty spans that a heap keeps. */
-    BUILD_SPANS_KEPT = SPAN_FAST ? 48 : 1,
+    BUILD_SPANS_CACHED = SPAN_FAST ? 48 : 1,
     /* They are cut to size and merged where they touch, and large blocks that are live allow more
        bytes of them. */
-    BUILD_CUTS_KEPT = SPAN_FAST,
+    BUILD_CUTS_CACHED = SPAN_FAST,
     /* Large blocks share spans: one empty span serves all that come and go together. */
     BUILD_SHARES_LARGE = !SPAN_FAST,
     /* Heaps that threads share out among themselves. */
-    BUILD_HEAPS = SPAN_FAST ? 16 : 1,
+    BUILD_ARENAS = SPAN_FAST ? 16 : 1,
 };
 
 #endif

@@ -4,30 +4,8 @@
  * be a member. What is wrong with the list of spans itself ends the check.
  */
 #include "check.h"
-#include "heap_parts.h"
+#include "check_inner.h"
 #include "os.h"
-
-#include <stdio.h>
-
-struct check {
-    const struct heap *heap;
-    char *report;
-    unsigned faults;
-};
-
-static void fault(struct check *check, const void *where, const char *what)
-{
-    if (check->faults++ == 0 && check->report)
-        snprintf(check->report, CHECK_REPORT_MAX, "%p: %s", where, what);
-}
-
-/* Whether it holds. */
-static bool expect(struct check *check, bool holds, const void *where, const char *what)
-{
-    if (!holds)
-        fault(check, where, what);
-    return holds;
-}
 
 static bool is_whole_pages(uintptr_t number)
 {
@@ -67,32 +45,6 @@ static void check_list_of_spans(struct check *check)
     }
     expect(check, count == spans->count, check->heap, "count of spans is wrong");
     expect(check, mapped == spans->mapped, check->heap, "mapped bytes are wrong");
-}
-
-static bool is_listed(const struct check *check, const struct span *wanted)
-{
-    const struct span *span = check->heap->spans.first;
-    while (span && span != wanted)
-        span = span->next;
-    return span == wanted;
-}
-
-/* Whether a block's header can be read, and its size believed. */
-static bool check_block_shape(struct check *check, struct span *span, struct block *block)
-{
-    size_t room = (size_t)((char *)span_end(span) - (char *)block);
-    return expect(check, room >= BLOCK_MIN, block, "size is impossible") &&
-           expect(check, block_owner(block) == span, block, "owner is another span") &&
-           expect(check, block_size(block) >= BLOCK_MIN && block_size(block) <= room, block,
-                  "size is impossible");
-}
-
-/* The same for a block that something in the span points to. */
-static bool check_linked_block(struct check *check, struct span *span, struct block *block)
-{
-    bool possible = span_holds(span, block) && ((uintptr_t)block + BLOCK_HEADER) % ALIGNMENT == 0;
-    return expect(check, possible, span, "span has a block that is not in it") &&
-           check_block_shape(check, span, block);
 }
 
 /* Blocks in the bin, as far as it can be followed. */
@@ -136,7 +88,6 @@ static bool bin_holds(const struct bins *bins, const struct block *wanted)
 /* What a walk over the blocks of a span counts. */
 struct recount {
     size_t used;
-    size_t loose; /* of the used ones */
     size_t free;
 };
 
@@ -145,14 +96,6 @@ static void check_free_block(struct check *check, struct block *block)
     expect(check, *block_footer(block) == block_size(block), block, "footer and tag differ");
     expect(check, block_magic(block) == BLOCK_MAGIC_FREE, block, "free block without its magic");
     expect(check, !block_prev_is_free(block), block, "two free blocks touch");
-}
-
-static void check_used_block(struct check *check, struct block *block)
-{
-    enum block_magic magic = block_magic(block);
-    bool marked =
-        magic == BLOCK_MAGIC_USED || magic == BLOCK_MAGIC_FRONT || magic == BLOCK_MAGIC_LOOSE;
-    expect(check, marked, block, "used block without its magic");
 }
 
 /* Whether blocks tile the span; their numbers. */
@@ -167,11 +110,11 @@ static bool check_tiles(struct check *check, struct span *span, struct recount *
                "flag of the previous block lies");
         prev_used = !block_is_free(block);
         if (prev_used)
-            check_used_block(check, block);
+            expect(check, block_magic_is_used(block_magic(block)), block,
+                   "used block without its magic");
         else
             check_free_block(check, block);
         count->used += prev_used;
-        count->loose += prev_used && block_magic(block) == BLOCK_MAGIC_LOOSE;
         count->free += !prev_used;
     }
     return true;
@@ -188,7 +131,7 @@ static void check_free_are_binned(struct check *check, struct span *span)
 
 static void check_blocks(struct check *check, struct span *span)
 {
-    struct recount count = {0, 0, 0};
+    struct recount count = {0, 0};
     unsigned faults = check->faults;
     size_t binned = check_bins(check, span);
     if (!check_tiles(check, span, &count))
@@ -197,124 +140,87 @@ static void check_blocks(struct check *check, struct span *span)
         check_free_are_binned(check, span);
     expect(check, binned == count.free, span, "bins hold other blocks than the span");
     expect(check, count.used == span->blkcount, span, "blkcount is not the number of used blocks");
-    expect(check, count.loose == span->loose_count, span, "count of loose blocks is wrong");
-}
-
-/* This list is linked one way only: the count ends it. */
-static void check_loose_blocks(struct check *check, struct span *span)
-{
-    size_t count = 0;
-    for (struct block *block = span->loose; block && count <= span->loose_count;
-         block = block->next, count++) {
-        if (!check_linked_block(check, span, block))
-            return;
-        expect(check, block_magic(block) == BLOCK_MAGIC_LOOSE && !block_is_free(block), block,
-               "loose block without its mark");
-    }
-    expect(check, count == span->loose_count, span, "count of loose blocks is wrong");
-    expect(check, count == 0 || count < span->blkcount, span, "all blocks of a span are loose");
-}
-
-static int times_shared(const struct heap *heap, const struct span *span)
-{
-    int times = 0;
-    for (int i = 0; i < HEAP_SHARED_MAX; i++)
-        times += heap->shared[i] == span;
-    return times;
+    check_deferred_tiles(check, span);
 }
 
 static void check_span(struct check *check, struct span *span)
 {
     expect(check, span->heap == check->heap, span, "span is another heap's");
-    expect(check, (span->blkcount == 0) == (span->kind == SPAN_KEPT), span,
-           "empty spans and the kept ones differ");
+    expect(check, (span->blkcount == 0) == (span->kind == SPAN_CACHED), span,
+           "empty spans and the cached ones differ");
     expect(check, span->kind != SPAN_DEDICATED || span->blkcount == 1, span,
            "dedicated span has not one used block");
-    expect(check, times_shared(check->heap, span) == (span->kind == SPAN_SHARED), span,
-           "span is shared and the heap does not know it, or the other way round");
-    check_loose_blocks(check, span);
+    check_shared_span(check, span);
+    check_deferred_blocks(check, span);
     check_blocks(check, span);
-    expect(check, span->filed_map == heap_filing_map(span), span,
-           "span is filed under a wrong bin");
+    expect(check, span->indexed_map == heap_index_map(span), span,
+           "span is indexed by a wrong bin");
 }
 
-/* Spans filed under the bin, as far as the list can be followed. */
-static size_t check_file(struct check *check, unsigned bin)
+/* Spans indexed by the bin, as far as the list can be followed. */
+static size_t check_index_of(struct check *check, unsigned bin)
 {
     size_t count = 0;
     const struct span *prev = NULL;
-    const struct span *span = check->heap->filed[bin];
-    for (; span; prev = span, span = span->filed[span_file_of(bin)].next, count++)
-        if (!expect(check, is_listed(check, span), check->heap, "filed span is not the heap's") ||
-            !expect(check, span->filed_map >> bin & 1, span, "span is not where it is filed") ||
-            !expect(check, span->filed[span_file_of(bin)].prev == prev, span,
-                    "filed spans are not linked back"))
+    const struct span *span = check->heap->index[bin];
+    for (; span; prev = span, span = span->indexed[span_index_of(bin)].next, count++)
+        if (!expect(check, check_is_listed(check, span), check->heap,
+                    "indexed span is not the heap's") ||
+            !expect(check, span->indexed_map >> bin & 1, span, "span is not where it is indexed") ||
+            !expect(check, span->indexed[span_index_of(bin)].prev == prev, span,
+                    "indexed spans are not linked back"))
             break;
     return count;
 }
 
-static void check_files(struct check *check)
+static void check_index(struct check *check)
 {
     const struct heap *heap = check->heap;
-    size_t filed = 0;
+    size_t indexed = 0;
     size_t wanted = 0;
     for (unsigned bin = 0; bin < BINS; bin++) {
-        bool marked = heap->filed_map >> bin & 1;
-        expect(check, marked == (heap->filed[bin] != NULL), heap, "bitmap of filed spans lies");
-        filed += check_file(check, bin);
+        bool marked = heap->indexed_map >> bin & 1;
+        expect(check, marked == (heap->index[bin] != NULL), heap, "bitmap of indexed spans lies");
+        indexed += check_index_of(check, bin);
     }
-    expect(check, heap->filed_map >> (BINS - 1) <= 1, heap, "bitmap of filed spans lies");
+    expect(check, heap->indexed_map >> (BINS - 1) <= 1, heap, "bitmap of indexed spans lies");
     for (const struct span *span = heap->spans.first; span; span = span->next)
-        wanted += (size_t)__builtin_popcountl(span->filed_map);
-    expect(check, filed == wanted, heap, "span is not where it is filed");
+        wanted += (size_t)__builtin_popcountl(span->indexed_map);
+    expect(check, indexed == wanted, heap, "span is not where it is indexed");
 }
 
 static void check_taken(struct check *check)
 {
     size_t taken = 0;
     for (const struct span *span = check->heap->spans.first; span; span = span->next)
-        taken += span->blkcount - span->loose_count;
+        taken += span->blkcount - span_deferred(span);
     expect(check, taken == check->heap->taken, check->heap, "count of taken blocks is wrong");
 }
 
-static void check_kept(struct check *check)
+static void check_cached(struct check *check)
 {
     const struct spans *spans = &check->heap->spans;
     size_t count = 0;
     size_t bytes = 0;
     size_t wanted = 0;
     const struct span *prev = NULL;
-    for (const struct span *span = spans->kept; span;
-         prev = span, span = span->filed[0].next, count++) {
-        if (!expect(check, is_listed(check, span), check->heap, "kept span is not the heap's") ||
-            !expect(check, span->kind == SPAN_KEPT, span, "span is kept and does not know it") ||
-            !expect(check, span->filed[0].prev == prev, span, "kept spans are not linked back"))
+    for (const struct span *span = spans->cached; span;
+         prev = span, span = span->indexed[0].next, count++) {
+        if (!expect(check, check_is_listed(check, span), check->heap,
+                    "cached span is not the heap's") ||
+            !expect(check, span->kind == SPAN_CACHED, span,
+                    "span is cached and does not know it") ||
+            !expect(check, span->indexed[0].prev == prev, span, "cached spans are not linked back"))
             return;
         bytes += span->size;
     }
     for (const struct span *span = spans->first; span; span = span->next)
-        wanted += span->kind == SPAN_KEPT;
-    expect(check, count == wanted, check->heap, "kept span is not listed");
-    expect(check, count == spans->kept_count, check->heap, "count of kept spans is wrong");
-    expect(check, bytes == spans->kept_bytes, check->heap, "bytes of kept spans are wrong");
-    expect(check, count <= BUILD_SPANS_KEPT || spans->refusals, check->heap,
-           "more empty spans are kept than should be");
-}
-
-static void check_spans_with_loose(struct check *check)
-{
-    size_t count = 0;
-    size_t wanted = 0;
-    const struct span *prev = NULL;
-    for (const struct span *span = check->heap->loose; span;
-         prev = span, span = span->loose_next, count++)
-        if (!expect(check, is_listed(check, span), check->heap, "loose span is not the heap's") ||
-            !expect(check, span->loose != NULL, span, "span without loose blocks is listed") ||
-            !expect(check, span->loose_prev == prev, span, "loose spans are not linked back"))
-            return;
-    for (const struct span *span = check->heap->spans.first; span; span = span->next)
-        wanted += span->loose != NULL;
-    expect(check, count == wanted, check->heap, "span with loose blocks is not listed");
+        wanted += span->kind == SPAN_CACHED;
+    expect(check, count == wanted, check->heap, "cached span is not listed");
+    expect(check, count == spans->cached_count, check->heap, "count of cached spans is wrong");
+    expect(check, bytes == spans->cached_bytes, check->heap, "bytes of cached spans are wrong");
+    expect(check, count <= BUILD_SPANS_CACHED || spans->refusals, check->heap,
+           "more empty spans are cached than should be");
 }
 
 unsigned heap_check(const struct heap *heap, char report[CHECK_REPORT_MAX])
@@ -328,8 +234,8 @@ unsigned heap_check(const struct heap *heap, char report[CHECK_REPORT_MAX])
     for (struct span *span = heap->spans.first; span; span = span->next)
         check_span(&check, span);
     check_taken(&check);
-    check_kept(&check);
-    check_files(&check);
-    check_spans_with_loose(&check);
+    check_cached(&check);
+    check_index(&check);
+    check_deferred_spans(&check);
     return check.faults;
 }

@@ -2,7 +2,7 @@
  * Allocating at a multiple: cut out of a larger block, or in a span of its own, mapped such that
  * the place is right.
  */
-#include "heap_parts.h"
+#include "heap_inner.h"
 #include "os.h"
 
 #include <assert.h>
@@ -19,17 +19,17 @@ static void block_free_front(struct span *span, struct block *block, size_t fron
 {
     if (block_prev_is_free(block)) {
         block = block_before(block);
-        block_rebin(span, block, block_size(block) + front, "malloc");
+        span_rebin(span, block, block_size(block) + front);
         return;
     }
-    block_bin(span, block, front);
+    span_bin(span, block, front);
 }
 
 /* The payload of a used block in a new span of its own, at a multiple of `align`; or NULL. */
 static void *heap_map_aligned(struct heap *heap, size_t align, size_t gross)
 {
     struct block *block;
-    struct span *span = span_map_aligned(&heap->spans, align, gross, &block);
+    struct span *span = span_cache_map_aligned(&heap->spans, align, gross, &block);
     if (!span)
         return NULL;
     span->heap = heap;
@@ -44,9 +44,9 @@ static void *heap_map_aligned(struct heap *heap, size_t align, size_t gross)
     span->blkcount = 1;
     heap->taken++;
     size_t front = (size_t)((char *)block - (char *)span_first_block(span));
-    block_bin(span, span_first_block(span), front);
+    span_bin(span, span_first_block(span), front);
     block_make_used(block, span, (size_t)((char *)span_end(span) - (char *)block), false);
-    block_cut(span, block, gross, "malloc");
+    block_cut(span, block, gross);
     return block_payload(block);
 }
 
@@ -54,6 +54,7 @@ void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request)
 {
     if (align <= ALIGNMENT)
         return heap_allocate(heap, request);
+    heap->spans.caller = IN_MALLOC;
     if (!request_fits(align) || !request_fits(request) || !request_fits(align + request))
         return NULL;
     size_t gross = block_gross(request);
@@ -69,7 +70,7 @@ void *heap_allocate_aligned(struct heap *heap, size_t align, size_t request)
     assert(front >= BLOCK_MIN && "room for it was asked for");
     block_make_used(block, span, block_size(whole) - front, false);
     block_free_front(span, whole, front);
-    block_cut(span, block, gross, "malloc");
-    heap_file(heap, span);
+    block_cut(span, block, gross);
+    heap_index(heap, span);
     return block_payload(block);
 }

@@ -1,14 +1,17 @@
 /*
- * The public functions: argument checks and errno, nothing else. Where memory comes from is the
- * pool's business.
+ * The public functions: argument checks and errno, nothing else. Memory comes from the one arena of
+ * libspan, or through the thread's cache in libspan-fast.
  */
 #include "libspan.h"
-#include "block.h"
 #include "check.h"
 #include "handicap.h"
 #include "kernel.h"
 #include "os.h"
-#include "pool.h"
+#if SPAN_FAST
+#include "cached.h"
+#else
+#include "uncached.h"
+#endif
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,13 +19,13 @@
 
 void *span_malloc(size_t size)
 {
-    return pool_allocate(handicap_request(size));
+    return memory_allocate(handicap_request(size));
 }
 
 void span_free(void *p)
 {
     if (p)
-        pool_free(p);
+        memory_free(p);
 }
 
 void span_free_sized(void *p, size_t size)
@@ -51,7 +54,7 @@ void *span_calloc(size_t count, size_t size)
     size_t bytes;
     if (!product_fits(count, size, &bytes))
         return NULL;
-    return pool_allocate_zeroed(handicap_request(bytes));
+    return memory_allocate_zeroed(handicap_request(bytes));
 }
 
 void *span_realloc(void *p, size_t size)
@@ -62,7 +65,7 @@ void *span_realloc(void *p, size_t size)
         span_free(p);
         return NULL;
     }
-    return pool_resize(p, handicap_request(size));
+    return memory_resize(p, handicap_request(size));
 }
 
 void *span_reallocarray(void *p, size_t count, size_t size)
@@ -73,7 +76,7 @@ void *span_reallocarray(void *p, size_t count, size_t size)
 
 static void *allocate_aligned(size_t alignment, size_t size)
 {
-    return pool_allocate_aligned(alignment, handicap_request(size));
+    return memory_allocate_aligned(alignment, handicap_request(size));
 }
 
 static bool is_power_of_two(size_t n)
@@ -127,14 +130,14 @@ void *span_pvalloc(size_t size)
 
 size_t span_malloc_usable_size(void *p)
 {
-    return p ? pool_usable_size(p) : 0;
+    return p ? memory_usable_size(p) : 0;
 }
 
 unsigned span_check(void)
 {
     char report[CHECK_REPORT_MAX];
     char line[CHECK_REPORT_MAX + 32];
-    unsigned faults = pool_check(report);
+    unsigned faults = arenas_check(report);
     if (faults) {
         int bytes = snprintf(line, sizeof line, "span: %u faults, first %s\n", faults, report);
         kernel_call(SYS_write, STDERR_FILENO, (long)line, bytes, 0, 0, 0);

@@ -40,11 +40,18 @@ static void line_add_pointer(struct line *line, const void *p)
     line_add(line, digit);
 }
 
-_Noreturn void misuse_abort(const char *function, const void *p, const char *what)
+static const char *const names[] = {
+    [IN_MALLOC] = "malloc",
+    [IN_FREE] = "free",
+    [IN_REALLOC] = "realloc",
+    [IN_USABLE_SIZE] = "malloc_usable_size",
+};
+
+_Noreturn void misuse_abort(enum misuse_caller caller, const void *p, const char *what)
 {
     struct line line = {.bytes = 0};
     line_add(&line, "span: ");
-    line_add(&line, function);
+    line_add(&line, names[caller]);
     line_add(&line, "(");
     line_add_pointer(&line, p);
     line_add(&line, "): ");

@@ -7,10 +7,13 @@
 
 #include "build.h"
 
+/* The standard function that was called. */
+enum misuse_caller { IN_MALLOC, IN_FREE, IN_REALLOC, IN_USABLE_SIZE };
+
 /*
- * Writes "span: FUNCTION(POINTER): WHAT" with write(2), so that nothing allocates, and aborts.
- * `function` is the standard function that was called, `p` the pointer it was given.
+ * Writes "span: FUNCTION(POINTER): WHAT" with write(2), so that nothing allocates, and aborts. `p`
+ * is the pointer that the function was given, or the one to the memory that is wrong.
  */
-_Noreturn void misuse_abort(const char *function, const void *p, const char *what);
+_Noreturn void misuse_abort(enum misuse_caller caller, const void *p, const char *what);
 
 #endif

@@ -1,6 +1,6 @@
-/* Mapping, linking and returning spans: see span.h. Which empty ones are kept: span_kept.c. */
+/* Mapping, linking and returning spans: see span.h. */
+#include "span.h"
 #include "os.h"
-#include "span_parts.h"
 
 #include <assert.h>
 #include <string.h>
@@ -41,7 +41,6 @@ void span_link(struct spans *spans, struct span *span)
     spans->first = span;
     spans->count++;
     span_count_bytes(spans, span, span->size);
-    spans_note_used(spans);
 }
 
 void span_unlink(struct spans *spans, struct span *span)
@@ -61,7 +60,6 @@ static struct span *span_begin(struct spans *spans, void *start, size_t size)
 {
     struct span *span = start; /* zeroed: no bins, no blocks */
     span->size = size;
-    spans_learn_asked(spans, size);
     span_link(spans, span);
     return span;
 }
@@ -69,7 +67,6 @@ static struct span *span_begin(struct spans *spans, void *start, size_t size)
 struct span *span_map(struct spans *spans, size_t size)
 {
     assert(size >= SPAN_MIN && size == round_to_pages(size));
-    spans_make_way(spans, size);
     void *start = os_map(size);
     return start ? span_begin(spans, start, size) : NULL;
 }
@@ -89,42 +86,17 @@ static char *round_up(char *p, size_t align)
     return p + (-(uintptr_t)p & (align - 1));
 }
 
-/* Whether the next span is to be on a huge page. */
-static bool huge_is_wanted(struct spans *spans)
+struct span *span_map_huge(struct spans *spans, bool huge)
 {
-    if (spans->huge_wait == 0)
-        return true;
-    spans->huge_wait--;
-    return false;
-}
-
-/* Learns from the processor time that the first touch of a huge page took. */
-static void huge_learn(struct spans *spans, uint64_t took_ns)
-{
-    if (took_ns <= SPAN_HUGE_SLOW_NS) {
-        spans->huge_pause /= 2;
-        return;
-    }
-    spans->huge_pause = 2 * spans->huge_pause + took_ns / SPAN_HUGE_SLOW_NS;
-    spans->huge_wait = spans->huge_pause;
-}
-
-struct span *span_map_huge(struct spans *spans)
-{
-    spans_make_way(spans, OS_HUGE_PAGE);
     char *start = os_map((size_t)2 * OS_HUGE_PAGE);
     if (!start)
         return NULL;
     char *end = start + (size_t)2 * OS_HUGE_PAGE;
-    char *huge = round_up(start, OS_HUGE_PAGE);
-    trim(&start, &end, huge, huge + OS_HUGE_PAGE);
-    if (!huge_is_wanted(spans))
-        return span_begin(spans, start, (size_t)(end - start));
-    os_expect_use(huge, OS_HUGE_PAGE);
-    uint64_t before_ns = os_spent_ns();
-    struct span *span = span_begin(spans, start, (size_t)(end - start)); /* writes there */
-    huge_learn(spans, os_spent_ns() - before_ns);
-    return span;
+    char *aligned = round_up(start, OS_HUGE_PAGE);
+    trim(&start, &end, aligned, aligned + OS_HUGE_PAGE);
+    if (huge)
+        os_expect_use(aligned, OS_HUGE_PAGE);
+    return span_begin(spans, start, (size_t)(end - start));
 }
 
 struct span *span_map_aligned(struct spans *spans, size_t align, size_t gross, struct block **block)
@@ -132,7 +104,6 @@ struct span *span_map_aligned(struct spans *spans, size_t align, size_t gross, s
     size_t page = os_page_size();
     assert(align >= page && SPAN_HEADER + BLOCK_HEADER + BLOCK_MIN <= page);
     size_t size = page + span_size_for(gross); /* the payload begins with a page */
-    spans_make_way(spans, size);
     char *start = os_map(size + align);
     if (!start)
         return NULL;
@@ -147,38 +118,24 @@ struct span *span_map_aligned(struct spans *spans, size_t align, size_t gross, s
 void span_fill(struct span *span)
 {
     struct block *block = span_first_block(span);
+    memset(&span->bins, 0, sizeof span->bins);
     block_make_free(block, span, span->size - SPAN_HEADER - SPAN_TAIL, true);
     bins_put(&span->bins, block);
-}
-
-void span_refill(struct span *span)
-{
-    memset(&span->bins, 0, sizeof span->bins);
-    span_fill(span);
 }
 
 bool span_unmap(struct spans *spans, struct span *span)
 {
     size_t size = span->size;
-    bool kept = span->kind == SPAN_KEPT;
-    if (kept)
-        span_unkeep(spans, span, SPAN_ORDINARY);
     span_unlink(spans, span);
     if (os_unmap(span, size))
         return true;
     span_link(spans, span);
-    if (kept)
-        span_keep(spans, span);
     spans->refusals++;
     return false;
 }
 
 struct span *span_remap(struct spans *spans, struct span *span, size_t size)
 {
-    if (size > span->size) {
-        spans_learn_asked(spans, size);
-        spans_make_way(spans, size - span->size);
-    }
     span_unlink(spans, span);
     struct span *moved = os_remap(span, span->size, size);
     if (moved)

@@ -1,7 +1,7 @@
 /*
- * Spans: regions of whole pages from the system, in a doubly linked list, and the decision which
- * of them go back. A span's inside is blocks (block.h) and bins (bins.h); who allocates them is
- * the heap's business (heap.h).
+ * Spans: regions of whole pages from the system, in a doubly linked list. A span's inside is blocks
+ * (block.h) and bins (bins.h); who allocates them is the heap's business (heap.h), and which empty
+ * spans are worth keeping is the span cache's (span_cache.h).
  *
  *     +-------------------------+  <- page-aligned
  *     | struct span, padded     |
@@ -14,75 +14,37 @@
 #define ALLOCATOR_SPAN_H
 
 #include "bins.h"
+#include "misuse.h"
 
-enum {
-    SPAN_MIN = 64 * 1024, /* least bytes asked of the system; from the design */
-    /*
-     * Bytes of empty spans that are kept at first. Arbitrary within wide limits: 1 MiB costs a
-     * program little, and faulting its 256 pages in again would cost some 300 us.
-     */
-    SPAN_KEEP_FIRST = 1024 * 1024,
-    /* Where that limit ends when it grows with the spans that were returned too early. The largest
-       mmap threshold of glibc, so that both keep the same blocks in reach. */
-    SPAN_KEEP_LAST = 32 * 1024 * 1024,
-    /* And how many of the spans that were returned too early it may come to. */
-    SPAN_KEEP_FEW = 8,
-    /*
-     * Where BUILD_CUTS_KEPT, as many bytes of empty spans may be kept as dedicated spans have,
-     * times this: a program whose large blocks come and go will need them again. With 3
-     * large-traffic has 1.4 times the page faults, with 1 over four times.
-     */
-    SPAN_KEEP_TIMES = 4,
-    /*
-     * But before the heap grows beyond what it once was, empty spans go back, down to this share of
-     * the spans that are in use (or the limit above): those that suit no request are worth this
-     * much. A quarter saves a third of replace-large's page faults and takes 5 % more memory.
-     */
-    SPAN_SPARE_SHARE = 8,
-    /* The part by which the memory of that fades with each span that becomes empty; arbitrary. */
-    SPAN_FADE_SHARE = 1024,
-    /* Less is not cut off an empty span for a large block: it would serve none. BIN_LARGE. */
-    SPAN_CUT_LEAST = 128 * 1024,
-    /* Bytes of a span that large blocks share: one of them can hold as many pages whose blocks were
-       freed, and as many are kept when all of them have gone. Arbitrary: half has a fifth more
-       page faults. */
-    SPAN_SHARED_BYTES = 4 * 1024 * 1024,
-    /*
-     * A huge page that takes longer than this is no gain over 512 small ones (1.3 us each): the
-     * system had to find it first, or the host of a virtual machine had. So many spans do without
-     * then as it took times longer: small pages have made good the loss by then. Twice as many as
-     * the last time are added if that was of no use.
-     */
-    SPAN_HUGE_SLOW_NS = 700 * 1000,
-};
+enum { SPAN_MIN = 64 * 1024 }; /* least bytes asked of the system; from the design */
 
 /* Small blocks settle in ordinary spans only: in the others they would hold all the pages that a
    large one leaves. */
 enum span_kind {
-    SPAN_ORDINARY,  /* any block; filed */
-    SPAN_SHARED,    /* large blocks; not filed */
-    SPAN_DEDICATED, /* one large block; not filed */
-    SPAN_KEPT,      /* no block */
+    SPAN_ORDINARY,  /* any block; indexed */
+    SPAN_SHARED,    /* large blocks; not indexed */
+    SPAN_DEDICATED, /* one large block; not indexed */
+    SPAN_CACHED,    /* no block */
 };
 
 /*
- * A span is filed under each of its bins from SPAN_FILED_FROM on, so that a larger request finds
- * the block of the heap that fits it best; or, where it has none of these, under its highest one.
- * Smaller blocks are not worth a list in each span: what is left of one is small as well.
+ * A heap indexes a span by each of its bins from SPAN_INDEXED_FROM on, so that a larger request
+ * finds the block of the heap that fits it best; or, where it has none of these, by its highest
+ * one. Smaller blocks are not worth a list in each span: what is left of one is small as well.
  */
 enum {
-    SPAN_FILED_BYTES = 8192, /* gross sizes in the first such bin; a page */
-    SPAN_FILED_LOG2 = 13,
-    SPAN_FILED_FROM = BINS_EXACT + (SPAN_FILED_LOG2 - BIN_EXACT_LOG2) * BINS_A_DOUBLING,
-    SPAN_FILES = BINS - SPAN_FILED_FROM + 1, /* lists that a span is in at the most */
+    SPAN_INDEXED_BYTES = 8192, /* gross sizes in the first such bin; a page */
+    SPAN_INDEXED_LOG2 = 13,
+    SPAN_INDEXED_FROM = BINS_EXACT + (SPAN_INDEXED_LOG2 - BIN_EXACT_LOG2) * BINS_A_DOUBLING,
+    SPAN_INDEXES = BINS - SPAN_INDEXED_FROM + 1, /* lists that a span is in at the most */
 };
 
-_Static_assert(SPAN_FILED_BYTES == 1 << SPAN_FILED_LOG2, "where bins are filed one by one");
+_Static_assert(SPAN_INDEXED_BYTES == 1 << SPAN_INDEXED_LOG2, "where bins are indexed one by one");
 
-/* Which of a span's links are those of the file of `bin`. */
-static inline unsigned span_file_of(unsigned bin)
+/* Which of a span's links are those of the index of `bin`. */
+static inline unsigned span_index_of(unsigned bin)
 {
-    return bin < SPAN_FILED_FROM ? 0 : bin - SPAN_FILED_FROM + 1;
+    return bin < SPAN_INDEXED_FROM ? 0 : bin - SPAN_INDEXED_FROM + 1;
 }
 
 /* A span's neighbours in a list. */
@@ -91,6 +53,8 @@ struct span_links {
     struct span *next;
 };
 
+struct heap; /* its first field is a struct spans */
+
 struct span {
     size_t size;       /* bytes of the mapping, this header included; whole pages */
     struct span *prev; /* neighbours in the list of all spans; no order is promised */
@@ -98,21 +62,19 @@ struct span {
     size_t blkcount;  /* blocks in use; 0: the span is empty */
     struct bins bins; /* the free list; nothing in it while every byte is in use */
 
-    /*
-     * The heap's, whose span it is. Spans that are kept are not filed and use the first links for
-     * the list of those.
-     */
-    struct heap *heap;
-    uint64_t filed_map; /* bit i: filed under bin i */
-    struct span_links filed[SPAN_FILES];
+    struct heap *heap;    /* whose span it is */
+    uint64_t indexed_map; /* bit i: the heap has it in the index of bin i */
+    /* Cached spans are not indexed and use the first links for the list of those. */
+    struct span_links indexed[SPAN_INDEXES];
     enum span_kind kind;
-
-    /* The heap's, too: blocks that are free but not merged yet, linked by next, and the list of
-       spans that have such blocks. */
-    struct block *loose;
-    size_t loose_count;
-    struct span *loose_prev;
-    struct span *loose_next;
+#if SPAN_FAST
+    /* Blocks that are free but not merged yet, linked by next, and the list of spans that have such
+       blocks: see deferred.h. */
+    struct block *deferred;
+    size_t deferred_count;
+    struct span *deferred_prev;
+    struct span *deferred_next;
+#endif
 };
 
 enum {
@@ -129,20 +91,23 @@ _Static_assert(offsetof(struct span, size) == 0, "block.h reads it there");
 /* All spans of a heap. Zero-initialised is empty. */
 struct spans {
     struct span *first;
-    struct span *kept; /* the empty spans that are kept, last emptied first; or NULL */
-    size_t kept_count; /* at most BUILD_SPANS_KEPT, unless the system refused to take some */
-    size_t kept_bytes;
     size_t count;
-    size_t mapped;     /* bytes of all spans */
-    size_t dedicated;  /* bytes of those of that kind */
-    size_t used_peak;  /* the most bytes of spans that were not kept, fading (SPAN_FADE_SHARE) */
-    size_t keep_max;   /* bytes of empty spans that are kept, if above SPAN_KEEP_FIRST */
-    size_t returned;   /* size of the span that was last too much to keep; 0: asked for again */
-    size_t missed;     /* what keep_max would have had to be to keep that one */
-    size_t refusals;   /* how often the system did not take a span */
-    size_t huge_pause; /* spans that did without a huge page when one was slow last, halved by
-                          each that was quick since */
-    size_t huge_wait;  /* how many are still to do without */
+    size_t mapped;             /* bytes of all spans */
+    size_t dedicated;          /* bytes of those of that kind */
+    enum misuse_caller caller; /* the function that is at work, for a fatal message */
+
+    /* The span cache's: see span_cache.h. */
+    struct span *cached; /* last emptied first; or NULL */
+    size_t cached_count; /* at most BUILD_SPANS_CACHED, unless the system refused to take some */
+    size_t cached_bytes;
+    size_t used_peak;   /* the most bytes of spans that were not cached, fading */
+    size_t cache_limit; /* bytes of empty spans that are cached, if above SPAN_CACHE_FIRST */
+    size_t returned;    /* size of the span that was last too much to cache; 0: asked for again */
+    size_t missed;      /* what cache_limit would have had to be to keep that one */
+    size_t refusals;    /* how often the system did not take a span */
+    size_t huge_pause;  /* spans that did without a huge page when one was slow last, halved by
+                           each that was quick since */
+    size_t huge_wait;   /* how many are still to do without */
 };
 
 static inline struct block *span_first_block(struct span *span)
@@ -161,6 +126,12 @@ static inline bool span_holds(struct span *span, const void *p)
            (const char *)p < (char *)span_end(span);
 }
 
+/* For a fatal message: the function that works on the span's heap. */
+static inline enum misuse_caller span_caller(const struct span *span)
+{
+    return ((const struct spans *)span->heap)->caller;
+}
+
 /* Bytes of the smallest span that has room for a block of `gross` bytes. */
 size_t span_size_for(size_t gross);
 
@@ -169,18 +140,9 @@ size_t span_size_for(size_t gross);
  * with no blocks in it yet. NULL and ENOMEM if the system has no memory.
  */
 struct span *span_map(struct spans *spans, size_t size);
-/* The same of OS_HUGE_PAGE bytes, on a huge page if the system has one, as long as those that it
-   gave came quickly. */
-struct span *span_map_huge(struct spans *spans);
-
-/* Makes all of a span without blocks one free block, in its bin. */
-void span_fill(struct span *span);
-/* The same, whatever was in its bins. */
-void span_refill(struct span *span);
-
-/* Makes a span one of another kind, which is kept neither before nor after. */
-void span_set_kind(struct spans *spans, struct span *span, enum span_kind kind);
-
+/* The same of OS_HUGE_PAGE bytes at a multiple of that; `huge`: on a huge page if the system has
+   one. */
+struct span *span_map_huge(struct spans *spans, bool huge);
 /*
  * The same for a span that has room for one block of `gross` bytes whose payload lies at a multiple
  * of `align`, a power of two and a page at least. The block's place is in *block; nothing is
@@ -190,39 +152,18 @@ void span_set_kind(struct spans *spans, struct span *span, enum span_kind kind);
 struct span *span_map_aligned(struct spans *spans, size_t align, size_t gross,
                               struct block **block);
 
-/*
- * Whether a span that becomes empty now is to be kept: if it is not too large, and, where only one
- * is kept, larger than that one. What is too large is learnt: a span that was returned and then
- * asked for again should have been kept, so that programs which allocate and free large blocks in
- * turn do not fault them in each time.
- */
-bool span_is_worth_keeping(struct spans *spans, const struct span *span);
+/* Makes all of a span without blocks one free block, in its bin; whatever was in its bins. */
+void span_fill(struct span *span);
 
-/* Whether another span must go before one of `size` bytes is kept. */
-bool spans_are_too_many(const struct spans *spans, size_t size);
+/* Makes a span one of another kind. */
+void span_set_kind(struct spans *spans, struct span *span, enum span_kind kind);
 
-/* Puts an empty span into the list of those that are kept. */
-void span_keep(struct spans *spans, struct span *span);
-/* Takes it out, as a span of another kind. */
-void span_unkeep(struct spans *spans, struct span *span, enum span_kind kind);
+/* Put a span into the list of all and take it out; its size and kind are counted there. */
+void span_link(struct spans *spans, struct span *span);
+void span_unlink(struct spans *spans, struct span *span);
 
-/* Returns the kept span that was emptied first to the system, in favour of one of `size` bytes; or,
-   where BUILD_CUTS_KEPT, as much of it as is too much. False if the system refused, and all of the
-   span is kept still. */
-bool spans_evict(struct spans *spans, size_t size);
-/* Where BUILD_CUTS_KEPT: returns what is kept beyond the limit, which falls as dedicated spans go.
- */
-void spans_return_excess(struct spans *spans);
-
-/* Where BUILD_CUTS_KEPT: makes what an empty span has beyond `size` bytes (whole pages, with
-   SPAN_MIN at least behind them) another span, which is kept. The first one, filled, is not. */
-void span_split(struct spans *spans, struct span *span, size_t size);
-/* And the other way round: an empty span that is about to be kept, filled, with all kept ones that
-   touch it. */
-struct span *span_merge_kept(struct spans *spans, struct span *span);
-
-/* Unlinks a span, kept or not, and returns it to the system; false if that was refused, and nothing
-   changed. */
+/* Unlinks a span that is not cached and returns it to the system; false if that was refused, and
+   nothing changed. */
 bool span_unmap(struct spans *spans, struct span *span);
 
 /*
@@ -234,5 +175,59 @@ struct span *span_remap(struct spans *spans, struct span *span, size_t size);
 /* Returns the whole pages past `used` bytes of the span to the system, if there are any: the
    caller has made sure that no block lies there. The new size is in span->size. */
 void span_trim(struct spans *spans, struct span *span, size_t used);
+
+/* Blocks and bins of a span. Inline is what runs in nearly every malloc and free. */
+
+/* A link of a free block that a write after free has hit is hardly one into the same span. Blocks
+   that it names are not looked at: that would cost a cache miss in each malloc and free. */
+static inline bool link_is_possible(struct span *span, struct block *link)
+{
+    return !link || (span_holds(span, link) && (uintptr_t)block_payload(link) % ALIGNMENT == 0);
+}
+
+static inline void links_check(struct span *span, struct block *block)
+{
+    bool hold = link_is_possible(span, block->next) && link_is_possible(span, block->prev) &&
+                (block->prev || span->bins.first[bin_of(block_size(block))] == block);
+    if (__builtin_expect(!hold, 0))
+        misuse_abort(span_caller(span), block_payload(block), "free block was written to");
+}
+
+/* Makes `gross` bytes behind a used block, or at the start of the span, a free block in its bin. */
+static inline void span_bin(struct span *span, struct block *block, size_t gross)
+{
+    block_make_free(block, span, gross, true);
+    bins_put(&span->bins, block);
+}
+
+/* Takes a free block out of its bin; fatal if its links are impossible. */
+static inline void span_unbin(struct span *span, struct block *block)
+{
+    links_check(span, block);
+    bins_take(&span->bins, block);
+}
+
+/* Gives a free block a new size, and so perhaps another bin; fatal as above. */
+static inline void span_rebin(struct span *span, struct block *block, size_t gross)
+{
+    if (bin_of(gross) != bin_of(block_size(block)))
+        links_check(span, block);
+    bins_resize(&span->bins, block, gross);
+}
+
+/* What is left of `room` bytes when `gross` of them are taken: enough for a block, or 0, and then
+   all of it is to be taken. */
+static inline size_t block_rest(size_t room, size_t gross)
+{
+    return room - gross < BLOCK_MIN ? 0 : room - gross;
+}
+
+/* Tells the block after `block`, if there is one, whether `block` is used. */
+static inline void span_tell_next(struct span *span, struct block *block, bool used)
+{
+    struct block *next = block_after(block);
+    if (next != span_end(span))
+        block_set_prev_used(next, used);
+}
 
 #endif

@@ -29,7 +29,7 @@ static bool workbench_open(struct workbench *bench)
     for (size_t i = 0; i < BLOCKS; i++)
         total += size_at(i);
     bench->spans = (struct spans){0};
-    bench->span = span_map(&bench->spans, span_size_for(total));
+    bench->span = span_cache_map(&bench->spans, span_size_for(total));
     if (bench->span == NULL)
         return false;
     struct block *block = span_first_block(bench->span);
@@ -78,8 +78,8 @@ MICRO(internal_bins_find)
 /* Empties a heap of the block that kept its span; the span that the heap keeps goes as well. */
 static void heap_close(struct heap *heap, void *kept)
 {
-    heap_free(heap, kept, __func__);
-    while (heap->spans.kept && spans_evict(&heap->spans, 0))
+    heap_free(heap, kept);
+    while (heap->spans.cached && span_cache_evict(&heap->spans, 0))
         continue;
 }
 
@@ -90,7 +90,7 @@ MICRO(internal_split_merge, .arguments = {MICRO_LIST(64, 1024, 16 * 1024)})
     struct heap heap = {0};
     void *kept = checked(heap_allocate(&heap, 1)); /* or the span would be empty each time */
     MICRO_LOOP (micro)
-        heap_free(&heap, checked(heap_allocate(&heap, size)), __func__);
+        heap_free(&heap, checked(heap_allocate(&heap, size)));
     heap_close(&heap, kept);
 }
 
@@ -104,9 +104,9 @@ MICRO(internal_merge_both)
     MICRO_LOOP (micro) {
         for (size_t i = 0; i < PARTS; i++)
             parts[i] = checked(heap_allocate(&heap, SIZE));
-        heap_free(&heap, parts[0], __func__);
-        heap_free(&heap, parts[2], __func__);
-        heap_free(&heap, parts[1], __func__);
+        heap_free(&heap, parts[0]);
+        heap_free(&heap, parts[2]);
+        heap_free(&heap, parts[1]);
     }
     heap_close(&heap, kept);
 }
@@ -117,7 +117,7 @@ MICRO(internal_span_map, .arguments = {MICRO_LIST(SPAN_MIN, 16 * SPAN_MIN)})
     size_t size = (size_t)micro_argument(micro, 0);
     struct spans spans = {0};
     MICRO_LOOP (micro) {
-        struct span *span = checked(span_map(&spans, size));
+        struct span *span = checked(span_cache_map(&spans, size));
         span_fill(span);
         span_unmap(&spans, span);
     }

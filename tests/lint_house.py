@@ -8,7 +8,9 @@ import glob
 import re
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
@@ -24,6 +26,19 @@ ALLOWED = {
 # The one file that may look inside the allocator.
 INSIDERS = {"bench/micro_internals.c": ["allocator/*"]}
 SOURCES = {".c", ".h", ".cc"}
+# The allocator from the ground up: each file includes, and calls, only what stands before it.
+FLOORS = (
+    *("build.h", "kernel.h", "os.h", "os.c", "misuse.h", "misuse.c"),
+    *("block_flags.h", "block_plain.h", "block_packed.h", "block.h", "bins.h"),
+    *("span.h", "span.c", "span_cache.h", "span_cache.c", "span_fit.c"),
+    *("heap.h", "heap_inner.h", "heap_index.c", "heap_shared.c", "deferred_list.h", "heap_free.c"),
+    *("deferred.h", "deferred.c", "heap.c", "heap_run.c", "heap_aligned.c", "heap_resize.c"),
+    *("check.h", "check_inner.h", "check_inner.c", "check_shared.c", "check_deferred.c", "check.c"),
+    *("arena.h", "arena.c", "arena_home.c"),
+    *("inner.h", "thread_cache.h", "thread_cache.c", "own_cache.h", "own_cache.c"),
+    *("uncached.h", "cached.h", "cached.c", "handicap.h"),
+    *("libspan.h", "libspan.c"),
+)
 # The front end from the ground up: each of these imports only what stands before it. The studies
 # may use all of it, and nothing of it uses them.
 FRONTEND, STUDIES = REPO / "scripts" / "frontend", REPO / "scripts" / "studies"
@@ -81,6 +96,46 @@ def include_faults():
                 yield f"{path.relative_to(REPO)}:{number}: {match.group(1)}: {fault}"
 
 
+def floor_faults():
+    """Files of the allocator that are on no floor, or include one from above."""
+    for path in sorted((REPO / "allocator").glob("*.[ch]")):
+        if path.name not in FLOORS:
+            yield f"{path.relative_to(REPO)}:1: FLOORS in tests/lint_house.py does not have it"
+            continue
+        below = FLOORS[: FLOORS.index(path.name)]
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            if match and match[1] not in below:
+                yield f"{path.relative_to(REPO)}:{number}: {match[1]}: stands above this file"
+
+
+def symbols(path, fast):
+    """What a source of the allocator defines and what it asks for, in one of the builds."""
+    with tempfile.NamedTemporaryFile(suffix=".o") as made:
+        command = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-DSPANBENCH_VERSION=\"\"", "-I.", "-O0"]
+        command += [f"-DSPAN_FAST={fast}", "-c", path, "-o", made.name]
+        if subprocess.run(command, cwd=REPO, capture_output=True).returncode:
+            return set(), set()  # a source of the other build
+        names = subprocess.run(["nm", made.name], capture_output=True, text=True, check=True)
+    words = [line.split() for line in names.stdout.splitlines()]
+    defined = {word[-1] for word in words if word[-2] in "TDBRV"}
+    return defined, {word[-1] for word in words if word[-2] == "U"}
+
+
+def call_faults():
+    """Files of the allocator that call functions of one above them: a circle, if they are called."""
+    paths = [REPO / "allocator" / name for name in FLOORS if name.endswith(".c")]
+    for fast in (0, 1):
+        with ThreadPoolExecutor() as pool:
+            known = list(pool.map(lambda path: symbols(path, fast), paths))
+        below = set()
+        for path, (defined, wanted) in zip(paths, known):
+            below |= defined
+            above = {name for others, _ in known for name in others} - below
+            for name in sorted(wanted & above):
+                yield f"{path.relative_to(REPO)}:1: calls {name}, which stands above it"
+
+
 def imported(statement):
     """The parts of the front end that an import statement names."""
     if not isinstance(statement, ast.ImportFrom) or not statement.module:
@@ -107,14 +162,18 @@ def import_faults():
 
 
 def header_faults():
-    """Headers that do not compile by themselves."""
-    for _, path in c_files():
+    """Headers that do not compile by themselves, in any build."""
+    for folder, path in c_files():
         if path.suffix != ".h" or path.name == "cmocka_all.h":
             continue
-        command = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-I.", "-fsyntax-only", "-x", "c", path]
-        run = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
-        if run.returncode:
-            yield f"{path.relative_to(REPO)}:1: does not compile alone: {run.stderr.strip()[:300]}"
+        runs = []
+        for fast in (0, 1) if folder == "allocator" else (0,):
+            command = ["gcc", "-std=c11", "-D_GNU_SOURCE", f"-DSPAN_FAST={fast}", "-I."]
+            command += ["-fsyntax-only", "-x", "c", path]
+            runs.append(subprocess.run(command, cwd=REPO, capture_output=True, text=True))
+        if all(run.returncode for run in runs):
+            fault = runs[-1].stderr.strip()[:300]
+            yield f"{path.relative_to(REPO)}:1: does not compile alone: {fault}"
 
 
 def name_faults():
@@ -192,6 +251,8 @@ def main():
     faults = [
         *held_out_faults(),
         *include_faults(),
+        *floor_faults(),
+        *call_faults(),
         *import_faults(),
         *header_faults(),
         *name_faults(),

@@ -430,17 +430,17 @@ static void *private_allocate_aligned(size_t align, size_t request)
 
 static void *private_resize(void *p, size_t request)
 {
-    return heap_resize(&heap, p, request, "realloc");
+    return heap_resize(&heap, p, request);
 }
 
 static void private_release(void *p)
 {
-    heap_free(&heap, p, "free");
+    heap_free(&heap, p);
 }
 
 static size_t private_usable_size(void *p)
 {
-    return heap_usable_size(p, "malloc_usable_size");
+    return heap_usable_size(p);
 }
 
 static unsigned private_check(char report[CHECK_REPORT_MAX])

@@ -86,8 +86,14 @@ static void sizes_beyond_the_tag_reach_to_the_end_of_the_span(void **state)
 static void owner_and_magic_do_not_touch_each_other(void **state)
 {
     (void)state;
-    const enum block_magic magics[] = {BLOCK_MAGIC_USED, BLOCK_MAGIC_FREE, BLOCK_MAGIC_FRONT,
-                                       BLOCK_MAGIC_LOOSE};
+    const enum block_magic magics[] = {
+        BLOCK_MAGIC_USED,
+        BLOCK_MAGIC_FREE,
+#if SPAN_FAST
+        BLOCK_MAGIC_CACHED,
+        BLOCK_MAGIC_DEFERRED
+#endif
+    };
     struct block *block = first_block();
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
         block_make_used(block, (struct span *)arena, 256, true);

@@ -3,6 +3,9 @@
  * is falsified, and the recount must tell. A sound heap gives no fault.
  */
 #include "allocator/check.h"
+#if SPAN_FAST
+#include "allocator/deferred.h"
+#endif
 #include "allocator/os.h"
 #include "cmocka_all.h"
 #include "fake_os.h"
@@ -11,17 +14,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROW = 9, SMALL = 100, HALF_SPAN = 40 * 1024, LARGE = SPAN_SHARED_BYTES };
+enum { ROW = 9, SMALL = 100, HALF_SPAN = 40 * 1024, LARGE = HEAP_SHARED_BYTES };
 
 /*
  * What the heap is made of: nine small blocks one behind the other, of which 2, 4 and 6 are free; a
- * second span with one block, and free room; a dedicated span; and an empty span that is kept.
+ * second span with one block, and free room; a dedicated span; and an empty span that is cached.
  */
 static struct block *row[ROW];
 static struct span *span;
 static struct span *other;
 static struct span *dedicated;
-static struct span *kept;
+static struct span *cached;
 
 static struct block *allocate(size_t request)
 {
@@ -32,13 +35,13 @@ static struct block *allocate(size_t request)
 
 static void release(struct block *block)
 {
-    heap_free(&heap, block_payload(block), "free");
+    heap_free(&heap, block_payload(block));
 }
 
-/* The lowest bin that a span is filed under. */
-static unsigned filed_bin(const struct span *filed)
+/* The lowest bin by which a span is indexed. */
+static unsigned indexed_bin(const struct span *indexed)
 {
-    return (unsigned)__builtin_ctzl(filed->filed_map);
+    return (unsigned)__builtin_ctzl(indexed->indexed_map);
 }
 
 static int make_heap(void **state)
@@ -54,12 +57,12 @@ static int make_heap(void **state)
     allocate(HALF_SPAN);
     other = span_of(block_payload(allocate(HALF_SPAN + SPAN_MIN / 8))); /* another bin */
     dedicated = span_of(block_payload(allocate(LARGE)));
-    release(allocate(SPAN_KEEP_FIRST / 2));
+    release(allocate(SPAN_CACHE_FIRST / 2));
     span = block_owner(row[0]);
     assert_ptr_not_equal(span, other);
-    assert_int_not_equal(filed_bin(span), filed_bin(other));
-    kept = heap.spans.kept;
-    assert_non_null(kept);
+    assert_int_not_equal(indexed_bin(span), indexed_bin(other));
+    cached = heap.spans.cached;
+    assert_non_null(cached);
     assert_int_equal(heap_check(&heap, NULL), 0);
     return 0;
 }
@@ -131,7 +134,7 @@ static void spans_that_overlap(void **state)
     struct span *inner = (struct span *)((char *)dedicated + LARGE / 2);
     memset(inner, 0, sizeof *inner);
     inner->size = SPAN_MIN;
-    inner->filed_map = 0;
+    inner->indexed_map = 0;
     inner->next = heap.spans.first;
     inner->next->prev = inner;
     heap.spans.first = inner;
@@ -321,8 +324,8 @@ static void a_bitmap_with_a_bit_for_no_bin(void **state)
     span->bins.map |= UINT64_C(1) << 63;
     expect_fault("bitmap of bins lies");
     span->bins.map &= ~(UINT64_C(1) << 63);
-    heap.filed_map |= UINT64_C(1) << 63;
-    expect_fault("bitmap of filed spans lies");
+    heap.indexed_map |= UINT64_C(1) << 63;
+    expect_fault("bitmap of indexed spans lies");
 }
 
 static void blocks_wrongly_counted(void **state)
@@ -332,73 +335,73 @@ static void blocks_wrongly_counted(void **state)
     expect_fault("blkcount is not the number of used blocks");
 }
 
-static void an_empty_span_that_is_not_kept(void **state)
+static void an_empty_span_that_is_not_cached(void **state)
 {
     (void)state;
-    span_unkeep(&heap.spans, kept, SPAN_ORDINARY);
-    expect_fault("empty spans and the kept ones differ");
+    span_cache_take(&heap.spans, cached, SPAN_ORDINARY);
+    expect_fault("empty spans and the cached ones differ");
 }
 
-static void a_kept_span_with_blocks(void **state)
+static void a_cached_span_with_blocks(void **state)
 {
     (void)state;
-    kept->blkcount++;
-    expect_fault("empty spans and the kept ones differ");
-    kept->blkcount--;
-    other->kind = SPAN_KEPT;
-    expect_fault("empty spans and the kept ones differ");
+    cached->blkcount++;
+    expect_fault("empty spans and the cached ones differ");
+    cached->blkcount--;
+    other->kind = SPAN_CACHED;
+    expect_fault("empty spans and the cached ones differ");
 }
 
-static void kept_spans_that_are_not_listed(void **state)
+static void cached_spans_that_are_not_listed(void **state)
 {
     (void)state;
-    heap.spans.kept = NULL;
-    heap.spans.kept_count = 0;
-    heap.spans.kept_bytes = 0;
-    expect_fault("kept span is not listed");
+    heap.spans.cached = NULL;
+    heap.spans.cached_count = 0;
+    heap.spans.cached_bytes = 0;
+    expect_fault("cached span is not listed");
 }
 
-static void kept_spans_wrongly_counted(void **state)
+static void cached_spans_wrongly_counted(void **state)
 {
     (void)state;
-    heap.spans.kept_count++;
-    expect_fault("count of kept spans is wrong");
-    heap.spans.kept_count--;
-    heap.spans.kept_bytes++;
-    expect_fault("bytes of kept spans are wrong");
+    heap.spans.cached_count++;
+    expect_fault("count of cached spans is wrong");
+    heap.spans.cached_count--;
+    heap.spans.cached_bytes++;
+    expect_fault("bytes of cached spans are wrong");
 }
 
-static void a_listed_span_that_is_not_kept(void **state)
+static void a_listed_span_that_is_not_cached(void **state)
 {
     (void)state;
-    heap.spans.kept = other;
-    expect_fault("span is kept and does not know it");
+    heap.spans.cached = other;
+    expect_fault("span is cached and does not know it");
 }
 
-static void kept_spans_linked_wrongly(void **state)
+static void cached_spans_linked_wrongly(void **state)
 {
     (void)state;
-    kept->filed[0].prev = other;
-    expect_fault("kept spans are not linked back");
-    kept->filed[0].prev = NULL;
-    kept->filed[0].next = kept;
-    expect_fault("kept spans are not linked back");
-    kept->filed[0].next = (struct span *)((char *)other + SPAN_MIN / 2);
-    expect_fault("kept span is not the heap's");
+    cached->indexed[0].prev = other;
+    expect_fault("cached spans are not linked back");
+    cached->indexed[0].prev = NULL;
+    cached->indexed[0].next = cached;
+    expect_fault("cached spans are not linked back");
+    cached->indexed[0].next = (struct span *)((char *)other + SPAN_MIN / 2);
+    expect_fault("cached span is not the heap's");
 }
 
-static void more_kept_spans_than_should_be(void **state)
+static void more_cached_spans_than_should_be(void **state)
 {
     (void)state;
-    /* As if nobody had asked spans_are_too_many. */
-    heap.spans.keep_max = SPAN_KEEP_LAST;
-    for (int i = 0; i < BUILD_SPANS_KEPT; i++) {
+    /* As if nobody had asked span_cache_is_full. */
+    heap.spans.cache_limit = SPAN_CACHE_LAST;
+    for (int i = 0; i < BUILD_SPANS_CACHED; i++) {
         struct span *extra = span_map(&heap.spans, SPAN_MIN);
         extra->heap = &heap;
         span_fill(extra);
-        span_keep(&heap.spans, extra);
+        span_cache_put(&heap.spans, extra);
     }
-    expect_fault("more empty spans are kept than should be");
+    expect_fault("more empty spans are cached than should be");
 }
 
 static void a_span_of_another_heap(void **state)
@@ -430,88 +433,90 @@ static void a_free_block_without_its_magic(void **state)
     expect_fault("free block without its magic");
 }
 
-/* Frees two of the blocks as a thread's front would, so that they are loose. */
-static void loosen(void)
+#if SPAN_FAST
+/* Frees two of the blocks as a thread cache would, so that their merging is deferred. */
+static void defer_two(void)
 {
     void *payloads[] = {block_payload(row[5]), block_payload(row[7])};
     for (int i = 0; i < 2; i++)
-        block_mark(block_from_payload(payloads[i]), BLOCK_MAGIC_FRONT);
-    assert_int_equal(heap_free_run(&heap, payloads, 2, "free"), 0);
+        block_mark(block_from_payload(payloads[i]), BLOCK_MAGIC_CACHED);
+    assert_int_equal(deferred_free_run(&heap, payloads, 2), 0);
     assert_int_equal(heap_check(&heap, NULL), 0);
 }
 
-static void loose_blocks_wrongly_counted(void **state)
+static void deferred_blocks_wrongly_counted(void **state)
 {
     (void)state;
-    loosen();
-    span->loose_count++;
-    expect_fault("count of loose blocks is wrong");
+    defer_two();
+    span->deferred_count++;
+    expect_fault("count of deferred blocks is wrong");
 }
 
-static void a_loose_block_without_its_mark(void **state)
+static void a_deferred_block_without_its_mark(void **state)
 {
     (void)state;
-    loosen();
+    defer_two();
     block_set_owner(row[5], span, BLOCK_MAGIC_USED);
-    expect_fault("loose block without its mark");
+    expect_fault("deferred block without its mark");
 }
 
-static void all_blocks_of_a_span_loose(void **state)
+static void all_blocks_of_a_span_deferred(void **state)
 {
     (void)state;
-    loosen();
+    defer_two();
     /* As if nobody had seen that it is empty: the others are put into the list by hand. */
     for (struct block *block = span_first_block(span); block != span_end(span);
          block = block_after(block)) {
-        if (block_is_free(block) || block_magic(block) == BLOCK_MAGIC_LOOSE)
+        if (block_is_free(block) || block_magic(block) == BLOCK_MAGIC_DEFERRED)
             continue;
-        block_mark(block, BLOCK_MAGIC_LOOSE);
-        block->next = span->loose;
-        span->loose = block;
-        span->loose_count++;
+        block_mark(block, BLOCK_MAGIC_DEFERRED);
+        block->next = span->deferred;
+        span->deferred = block;
+        span->deferred_count++;
     }
-    expect_fault("all blocks of a span are loose");
+    expect_fault("all blocks of a span are deferred");
 }
 
-static void loose_blocks_linked_wrongly(void **state)
+static void deferred_blocks_linked_wrongly(void **state)
 {
     (void)state;
-    loosen();
-    struct block *next = span->loose->next;
-    next->next = span->loose;
-    expect_fault("count of loose blocks is wrong");
+    defer_two();
+    struct block *next = span->deferred->next;
+    next->next = span->deferred;
+    expect_fault("count of deferred blocks is wrong");
     next->next = (struct block *)(uintptr_t)0xdfdfdfdfdfdfdfdf;
     expect_fault("span has a block that is not in it");
     next->next = row[1];
-    expect_fault("loose block without its mark");
+    expect_fault("deferred block without its mark");
     next->next = NULL;
     assert_int_equal(heap_check(&heap, NULL), 0);
-    block_mark(row[1], BLOCK_MAGIC_LOOSE);
-    expect_fault("count of loose blocks is wrong"); /* not listed */
+    block_mark(row[1], BLOCK_MAGIC_DEFERRED);
+    expect_fault("count of deferred blocks is wrong"); /* not listed */
 }
 
-static void loose_spans_linked_wrongly(void **state)
+static void deferred_spans_linked_wrongly(void **state)
 {
     (void)state;
-    loosen();
-    span->loose_prev = other;
-    expect_fault("loose spans are not linked back");
-    span->loose_prev = NULL;
-    span->loose_next = span;
-    expect_fault("loose spans are not linked back");
-    span->loose_next = (struct span *)((char *)other + SPAN_MIN / 2);
-    expect_fault("loose span is not the heap's");
-    span->loose_next = other;
-    expect_fault("span without loose blocks is listed");
+    defer_two();
+    span->deferred_prev = other;
+    expect_fault("deferred spans are not linked back");
+    span->deferred_prev = NULL;
+    span->deferred_next = span;
+    expect_fault("deferred spans are not linked back");
+    span->deferred_next = (struct span *)((char *)other + SPAN_MIN / 2);
+    expect_fault("deferred span is not the heap's");
+    span->deferred_next = other;
+    expect_fault("span without deferred blocks is listed");
 }
 
-static void loose_blocks_of_a_span_that_is_not_listed(void **state)
+static void deferred_blocks_of_a_span_that_is_not_listed(void **state)
 {
     (void)state;
-    loosen();
-    heap.loose = NULL;
-    expect_fault("span with loose blocks is not listed");
+    defer_two();
+    heap.deferred = NULL;
+    expect_fault("span with deferred blocks is not listed");
 }
+#endif
 
 static void a_dedicated_span_with_more_than_its_block(void **state)
 {
@@ -520,48 +525,48 @@ static void a_dedicated_span_with_more_than_its_block(void **state)
     expect_fault("dedicated span has not one used block");
 }
 
-static void a_span_filed_under_a_wrong_bin(void **state)
+static void a_span_indexed_by_a_wrong_bin(void **state)
 {
     (void)state;
-    span->filed_map >>= 1;
-    expect_fault("span is filed under a wrong bin");
+    span->indexed_map >>= 1;
+    expect_fault("span is indexed by a wrong bin");
 }
 
-static void a_span_that_says_it_is_not_filed(void **state)
+static void a_span_that_says_it_is_not_indexed(void **state)
 {
     (void)state;
-    span->filed_map = 0;
-    expect_fault("span is filed under a wrong bin");
+    span->indexed_map = 0;
+    expect_fault("span is indexed by a wrong bin");
 }
 
-static void a_span_that_is_not_where_it_is_filed(void **state)
+static void a_span_that_is_not_where_it_is_indexed(void **state)
 {
     (void)state;
-    heap.filed[filed_bin(other)] = NULL;
-    heap.filed_map &= ~(UINT64_C(1) << filed_bin(other));
-    expect_fault("span is not where it is filed");
+    heap.index[indexed_bin(other)] = NULL;
+    heap.indexed_map &= ~(UINT64_C(1) << indexed_bin(other));
+    expect_fault("span is not where it is indexed");
 }
 
-static void a_file_with_a_span_of_another(void **state)
+static void an_index_with_a_span_of_another(void **state)
 {
     (void)state;
-    unsigned file = span_file_of(filed_bin(other));
-    span->filed[file].next = other->filed[file].next;
-    other->filed[file].next = span;
-    expect_fault("span is not where it is filed");
+    unsigned file = span_index_of(indexed_bin(other));
+    span->indexed[file].next = other->indexed[file].next;
+    other->indexed[file].next = span;
+    expect_fault("span is not where it is indexed");
 }
 
-static void files_linked_wrongly(void **state)
+static void index_linked_wrongly(void **state)
 {
     (void)state;
-    struct span_links *links = &span->filed[span_file_of(filed_bin(span))];
+    struct span_links *links = &span->indexed[span_index_of(indexed_bin(span))];
     links->prev = other;
-    expect_fault("filed spans are not linked back");
+    expect_fault("indexed spans are not linked back");
     links->prev = NULL;
     links->next = span;
-    expect_fault("filed spans are not linked back");
+    expect_fault("indexed spans are not linked back");
     links->next = (struct span *)((char *)other + SPAN_MIN / 2);
-    expect_fault("filed span is not the heap's");
+    expect_fault("indexed span is not the heap's");
 }
 
 static void a_wrong_count_of_taken_blocks(void **state)
@@ -571,11 +576,11 @@ static void a_wrong_count_of_taken_blocks(void **state)
     expect_fault("count of taken blocks is wrong");
 }
 
-static void a_map_of_files_that_lies(void **state)
+static void a_map_of_the_index_that_lies(void **state)
 {
     (void)state;
-    heap.filed_map ^= UINT64_C(1) << (BINS - 1);
-    expect_fault("bitmap of filed spans lies");
+    heap.indexed_map ^= UINT64_C(1) << (BINS - 1);
+    expect_fault("bitmap of indexed spans lies");
 }
 
 static void every_fault_is_counted(void **state)
@@ -621,31 +626,33 @@ int main(void)
         CHECK_TEST(a_bitmap_with_a_bit_too_few),
         CHECK_TEST(a_bitmap_with_a_bit_for_no_bin),
         CHECK_TEST(blocks_wrongly_counted),
-        CHECK_TEST(an_empty_span_that_is_not_kept),
-        CHECK_TEST(a_kept_span_with_blocks),
-        CHECK_TEST(kept_spans_that_are_not_listed),
-        CHECK_TEST(kept_spans_wrongly_counted),
-        CHECK_TEST(a_listed_span_that_is_not_kept),
-        CHECK_TEST(kept_spans_linked_wrongly),
-        CHECK_TEST(more_kept_spans_than_should_be),
+        CHECK_TEST(an_empty_span_that_is_not_cached),
+        CHECK_TEST(a_cached_span_with_blocks),
+        CHECK_TEST(cached_spans_that_are_not_listed),
+        CHECK_TEST(cached_spans_wrongly_counted),
+        CHECK_TEST(a_listed_span_that_is_not_cached),
+        CHECK_TEST(cached_spans_linked_wrongly),
+        CHECK_TEST(more_cached_spans_than_should_be),
         CHECK_TEST(a_span_of_another_heap),
         CHECK_TEST(an_owner_that_is_another_span),
         CHECK_TEST(a_used_block_without_its_magic),
         CHECK_TEST(a_free_block_without_its_magic),
-        CHECK_TEST(loose_blocks_wrongly_counted),
-        CHECK_TEST(a_loose_block_without_its_mark),
-        CHECK_TEST(all_blocks_of_a_span_loose),
-        CHECK_TEST(loose_blocks_linked_wrongly),
-        CHECK_TEST(loose_spans_linked_wrongly),
-        CHECK_TEST(loose_blocks_of_a_span_that_is_not_listed),
+#if SPAN_FAST
+        CHECK_TEST(deferred_blocks_wrongly_counted),
+        CHECK_TEST(a_deferred_block_without_its_mark),
+        CHECK_TEST(all_blocks_of_a_span_deferred),
+        CHECK_TEST(deferred_blocks_linked_wrongly),
+        CHECK_TEST(deferred_spans_linked_wrongly),
+        CHECK_TEST(deferred_blocks_of_a_span_that_is_not_listed),
+#endif
         CHECK_TEST(a_dedicated_span_with_more_than_its_block),
         CHECK_TEST(a_wrong_count_of_taken_blocks),
-        CHECK_TEST(a_span_filed_under_a_wrong_bin),
-        CHECK_TEST(a_span_that_says_it_is_not_filed),
-        CHECK_TEST(a_span_that_is_not_where_it_is_filed),
-        CHECK_TEST(a_file_with_a_span_of_another),
-        CHECK_TEST(files_linked_wrongly),
-        CHECK_TEST(a_map_of_files_that_lies),
+        CHECK_TEST(a_span_indexed_by_a_wrong_bin),
+        CHECK_TEST(a_span_that_says_it_is_not_indexed),
+        CHECK_TEST(a_span_that_is_not_where_it_is_indexed),
+        CHECK_TEST(an_index_with_a_span_of_another),
+        CHECK_TEST(index_linked_wrongly),
+        CHECK_TEST(a_map_of_the_index_that_lies),
         CHECK_TEST(every_fault_is_counted),
     };
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);

@@ -48,21 +48,21 @@ static void large_spans_are_returned_untouched(void **state)
     assert_non_null(p);
     assert_int_equal(p[LARGE / 2], 0);
     assert_true(resident_pages(span_of(p), span_of(p)->size) < 8);
-    heap_free(&heap, p, "free");
+    heap_free(&heap, p);
     assert_int_equal(fake_os.mapped, 0);
 }
 
-static void larger_empty_span_is_kept(void **state)
+static void larger_empty_span_is_cached(void **state)
 {
     (void)state;
     fake_os.apart = true;
     void *small = heap_allocate(&heap, 40 << 10);
     void *large = heap_allocate(&heap, 500 << 10);
     struct span *large_span = span_of(large);
-    heap_free(&heap, small, "free");
-    heap_free(&heap, large, "free");
-    assert_ptr_equal(heap.spans.kept, large_span);
-    assert_int_equal(heap.spans.count, BUILD_SPANS_KEPT > 1 ? 2 : 1);
+    heap_free(&heap, small);
+    heap_free(&heap, large);
+    assert_ptr_equal(heap.spans.cached, large_span);
+    assert_int_equal(heap.spans.count, BUILD_SPANS_CACHED > 1 ? 2 : 1);
     assert_ptr_equal(span_of(heap_allocate(&heap, 500 << 10)), large_span);
     assert_int_equal(fake_os.maps, 2);
 }
@@ -70,9 +70,9 @@ static void larger_empty_span_is_kept(void **state)
 static void empty_span_above_the_limit_is_returned(void **state)
 {
     (void)state;
-    heap_free(&heap, heap_allocate(&heap, SPAN_SHARED_BYTES), "free");
+    heap_free(&heap, heap_allocate(&heap, HEAP_SHARED_BYTES));
     assert_int_equal(fake_os.mapped, 0);
-    heap_free(&heap, heap_allocate(&heap, SPAN_KEEP_FIRST / 2), "free");
+    heap_free(&heap, heap_allocate(&heap, SPAN_CACHE_FIRST / 2));
     assert_true(fake_os.mapped > 0);
 }
 
@@ -80,25 +80,25 @@ static void limit_learns_from_what_is_asked_for_again(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++) {
-        heap_free(&heap, heap_allocate(&heap, 5 << 20), "free");
-        heap_free(&heap, heap_allocate(&heap, 3 << 20), "free");
+        heap_free(&heap, heap_allocate(&heap, 5 << 20));
+        heap_free(&heap, heap_allocate(&heap, 3 << 20));
     }
     long maps = fake_os.maps;
     assert_true(maps <= 3);     /* each of them once, and the first one once more */
     for (int i = 0; i < 3; i++) /* but not from what is too large for ever */
-        heap_free(&heap, heap_allocate(&heap, 2 * SPAN_KEEP_LAST), "free");
+        heap_free(&heap, heap_allocate(&heap, 2 * SPAN_CACHE_LAST));
     assert_int_equal(fake_os.maps, maps + 3);
 }
 
-static void small_blocks_take_the_kept_span_last_and_in_part(void **state)
+static void small_blocks_take_the_cached_span_last_and_in_part(void **state)
 {
     (void)state;
     char *small = heap_allocate(&heap, 1000);
-    heap_free(&heap, allocate_apart(900 << 10), "free");
-    struct span *kept = heap.spans.kept;
+    heap_free(&heap, allocate_apart(900 << 10));
+    struct span *kept = heap.spans.cached;
     assert_non_null(kept);
     assert_ptr_equal(span_of(heap_allocate(&heap, 1000)), span_of(small));
-    while (heap.spans.kept)
+    while (heap.spans.cached)
         assert_non_null(heap_allocate(&heap, 1000));
     assert_true(kept->size <= 128 << 10); /* the rest went back */
     assert_int_equal(fake_os.maps, 2);
@@ -111,7 +111,7 @@ static void edge_of_a_span_does_not_map_each_time(void **state)
         assert_non_null(heap_allocate(&heap, 20 << 10)); /* the first span is full now */
     long maps = fake_os.maps;
     for (int i = 0; i < 1000; i++)
-        heap_free(&heap, heap_allocate(&heap, 20 << 10), "free");
+        heap_free(&heap, heap_allocate(&heap, 20 << 10));
     assert_true(fake_os.maps <= maps + 1);
     assert_int_equal(fake_os.unmaps, 0);
 }
@@ -125,9 +125,9 @@ static void a_refused_unmap_keeps_the_heap_sound(void **state)
         p[i] = heap_allocate(&heap, 40 << 10);
     char *large = heap_allocate(&heap, 4 << 20);
     fake_os.unmaps_fail = true;
-    heap_free(&heap, large, "free");
+    heap_free(&heap, large);
     for (int i = 0; i < 4; i++)
-        heap_free(&heap, p[i], "free");
+        heap_free(&heap, p[i]);
     assert_int_equal(heap.spans.count, 5);
     fake_os.unmaps_fail = false;
     long maps = fake_os.maps;
@@ -223,7 +223,7 @@ static void a_block_as_large_as_a_huge_page(void **state)
     for (int refuses = 0; refuses < 2; refuses++) {
         fake_os.unmaps_fail = refuses;
         char *p = heap_allocate_zeroed(&heap, request);
-        assert_true(heap_usable_size(p, "test") >= request);
+        assert_true(heap_usable_size(p) >= request);
         assert_true(is_byte(p, request, 0));
         memset(p, 'h', request);
         assert_int_equal(fake_os.mapped, heap.spans.mapped);
@@ -240,51 +240,51 @@ static void no_more_empty_spans_are_kept_than_should_be(void **state)
     for (int i = 0; i < BLOCKS; i++)
         p[i] = allocate_apart(KEPT_REQUEST);
     for (int i = 0; i < BLOCKS; i++)
-        heap_free(&heap, p[i], "free");
-    size_t fit = SPAN_KEEP_FIRST / heap.spans.kept->size;
-    assert_int_equal(heap.spans.kept_count, BUILD_SPANS_KEPT > 1 ? fit : 1);
-    assert_int_equal(heap.spans.count, heap.spans.kept_count);
+        heap_free(&heap, p[i]);
+    size_t fit = SPAN_CACHE_FIRST / heap.spans.cached->size;
+    assert_int_equal(heap.spans.cached_count, BUILD_SPANS_CACHED > 1 ? fit : 1);
+    assert_int_equal(heap.spans.count, heap.spans.cached_count);
     assert_int_equal(fake_os.maps, BLOCKS);
-    while (heap.spans.kept)
+    while (heap.spans.cached)
         assert_non_null(allocate_apart(KEPT_REQUEST));
     assert_int_equal(fake_os.maps, BLOCKS);
 }
 
-static void a_kept_span_serves_what_just_fits(void **state)
+static void a_cached_span_serves_what_just_fits(void **state)
 {
     (void)state;
     const size_t request = SPAN_MIN - SPAN_HEADER - SPAN_TAIL - BLOCK_HEADER;
-    heap_free(&heap, heap_allocate(&heap, request), "free");
-    assert_int_equal(heap.spans.kept->size, SPAN_MIN);
+    heap_free(&heap, heap_allocate(&heap, request));
+    assert_int_equal(heap.spans.cached->size, SPAN_MIN);
     assert_non_null(heap_allocate(&heap, request));
     assert_int_equal(fake_os.maps, 1);
 }
 
 /* Half of a span is not most of it, and twice a span is not too large for it. */
-static void kept_spans_of_twice_the_size(void **state)
+static void cached_spans_of_twice_the_size(void **state)
 {
     (void)state;
     const size_t header = SPAN_HEADER + SPAN_TAIL + BLOCK_HEADER;
-    heap_free(&heap, allocate_apart(2 * SPAN_MIN - header), "free");
-    struct span *kept = heap.spans.kept;
-    heap_free(&heap, heap_allocate(&heap, 100), "free");
-    assert_ptr_equal(heap.spans.kept, kept);
+    heap_free(&heap, allocate_apart(2 * SPAN_MIN - header));
+    struct span *kept = heap.spans.cached;
+    heap_free(&heap, heap_allocate(&heap, 100));
+    assert_ptr_equal(heap.spans.cached, kept);
     assert_int_equal(kept->size, 2 * SPAN_MIN);
     assert_non_null(allocate_apart(4 * SPAN_MIN - header));
     assert_int_equal(fake_os.remaps, 1);
     assert_int_equal(fake_os.maps, 1);
 }
 
-static void a_kept_span_is_stretched_for_a_larger_block(void **state)
+static void a_cached_span_is_stretched_for_a_larger_block(void **state)
 {
     (void)state;
     char *p = allocate_apart(600 << 10);
     memset(p, 's', 600 << 10);
-    heap_free(&heap, p, "free");
+    heap_free(&heap, p);
     fake_os.maps_fail = true;
     assert_null(heap_allocate(&heap, 900 << 10)); /* neither that nor another one */
     assert_int_equal(sound_heap(NULL), 0);
-    assert_int_equal(heap.spans.kept_count, 1);
+    assert_int_equal(heap.spans.cached_count, 1);
     fake_os.maps_fail = false;
     p = heap_allocate_zeroed(&heap, 900 << 10);
     assert_true(is_byte(p, 900 << 10, 0));
@@ -292,16 +292,16 @@ static void a_kept_span_is_stretched_for_a_larger_block(void **state)
     assert_int_equal(fake_os.maps, 1);
     assert_int_equal(fake_os.remaps, 1);
     assert_int_equal(sound_heap(NULL), 0);
-    heap_free(&heap, p, "free");
+    heap_free(&heap, p);
     assert_non_null(heap_allocate(&heap, 2 << 20)); /* but not to more than twice its size */
     assert_int_equal(fake_os.maps, 2);
     assert_int_equal(fake_os.remaps, 1);
 }
 
-static void a_kept_span_is_stretched_when_the_heap_grows(void **state)
+static void a_cached_span_is_stretched_when_the_heap_grows(void **state)
 {
     (void)state;
-    heap_free(&heap, heap_allocate(&heap, 90 << 10), "free");
+    heap_free(&heap, heap_allocate(&heap, 90 << 10));
     struct span *stretched = span_of(heap_allocate(&heap, 110 << 10));
     assert_int_equal(stretched->kind, SPAN_ORDINARY);
     assert_int_equal(stretched->size, heap.spans.mapped);
@@ -310,32 +310,32 @@ static void a_kept_span_is_stretched_when_the_heap_grows(void **state)
     assert_int_equal(sound_heap(NULL), 0);
 }
 
-static void a_kept_span_that_cannot_be_stretched_is_no_loss(void **state)
+static void a_cached_span_that_cannot_be_stretched_is_no_loss(void **state)
 {
     (void)state;
-    heap_free(&heap, heap_allocate(&heap, 90 << 10), "free");
+    heap_free(&heap, heap_allocate(&heap, 90 << 10));
     fake_os.map_fails_in = 0;
     errno = 0;
     assert_non_null(heap_allocate(&heap, 110 << 10));
     assert_int_equal(errno, 0);
     assert_int_equal(fake_os.maps, 2);
-    assert_int_equal(heap.spans.kept_count, 1);
+    assert_int_equal(heap.spans.cached_count, 1);
     assert_int_equal(sound_heap(NULL), 0);
 }
 
-static void the_largest_kept_span_is_stretched(void **state)
+static void the_largest_cached_span_is_stretched(void **state)
 {
     (void)state;
     fake_os.apart = true;
-    if (BUILD_SPANS_KEPT == 1)
+    if (BUILD_SPANS_CACHED == 1)
         skip();
     void *p[3];
     for (size_t i = 0; i < 3; i++)
         p[i] = heap_allocate(&heap, (200 + 50 * i) << 10);
     size_t sizes = heap.spans.mapped - span_of(p[2])->size;
-    heap_free(&heap, p[0], "free");
-    heap_free(&heap, p[2], "free");
-    heap_free(&heap, p[1], "free");
+    heap_free(&heap, p[0]);
+    heap_free(&heap, p[2]);
+    heap_free(&heap, p[1]);
     struct span *stretched = span_of(heap_allocate(&heap, 380 << 10));
     assert_int_equal(heap.spans.mapped, sizes + stretched->size);
     assert_int_equal(fake_os.remaps, 1);
@@ -343,34 +343,34 @@ static void the_largest_kept_span_is_stretched(void **state)
 }
 
 /* It waits for the next block of its size. */
-static void much_too_large_kept_spans_are_left_alone(void **state)
+static void much_too_large_cached_spans_are_left_alone(void **state)
 {
     (void)state;
-    if (BUILD_CUTS_KEPT)
+    if (BUILD_CUTS_CACHED)
         skip();
     void *small = allocate_apart(200 << 10);
     void *large = allocate_apart(700 << 10);
     struct span *kept = span_of(large);
-    heap_free(&heap, large, "free");
-    assert_non_null(heap_resize(&heap, small, 300 << 10, "realloc"));
-    assert_int_equal(kept->kind, SPAN_KEPT);
+    heap_free(&heap, large);
+    assert_non_null(heap_resize(&heap, small, 300 << 10));
+    assert_int_equal(kept->kind, SPAN_CACHED);
     assert_int_equal(fake_os.remaps, 1);
     small = allocate_apart(150 << 10);
     assert_int_equal(fake_os.maps, 3);
     assert_non_null(small);
 }
 
-static void kept_spans_are_cut_for_smaller_blocks(void **state)
+static void cached_spans_are_cut_for_smaller_blocks(void **state)
 {
     (void)state;
-    if (!BUILD_CUTS_KEPT)
+    if (!BUILD_CUTS_CACHED)
         skip();
     fake_os.apart = true;
     void *p[3] = {heap_allocate(&heap, 900 << 10)};
     struct span *span = span_of(p[0]);
     size_t size = span->size;
     for (int round = 0; round < 3; round++) {
-        heap_free(&heap, p[0], "free");
+        heap_free(&heap, p[0]);
         for (int i = 0; i < 3; i++) {
             p[i] = heap_allocate(&heap, 200 << 10);
             memset(p[i], 'c', 200 << 10);
@@ -378,8 +378,8 @@ static void kept_spans_are_cut_for_smaller_blocks(void **state)
             assert_int_equal(sound_heap(NULL), 0);
         }
         for (int i = 0; i < 3; i++)
-            heap_free(&heap, p[i], "free");
-        assert_ptr_equal(heap.spans.kept, span); /* one again */
+            heap_free(&heap, p[i]);
+        assert_ptr_equal(heap.spans.cached, span); /* one again */
         assert_int_equal(span->size, size);
         p[0] = heap_allocate(&heap, 900 << 10);
         assert_ptr_equal(span_of(p[0]), span);
@@ -388,7 +388,7 @@ static void kept_spans_are_cut_for_smaller_blocks(void **state)
     assert_int_equal(fake_os.unmaps, 0);
 }
 
-static void the_smallest_kept_span_that_suffices_serves(void **state)
+static void the_smallest_cached_span_that_suffices_serves(void **state)
 {
     (void)state;
     fake_os.apart = true;
@@ -398,21 +398,21 @@ static void the_smallest_kept_span_that_suffices_serves(void **state)
         p[i] = heap_allocate(&heap, (i + 2) * (70 << 10));
         spans[i] = span_of(p[i]);
     }
-    heap_free(&heap, p[1], "free");
-    heap_free(&heap, p[0], "free");
-    heap_free(&heap, p[2], "free");
-    if (BUILD_SPANS_KEPT > 1)
+    heap_free(&heap, p[1]);
+    heap_free(&heap, p[0]);
+    heap_free(&heap, p[2]);
+    if (BUILD_SPANS_CACHED > 1)
         assert_ptr_equal(span_of(heap_allocate(&heap, 3 * (70 << 10) - 100)), spans[1]);
     assert_ptr_equal(span_of(heap_allocate(&heap, 4 * (70 << 10) - 100)), spans[2]);
 }
 
-static void a_kept_span_that_cannot_be_trimmed_serves_whole(void **state)
+static void a_cached_span_that_cannot_be_trimmed_serves_whole(void **state)
 {
     (void)state;
-    if (BUILD_CUTS_KEPT)
+    if (BUILD_CUTS_CACHED)
         skip();
-    heap_free(&heap, heap_allocate(&heap, 900 << 10), "free");
-    struct span *kept = heap.spans.kept;
+    heap_free(&heap, heap_allocate(&heap, 900 << 10));
+    struct span *kept = heap.spans.cached;
     size_t size = kept->size;
     fake_os.unmaps_fail = true;
     assert_ptr_equal(span_of(heap_allocate(&heap, 1000)), kept);
@@ -430,7 +430,7 @@ static void small_blocks_do_not_pin_large_spans(void **state)
     struct span *span = span_of(large);
     for (int i = 0; i < 100; i++)
         assert_ptr_not_equal(span_of(heap_allocate(&heap, 50)), span);
-    heap_free(&heap, large, "free");
+    heap_free(&heap, large);
     assert_int_equal(fake_os.unmaps, 1);
 }
 
@@ -446,12 +446,12 @@ static void large_blocks_share_a_span(void **state)
         assert_ptr_equal(span_of(other), span);
         assert_int_equal(span->kind, SPAN_SHARED);
         assert_ptr_not_equal(span_of(heap_allocate(&heap, 50)), span);
-        heap_free(&heap, other, "free");
+        heap_free(&heap, other);
         assert_ptr_not_equal(span_of(heap_allocate(&heap, 100 << 10)), span);
         assert_int_equal(sound_heap(NULL), 0);
-        heap_free(&heap, one, "free");
-        assert_ptr_equal(heap.spans.kept, span); /* although it is larger than others may be */
-        assert_true(span->size > SPAN_KEEP_FIRST);
+        heap_free(&heap, one);
+        assert_ptr_equal(heap.spans.cached, span); /* although it is larger than others may be */
+        assert_true(span->size > SPAN_CACHE_FIRST);
     }
     assert_int_equal(fake_os.unmaps, 0);
 }
@@ -461,11 +461,11 @@ static void a_kept_shared_span_is_any_blocks(void **state)
     (void)state;
     if (!BUILD_SHARES_LARGE)
         skip();
-    heap_free(&heap, heap_allocate(&heap, 300 << 10), "free");
-    struct span *span = heap.spans.kept;
+    heap_free(&heap, heap_allocate(&heap, 300 << 10));
+    struct span *span = heap.spans.cached;
     assert_ptr_equal(span_of(heap_allocate(&heap, 50)), span);
     assert_int_equal(span->kind, SPAN_ORDINARY);
-    assert_true(span->size < SPAN_SHARED_BYTES / 4); /* its rest went back */
+    assert_true(span->size < HEAP_SHARED_BYTES / 4); /* its rest went back */
     assert_int_equal(sound_heap(NULL), 0);
 }
 
@@ -474,7 +474,7 @@ static void blocks_above_half_of_a_shared_span_are_alone(void **state)
     (void)state;
     if (!BUILD_SHARES_LARGE)
         skip();
-    size_t fits = SPAN_SHARED_BYTES / 2 - BLOCK_PAGE; /* with the headers of block and span */
+    size_t fits = HEAP_SHARED_BYTES / 2 - BLOCK_PAGE; /* with the headers of block and span */
     assert_int_equal(span_of(heap_allocate(&heap, fits))->kind, SPAN_SHARED);
     assert_int_equal(span_of(heap_allocate(&heap, fits + BLOCK_PAGE))->kind, SPAN_DEDICATED);
 }
@@ -483,9 +483,9 @@ static void blocks_that_may_grow_are_alone(void **state)
 {
     (void)state;
     char *p = heap_allocate(&heap, 1000);
-    p = heap_resize(&heap, p, 300 << 10, "realloc");
+    p = heap_resize(&heap, p, 300 << 10);
     assert_int_equal(span_of(p)->kind, SPAN_DEDICATED);
-    p = heap_resize(&heap, p, 900 << 10, "realloc");
+    p = heap_resize(&heap, p, 900 << 10);
     assert_int_equal(span_of(p)->kind, SPAN_DEDICATED);
     assert_int_equal(fake_os.remaps, 1);
 }
@@ -493,12 +493,12 @@ static void blocks_that_may_grow_are_alone(void **state)
 static void what_a_larger_block_left_waits_for_the_next(void **state)
 {
     (void)state;
-    if (BUILD_CUTS_KEPT)
+    if (BUILD_CUTS_CACHED)
         skip();
     enum { LARGER = 10 << 20 };
     for (int i = 0; i < 2; i++)
-        heap_free(&heap, heap_allocate(&heap, LARGER), "free");
-    struct span *left = heap.spans.kept;
+        heap_free(&heap, heap_allocate(&heap, LARGER));
+    struct span *left = heap.spans.cached;
     assert_non_null(left);
     assert_ptr_not_equal(span_of(heap_allocate(&heap, 300 << 10)), left);
     assert_ptr_equal(span_of(heap_allocate(&heap, LARGER)), left);
@@ -518,7 +518,7 @@ static void no_more_than_a_few_spans_are_shared(void **state)
     assert_int_equal(shared, BUILD_SHARES_LARGE ? HEAP_SHARED_MAX : 0);
     assert_int_equal(span_of(blocks[BLOCKS - 1])->kind, SPAN_DEDICATED);
     for (int i = 0; i < BLOCKS; i++)
-        heap_free(&heap, blocks[i], "free");
+        heap_free(&heap, blocks[i]);
     blocks[0] = heap_allocate(&heap, EACH); /* and when they have gone, others are */
     assert_int_equal(span_of(blocks[0])->kind, BUILD_SHARES_LARGE ? SPAN_SHARED : SPAN_DEDICATED);
 }
@@ -553,7 +553,7 @@ static void refuses_what_overflows(void **state)
     char *p = heap_allocate(&heap, 100);
     memset(p, 'k', 100);
     errno = 0;
-    assert_null(heap_resize(&heap, p, SIZE_MAX - 5, "realloc"));
+    assert_null(heap_resize(&heap, p, SIZE_MAX - 5));
     assert_int_equal(errno, ENOMEM);
     assert_true(is_byte(p, 100, 'k'));
 }
@@ -565,10 +565,10 @@ static void resize_grows_into_the_block_behind(void **state)
     char *p = heap_allocate(&heap, 1000);
     heap_allocate(&heap, 1000);
     memset(p, 'b', 1000);
-    heap_free(&heap, behind, "free");
-    assert_ptr_equal(heap_resize(&heap, p, 1500, "realloc"), p);
+    heap_free(&heap, behind);
+    assert_ptr_equal(heap_resize(&heap, p, 1500), p);
     assert_true(is_byte(p, 1000, 'b'));
-    assert_ptr_equal(heap_resize(&heap, p, 2000, "realloc"), p);
+    assert_ptr_equal(heap_resize(&heap, p, 2000), p);
 }
 
 static void resize_grows_into_the_block_before(void **state)
@@ -577,12 +577,12 @@ static void resize_grows_into_the_block_before(void **state)
     char *p = heap_allocate(&heap, 1000); /* all the free space of the span is in front of it */
     char *end = p - BLOCK_HEADER + block_gross(1000);
     memset(p, 'f', 1000);
-    char *grown = heap_resize(&heap, p, 5000, "realloc");
+    char *grown = heap_resize(&heap, p, 5000);
     assert_ptr_equal(grown, end - block_gross(5000) + BLOCK_HEADER);
     assert_true(is_byte(grown, 1000, 'f'));
     assert_int_equal(span_of(grown)->blkcount, 1);
     size_t all = span_of(grown)->size - SPAN_HEADER - BLOCK_HEADER - SPAN_TAIL;
-    assert_non_null(heap_resize(&heap, grown, all, "realloc"));
+    assert_non_null(heap_resize(&heap, grown, all));
     assert_int_equal(fake_os.maps, 1);
 }
 
@@ -593,9 +593,9 @@ static void resize_uses_both_neighbours(void **state)
     for (int i = 4; i >= 0; i--)
         row[i] = heap_allocate(&heap, 1000);
     memset(row[2], 'm', 1000);
-    heap_free(&heap, row[1], "free");
-    heap_free(&heap, row[3], "free");
-    char *grown = heap_resize(&heap, row[2], 2900, "realloc");
+    heap_free(&heap, row[1]);
+    heap_free(&heap, row[3]);
+    char *grown = heap_resize(&heap, row[2], 2900);
     assert_true(grown >= row[1] && grown < row[2]);
     assert_true(is_byte(grown, 1000, 'm'));
 }
@@ -605,7 +605,7 @@ static void resize_shrinks_in_place(void **state)
     (void)state;
     char *p = heap_allocate(&heap, 10000);
     memset(p, 's', 10000);
-    assert_ptr_equal(heap_resize(&heap, p, 100, "realloc"), p);
+    assert_ptr_equal(heap_resize(&heap, p, 100), p);
     assert_int_equal(block_size(block_from_payload(p)), block_gross(100));
     assert_true(is_byte(p, 100, 's'));
     assert_int_equal((unsigned char)p[5000], BUILD_POISONS ? BLOCK_POISON : 's');
@@ -615,11 +615,11 @@ static void resize_frees_the_smallest_block_there_is(void **state)
 {
     (void)state;
     char *p = heap_allocate(&heap, 10000);
-    size_t usable = heap_usable_size(p, "test");
-    assert_ptr_equal(heap_resize(&heap, p, usable - ALIGNMENT, "realloc"), p);
-    assert_int_equal(heap_usable_size(p, "test"), usable);
-    assert_ptr_equal(heap_resize(&heap, p, usable - BLOCK_MIN, "realloc"), p);
-    assert_int_equal(heap_usable_size(p, "test"), usable - BLOCK_MIN);
+    size_t usable = heap_usable_size(p);
+    assert_ptr_equal(heap_resize(&heap, p, usable - ALIGNMENT), p);
+    assert_int_equal(heap_usable_size(p), usable);
+    assert_ptr_equal(heap_resize(&heap, p, usable - BLOCK_MIN), p);
+    assert_int_equal(heap_usable_size(p), usable - BLOCK_MIN);
 }
 
 static void resize_moves_when_it_must(void **state)
@@ -629,7 +629,7 @@ static void resize_moves_when_it_must(void **state)
     for (int i = 2; i >= 0; i--)
         row[i] = heap_allocate(&heap, 20000);
     memset(row[2], 'v', 20000);
-    char *moved = heap_resize(&heap, row[2], 60000, "realloc");
+    char *moved = heap_resize(&heap, row[2], 60000);
     assert_ptr_not_equal(span_of(moved), span_of(row[1]));
     assert_true(is_byte(moved, 20000, 'v'));
     assert_int_equal(span_of(row[1])->blkcount, 2);
@@ -640,11 +640,11 @@ static void large_block_gives_pages_back_when_it_shrinks(void **state)
     (void)state;
     char *p = heap_allocate(&heap, 16 << 20);
     memset(p, 'l', 16 << 20);
-    char *shrunk = heap_resize(&heap, p, 1 << 20, "realloc");
+    char *shrunk = heap_resize(&heap, p, 1 << 20);
     assert_ptr_equal(shrunk, p);
     assert_true(fake_os.mapped < (1 << 20) + (64 << 10));
     assert_true(is_byte(p, 1 << 20, 'l'));
-    shrunk = heap_resize(&heap, p, 1000, "realloc");
+    shrunk = heap_resize(&heap, p, 1000);
     assert_true(is_byte(shrunk, 1000, 'l'));
     assert_int_equal(heap.spans.count, 1); /* not in the large span any more */
     assert_true(fake_os.mapped <= 2 * SPAN_MIN);
@@ -657,9 +657,9 @@ static void blocks_above_bin_large_are_large(void **state)
     assert_int_not_equal(span_of(allocate_apart(MOST))->kind, SPAN_DEDICATED);
     char *large = allocate_apart(10 * MOST);
     assert_int_equal(span_of(large)->kind, SPAN_DEDICATED);
-    large = heap_resize(&heap, large, MOST + 1, "realloc");
+    large = heap_resize(&heap, large, MOST + 1);
     assert_int_equal(span_of(large)->kind, SPAN_DEDICATED);
-    assert_int_not_equal(span_of(heap_resize(&heap, large, MOST, "realloc"))->kind, SPAN_DEDICATED);
+    assert_int_not_equal(span_of(heap_resize(&heap, large, MOST))->kind, SPAN_DEDICATED);
     assert_int_equal(span_of(allocate_apart(MOST + 1))->kind, SPAN_DEDICATED);
 }
 
@@ -669,7 +669,7 @@ static void large_block_grows_without_a_copy(void **state)
     char *p = allocate_apart(1 << 20);
     memset(p, 'g', 1 << 20);
     for (size_t request = 2 << 20; request <= 64 << 20; request *= 2) {
-        p = heap_resize(&heap, p, request, "realloc");
+        p = heap_resize(&heap, p, request);
         assert_non_null(p);
         assert_int_equal(heap_check(&heap, NULL), 0);
     }
@@ -678,7 +678,7 @@ static void large_block_grows_without_a_copy(void **state)
     assert_int_equal(fake_os.maps, 1);
     assert_int_equal(fake_os.remaps, 6);
     fake_os.maps_fail = true;
-    assert_null(heap_resize(&heap, p, 128 << 20, "realloc"));
+    assert_null(heap_resize(&heap, p, 128 << 20));
     assert_true(is_byte(p, 1 << 20, 'g'));
 }
 
@@ -690,7 +690,7 @@ static void aligned_blocks_leave_no_odd_rests(void **state)
             void *p = heap_allocate_aligned(&heap, align, request);
             assert_non_null(p);
             assert_int_equal((uintptr_t)p % align, 0);
-            assert_true(heap_usable_size(p, "test") >= request);
+            assert_true(heap_usable_size(p) >= request);
             assert_int_equal(heap_check(&heap, NULL), 0);
         }
     }
@@ -705,7 +705,7 @@ static void no_memory_is_null_and_enomem(void **state)
     errno = 0;
     assert_null(heap_allocate(&heap, 1 << 20));
     assert_int_equal(errno, ENOMEM);
-    assert_null(heap_resize(&heap, p, 1 << 20, "realloc"));
+    assert_null(heap_resize(&heap, p, 1 << 20));
     assert_null(heap_allocate_aligned(&heap, 1 << 16, 100));
     assert_true(is_byte(p, 100, 'n'));
     assert_non_null(heap_allocate(&heap, 100)); /* there is still room in the span */
@@ -721,16 +721,16 @@ static void blocks_of_many_gigabytes(void **state)
     char *p = heap_allocate(&heap, 1000);
     memset(p, 'h', 1000);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        char *resized = heap_resize(&heap, p, sizes[i], "realloc");
+        char *resized = heap_resize(&heap, p, sizes[i]);
         if (!resized)
             skip(); /* the real system has not so much */
         p = resized;
-        assert_true(heap_usable_size(p, "test") >= sizes[i]);
+        assert_true(heap_usable_size(p) >= sizes[i]);
         assert_true(is_byte(p, 1000, 'h'));
         p[sizes[i] - 1] = 'e';
         assert_int_equal(sound_heap(NULL), 0);
     }
-    heap_free(&heap, p, "free");
+    heap_free(&heap, p);
     assert_int_equal(fake_os.mapped, heap.spans.mapped);
 }
 
@@ -745,9 +745,9 @@ static void aligned_blocks_of_many_megabytes(void **state)
                 skip();
             assert_int_equal((uintptr_t)p % align, 0);
             assert_int_equal(sound_heap(NULL), 0);
-            p = heap_resize(&heap, p, sizes[i] / 2 + 1, "realloc");
+            p = heap_resize(&heap, p, sizes[i] / 2 + 1);
             assert_int_equal(sound_heap(NULL), 0);
-            heap_free(&heap, p, "free");
+            heap_free(&heap, p);
         }
     }
 }
@@ -764,7 +764,7 @@ static void an_aligned_block_out_of_reach_is_refused(void **state)
     void *p = heap_allocate_aligned(&heap, align, 100);
     assert_int_equal(p == NULL, SPAN_FAST);
     assert_int_equal(errno, p ? 0 : ENOMEM);
-    assert_int_equal(heap.spans.kept_count, p ? 0 : 1); /* of use all the same */
+    assert_int_equal(heap.spans.cached_count, p ? 0 : 1); /* of use all the same */
 }
 
 /* The system does not take it back, so it serves what comes next. */
@@ -775,279 +775,10 @@ static void a_huge_span_that_is_refused_is_of_use(void **state)
     if (!huge)
         skip();
     fake_os.unmaps_fail = true;
-    heap_free(&heap, huge, "free");
+    heap_free(&heap, huge);
     char *p = heap_allocate(&heap, 100);
     assert_int_equal(sound_heap(NULL), 0);
-    heap_free(&heap, p, "free");
-}
-
-enum { RUN = 40, RUN_GROSS = 160 };
-
-/* The block behind a run. */
-static struct block *behind_run(void **run)
-{
-    return block_after(block_from_payload(run[0]));
-}
-
-static void a_run_is_that_many_blocks(void **state)
-{
-    (void)state;
-    void *p[RUN];
-    assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, p, RUN), RUN);
-    for (size_t i = 0; i < RUN; i++) {
-        assert_int_equal((uintptr_t)p[i] % ALIGNMENT, 0);
-        assert_true(block_size(block_from_payload(p[i])) >= RUN_GROSS);
-        memset(p[i], (int)i, heap_usable_size(p[i], "test"));
-    }
-    assert_int_equal(span_of(p[0])->blkcount, RUN);
-    assert_int_equal(sound_heap(NULL), 0);
-    for (size_t i = 0; i < RUN; i++) {
-        assert_true(is_byte(p[i], RUN_GROSS - BLOCK_HEADER, (char)i));
-        heap_free(&heap, p[i], "free");
-    }
-}
-
-/* Taken from the end of the array, as a front does, what follows lies behind what came before. */
-static void runs_go_up_from_the_front(void **state)
-{
-    (void)state;
-    void *first[RUN];
-    void *second[RUN];
-    heap_allocate_run(&heap, RUN_GROSS, first, RUN);
-    heap_allocate_run(&heap, RUN_GROSS, second, RUN);
-    assert_ptr_equal(block_from_payload(first[RUN - 1]), span_first_block(span_of(first[0])));
-    for (size_t i = RUN - 1; i > 0; i--) {
-        assert_ptr_equal(first[i - 1], (char *)first[i] + RUN_GROSS);
-        assert_ptr_equal(second[i - 1], (char *)second[i] + RUN_GROSS);
-    }
-    assert_ptr_equal(second[RUN - 1], (char *)first[0] + RUN_GROSS);
-}
-
-static void a_run_does_not_map_for_more_than_one(void **state)
-{
-    (void)state;
-    void *p[RUN];
-    size_t count = heap_allocate_run(&heap, SPAN_MIN / 4, p, RUN);
-    assert_true(count >= 3 && count <= 4);
-    assert_int_equal(fake_os.maps, 1);
-    assert_int_equal(heap_allocate_run(&heap, SPAN_MIN / 2, p, 1), 1);
-    assert_int_equal(fake_os.maps, 2);
-    fake_os.maps_fail = true;
-    errno = 0;
-    assert_int_equal(heap_allocate_run(&heap, BIN_LARGE, p, RUN), 0);
-    assert_int_equal(errno, ENOMEM);
-}
-
-static void a_run_fills_holes(void **state)
-{
-    (void)state;
-    void *p[RUN];
-    void *holes[RUN];
-    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
-    for (size_t i = 0; i < RUN; i += 2)
-        heap_free(&heap, p[i], "free");
-    assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, holes, RUN / 2), RUN / 2);
-    assert_int_equal(sound_heap(NULL), 0);
-    assert_int_equal(fake_os.maps, 1);
-}
-
-/* Marks blocks as freed by the program, as a front does. */
-static void mark_freed(void **payloads, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        block_mark(block_from_payload(payloads[i]), BLOCK_MAGIC_FRONT);
-}
-
-static void loose_blocks_are_merged_when_they_are_needed(void **state)
-{
-    (void)state;
-    void *p[RUN];
-    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
-    struct span *span = span_of(p[0]);
-    mark_freed(p + 1, RUN - 2);
-    assert_int_equal(heap_free_run(&heap, p + 1, RUN - 2, "free"), 0);
-    assert_int_equal(span->loose_count, RUN - 2);
-    assert_int_equal(sound_heap(NULL), 0);
-    size_t most = block_size(behind_run(p)) - BLOCK_HEADER;
-    assert_ptr_equal(span_of(heap_allocate(&heap, most)), span); /* all but what is loose */
-    void *middle = heap_allocate(&heap, (RUN - 3) * RUN_GROSS);
-    assert_ptr_equal(span_of(middle), span);
-    assert_int_equal(span->loose_count, 0);
-    assert_int_equal(fake_os.maps, 1);
-}
-
-static void spans_whose_blocks_are_all_loose_are_empty(void **state)
-{
-    (void)state;
-    void *p[RUN];
-    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
-    struct span *span = span_of(p[0]);
-    mark_freed(p, RUN);
-    assert_int_equal(heap_free_run(&heap, p, RUN / 2, "free"), 0);
-    assert_int_equal(span->blkcount, RUN);
-    assert_int_equal(heap_free_run(&heap, p + RUN / 2, RUN / 2, "free"), 0);
-    assert_int_equal(span->blkcount, 0);
-    assert_null(heap.loose);
-    assert_int_equal(span->kind, SPAN_KEPT);
-}
-
-static void the_last_free_meets_loose_blocks(void **state)
-{
-    (void)state;
-    void *p[RUN];
-    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
-    struct span *span = span_of(p[0]);
-    mark_freed(p, RUN - 1);
-    heap_free_run(&heap, p, RUN - 1, "free");
-    heap_free(&heap, p[RUN - 1], "free");
-    assert_int_equal(span->blkcount, 0);
-    assert_int_equal(span->kind, SPAN_KEPT);
-}
-
-enum { SPANS = 3 };
-
-/* Spans in which nothing is free but every second block of a run, each in a row of its own. */
-static void loosen_every_second(void *rows[][RUN], struct span **spans, int count)
-{
-    void *loose[RUN / 2];
-    for (int i = 0; i < count; i++) {
-        assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, rows[i], RUN), RUN);
-        spans[i] = span_of(rows[i][0]);
-        size_t rest = block_size(behind_run(rows[i]));
-        assert_ptr_equal(span_of(heap_allocate(&heap, rest - BLOCK_HEADER)), spans[i]);
-    }
-    for (int i = 0; i < count; i++) {
-        for (size_t j = 0; j < RUN / 2; j++)
-            loose[j] = rows[i][2 * j];
-        mark_freed(loose, RUN / 2);
-        assert_int_equal(heap_free_run(&heap, loose, RUN / 2, "free"), 0);
-        assert_int_equal(spans[i]->loose_count, RUN / 2);
-    }
-}
-
-static void as_many_spans_are_merged_as_it_takes(void **state)
-{
-    (void)state;
-    void *p[SPANS][RUN];
-    struct span *spans[SPANS];
-    loosen_every_second(p, spans, SPANS);
-    assert_int_equal(heap.spans.count, 3);
-    assert_ptr_equal(span_of(heap_allocate(&heap, 100)), spans[2]); /* one is enough */
-    assert_true(spans[0]->loose && spans[1]->loose && !spans[2]->loose);
-    heap_free(&heap, p[0][1], "free"); /* beside loose ones on both sides */
-    void *three = heap_allocate(&heap, 3 * RUN_GROSS - BLOCK_HEADER);
-    assert_ptr_equal(span_of(three), spans[0]);
-    assert_null(heap.loose);
-    assert_int_equal(fake_os.maps, 3);
-    assert_int_equal(sound_heap(NULL), 0);
-}
-
-static void spans_with_loose_blocks_leave_the_list_from_any_place(void **state)
-{
-    (void)state;
-    void *p[SPANS][RUN];
-    struct span *spans[SPANS];
-    loosen_every_second(p, spans, SPANS);
-    for (int i = 1; i < RUN; i += 2) /* the middle one, then one end */
-        heap_free(&heap, p[1][i], "free");
-    assert_true(spans[1]->loose != NULL);
-    void *rest = block_payload(behind_run(p[1]));
-    heap_free(&heap, rest, "free");
-    assert_int_equal(spans[1]->kind, SPAN_KEPT);
-    assert_int_equal(sound_heap(NULL), 0);
-    for (int i = 1; i < RUN; i += 2)
-        heap_free(&heap, p[0][i], "free");
-    heap_free(&heap, block_payload(behind_run(p[0])), "free");
-    assert_int_equal(sound_heap(NULL), 0);
-    assert_ptr_equal(heap.loose, spans[2]);
-}
-
-/* Few loose blocks are merged one by one, many by a walk over the span: it makes no difference. */
-static void any_number_of_loose_blocks_is_merged(void **state)
-{
-    for (size_t loose = 1; loose < RUN - 1; loose++) {
-        void *p[RUN];
-        fresh_heap(state);
-        assert_int_equal(heap_allocate_run(&heap, RUN_GROSS, p, RUN), RUN);
-        struct span *span = span_of(p[0]);
-        size_t rest = block_size(behind_run(p));
-        for (size_t i = 0; i < RUN; i++)
-            memset(p[i], (int)i, RUN_GROSS - BLOCK_HEADER);
-        heap_free(&heap, p[RUN / 2], "free");
-        p[RUN / 2] = p[RUN - 1];
-        mark_freed(p, loose);
-        assert_int_equal(heap_free_run(&heap, p, loose, "free"), 0);
-        assert_int_equal(span->loose_count, loose);
-        assert_ptr_not_equal(span_of(heap_allocate(&heap, rest + RUN * RUN_GROSS)), span);
-        assert_null(heap.loose);
-        assert_int_equal(span->blkcount, RUN - 1 - loose);
-        assert_int_equal(sound_heap(NULL), 0);
-        for (size_t i = loose; i < RUN - 1; i++)
-            assert_true(
-                is_byte(p[i], RUN_GROSS - BLOCK_HEADER, (char)(i == RUN / 2 ? RUN - 1 : i)));
-        drop_heap();
-    }
-}
-
-static void small_rests_are_used_before_loose_blocks_are_merged(void **state)
-{
-    (void)state;
-    void *p[1][RUN];
-    struct span *span;
-    loosen_every_second(p, &span, 1);
-    heap_free(&heap, p[0][1], "free");
-    assert_ptr_equal(heap_allocate(&heap, RUN_GROSS - BLOCK_HEADER), p[0][1]);
-    assert_non_null(span->loose);
-}
-
-static void loose_blocks_are_merged_before_large_memory_is_cut(void **state)
-{
-    (void)state;
-    void *p[RUN];
-    heap_allocate_run(&heap, RUN_GROSS, p, RUN);
-    struct span *span = span_of(p[0]);
-    assert_true(block_size(behind_run(p)) > HEAP_LOOSE_WORTH);
-    mark_freed(p + 1, 1);
-    assert_int_equal(heap_free_run(&heap, p + 1, 1, "free"), 0);
-    assert_non_null(span->loose);
-    assert_ptr_equal(heap_allocate(&heap, RUN_GROSS - BLOCK_HEADER), p[1]);
-    assert_null(span->loose);
-}
-
-static void a_large_span_goes_back_when_all_is_loose(void **state)
-{
-    (void)state;
-    for (int refuses = 1; refuses >= 0; refuses--) {
-        void *p = heap_allocate(&heap, 5 << 20);
-        fake_os.unmaps_fail = refuses;
-        mark_freed(&p, 1);
-        assert_int_equal(heap_free_run(&heap, &p, 1, "free"), 0);
-        assert_int_equal(heap.spans.kept_count, refuses); /* where nobody takes it */
-        assert_int_equal(sound_heap(NULL), 0);
-    }
-    assert_int_equal(fake_os.mapped, 0);
-}
-
-static void blocks_of_others_are_left_in_a_run(void **state)
-{
-    (void)state;
-    static struct heap other_heap;
-    memset(&other_heap, 0, sizeof other_heap);
-    void *mine[RUN];
-    void *theirs[RUN];
-    void *mixed[2 * RUN];
-    heap_allocate_run(&heap, RUN_GROSS, mine, RUN);
-    heap_allocate_run(&other_heap, RUN_GROSS, theirs, RUN);
-    for (size_t i = 0; i < RUN; i++) {
-        mixed[2 * i] = mine[i];
-        mixed[2 * i + 1] = theirs[i];
-    }
-    mark_freed(mixed, 2 * RUN);
-    assert_int_equal(heap_free_run(&heap, mixed, 2 * RUN, "free"), RUN);
-    assert_memory_equal(mixed, theirs, sizeof theirs);
-    assert_int_equal(heap_free_run(&other_heap, mixed, RUN, "free"), 0);
-    assert_int_equal(heap_check(&other_heap, NULL), 0);
-    assert_int_equal(other_heap.spans.kept_count, 1);
+    heap_free(&heap, p);
 }
 
 static void heaps_do_not_know_each_other(void **state)
@@ -1059,7 +790,7 @@ static void heaps_do_not_know_each_other(void **state)
     char *theirs = heap_allocate(&other_heap, 100);
     assert_ptr_not_equal(span_of(mine), span_of(theirs));
     assert_ptr_equal(span_of(theirs)->heap, &other_heap);
-    heap_free(&other_heap, theirs, "free");
+    heap_free(&other_heap, theirs);
     assert_int_equal(heap.spans.count, 1);
     assert_int_equal(heap_check(&other_heap, NULL), 0);
 }
@@ -1070,10 +801,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HEAP_TEST(large_spans_are_returned_untouched),
-        HEAP_TEST(larger_empty_span_is_kept),
+        HEAP_TEST(larger_empty_span_is_cached),
         HEAP_TEST(empty_span_above_the_limit_is_returned),
         HEAP_TEST(limit_learns_from_what_is_asked_for_again),
-        HEAP_TEST(small_blocks_take_the_kept_span_last_and_in_part),
+        HEAP_TEST(small_blocks_take_the_cached_span_last_and_in_part),
         HEAP_TEST(edge_of_a_span_does_not_map_each_time),
         HEAP_TEST(a_refused_unmap_keeps_the_heap_sound),
         HEAP_TEST(heap_grows_in_larger_spans),
@@ -1082,16 +813,16 @@ int main(void)
         HEAP_TEST(without_a_huge_page_a_small_span_does),
         HEAP_TEST(a_block_as_large_as_a_huge_page),
         HEAP_TEST(no_more_empty_spans_are_kept_than_should_be),
-        HEAP_TEST(a_kept_span_serves_what_just_fits),
-        HEAP_TEST(kept_spans_of_twice_the_size),
-        HEAP_TEST(a_kept_span_is_stretched_for_a_larger_block),
-        HEAP_TEST(a_kept_span_is_stretched_when_the_heap_grows),
-        HEAP_TEST(a_kept_span_that_cannot_be_stretched_is_no_loss),
-        HEAP_TEST(the_largest_kept_span_is_stretched),
-        HEAP_TEST(much_too_large_kept_spans_are_left_alone),
-        HEAP_TEST(kept_spans_are_cut_for_smaller_blocks),
-        HEAP_TEST(the_smallest_kept_span_that_suffices_serves),
-        HEAP_TEST(a_kept_span_that_cannot_be_trimmed_serves_whole),
+        HEAP_TEST(a_cached_span_serves_what_just_fits),
+        HEAP_TEST(cached_spans_of_twice_the_size),
+        HEAP_TEST(a_cached_span_is_stretched_for_a_larger_block),
+        HEAP_TEST(a_cached_span_is_stretched_when_the_heap_grows),
+        HEAP_TEST(a_cached_span_that_cannot_be_stretched_is_no_loss),
+        HEAP_TEST(the_largest_cached_span_is_stretched),
+        HEAP_TEST(much_too_large_cached_spans_are_left_alone),
+        HEAP_TEST(cached_spans_are_cut_for_smaller_blocks),
+        HEAP_TEST(the_smallest_cached_span_that_suffices_serves),
+        HEAP_TEST(a_cached_span_that_cannot_be_trimmed_serves_whole),
         HEAP_TEST(small_blocks_do_not_pin_large_spans),
         HEAP_TEST(large_blocks_share_a_span),
         HEAP_TEST(a_kept_shared_span_is_any_blocks),
@@ -1116,20 +847,6 @@ int main(void)
         HEAP_TEST(aligned_blocks_of_many_megabytes),
         HEAP_TEST(an_aligned_block_out_of_reach_is_refused),
         HEAP_TEST(a_huge_span_that_is_refused_is_of_use),
-        HEAP_TEST(a_run_is_that_many_blocks),
-        HEAP_TEST(runs_go_up_from_the_front),
-        HEAP_TEST(a_run_does_not_map_for_more_than_one),
-        HEAP_TEST(a_run_fills_holes),
-        HEAP_TEST(loose_blocks_are_merged_when_they_are_needed),
-        HEAP_TEST(spans_whose_blocks_are_all_loose_are_empty),
-        HEAP_TEST(the_last_free_meets_loose_blocks),
-        HEAP_TEST(as_many_spans_are_merged_as_it_takes),
-        HEAP_TEST(spans_with_loose_blocks_leave_the_list_from_any_place),
-        HEAP_TEST(any_number_of_loose_blocks_is_merged),
-        HEAP_TEST(small_rests_are_used_before_loose_blocks_are_merged),
-        HEAP_TEST(loose_blocks_are_merged_before_large_memory_is_cut),
-        HEAP_TEST(a_large_span_goes_back_when_all_is_loose),
-        HEAP_TEST(blocks_of_others_are_left_in_a_run),
         HEAP_TEST(heaps_do_not_know_each_other),
     };
     return cmocka_run_group_tests_name("heap", tests, NULL, NULL);

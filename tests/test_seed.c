@@ -25,7 +25,7 @@ static void *allocate(size_t request)
 
 static void release(void *p)
 {
-    heap_free(&heap, p, "free");
+    heap_free(&heap, p);
 }
 
 /* "a toy general purpose allocator, built on top of mmap(2)" */

@@ -3,7 +3,7 @@
  * gives chosen addresses. No heap: blocks are laid by hand where one is needed.
  */
 #include "allocator/os.h"
-#include "allocator/span.h"
+#include "allocator/span_cache.h"
 #include "cmocka_all.h"
 #include "fake_os.h"
 
@@ -26,14 +26,14 @@ static void sound_kept(void)
     size_t count = 0;
     size_t bytes = 0;
     const struct span *prev = NULL;
-    for (struct span *span = spans.kept; span; prev = span, span = span->filed[0].next) {
-        assert_int_equal(span->kind, SPAN_KEPT);
-        assert_ptr_equal(span->filed[0].prev, prev);
+    for (struct span *span = spans.cached; span; prev = span, span = span->indexed[0].next) {
+        assert_int_equal(span->kind, SPAN_CACHED);
+        assert_ptr_equal(span->indexed[0].prev, prev);
         count++;
         bytes += span->size;
     }
-    assert_int_equal(count, spans.kept_count);
-    assert_int_equal(bytes, spans.kept_bytes);
+    assert_int_equal(count, spans.cached_count);
+    assert_int_equal(bytes, spans.cached_bytes);
 }
 
 /* Counts agree with the list, which is linked both ways, and with the system. */
@@ -58,7 +58,7 @@ static int sound(void **state)
 
 static struct span *map(size_t size)
 {
-    struct span *span = span_map(&spans, size);
+    struct span *span = span_cache_map(&spans, size);
     assert_non_null(span);
     return span;
 }
@@ -96,7 +96,7 @@ static void a_new_span_is_empty_and_listed(void **state)
     assert_ptr_equal(spans.first, span);
     assert_int_equal(fake_os.maps, 1);
     assert_int_equal(fake_os.last_bytes, SPAN_MIN);
-    assert_null(spans.kept);
+    assert_null(spans.cached);
 }
 
 static void blocks_tile_the_rest_of_a_span(void **state)
@@ -167,7 +167,7 @@ static void a_refused_map_changes_nothing(void **state)
     struct span *span = map(SPAN_MIN);
     fake_os.map_fails_in = 0;
     errno = 0;
-    assert_null(span_map(&spans, 4 * SPAN_MIN));
+    assert_null(span_cache_map(&spans, 4 * SPAN_MIN));
     assert_int_equal(errno, ENOMEM);
     assert_ptr_equal(spans.first, span);
     assert_int_equal(spans.count, 1);
@@ -175,7 +175,7 @@ static void a_refused_map_changes_nothing(void **state)
     fake_os.map_fails_in = 2;
     map(SPAN_MIN);
     map(SPAN_MIN);
-    assert_null(span_map(&spans, SPAN_MIN));
+    assert_null(span_cache_map(&spans, SPAN_MIN));
     assert_int_equal(fake_os.failures, 2);
 }
 
@@ -184,28 +184,28 @@ static void a_refused_unmap_changes_nothing(void **state)
     (void)state;
     struct span *first = map(SPAN_MIN);
     struct span *second = map(SPAN_MIN);
-    span_keep(&spans, first);
+    span_cache_put(&spans, first);
     fake_os.unmaps_fail = true;
-    assert_false(span_unmap(&spans, first));
+    assert_false(span_cache_unmap(&spans, first));
     assert_false(span_unmap(&spans, second));
-    assert_ptr_equal(spans.kept, first);
-    assert_int_equal(first->kind, SPAN_KEPT);
-    assert_int_not_equal(second->kind, SPAN_KEPT);
+    assert_ptr_equal(spans.cached, first);
+    assert_int_equal(first->kind, SPAN_CACHED);
+    assert_int_not_equal(second->kind, SPAN_CACHED);
     assert_true(is_listed(first) && is_listed(second));
     assert_int_equal(spans.refusals, 2);
     fake_os.unmaps_fail = false;
-    assert_true(span_unmap(&spans, first));
-    assert_null(spans.kept);
+    assert_true(span_cache_unmap(&spans, first));
+    assert_null(spans.cached);
 }
 
-static void unmapping_another_keeps_the_kept_one(void **state)
+static void unmapping_another_keeps_the_cached_one(void **state)
 {
     (void)state;
     struct span *first = map(SPAN_MIN);
     struct span *second = map(SPAN_MIN);
-    span_keep(&spans, first);
+    span_cache_put(&spans, first);
     assert_true(span_unmap(&spans, second));
-    assert_ptr_equal(spans.kept, first);
+    assert_ptr_equal(spans.cached, first);
 }
 
 static void growing_keeps_contents_and_neighbours(void **state)
@@ -216,7 +216,7 @@ static void growing_keeps_contents_and_neighbours(void **state)
     struct span *after = map(SPAN_MIN);
     char *last_page = (char *)span + 2 * SPAN_MIN - os_page_size();
     memset(last_page, 'g', os_page_size());
-    span = span_remap(&spans, span, 64 * SPAN_MIN);
+    span = span_cache_remap(&spans, span, 64 * SPAN_MIN);
     assert_non_null(span);
     assert_int_equal(span->size, 64 * SPAN_MIN);
     assert_true(is_listed(before) && is_listed(span) && is_listed(after));
@@ -233,7 +233,7 @@ static void a_refused_remap_changes_nothing(void **state)
     memset(span_first_block(span), 'r', SPAN_MIN);
     fake_os.maps_fail = true;
     errno = 0;
-    assert_null(span_remap(&spans, span, 64 * SPAN_MIN));
+    assert_null(span_cache_remap(&spans, span, 64 * SPAN_MIN));
     assert_int_equal(errno, ENOMEM);
     assert_int_equal(span->size, 2 * SPAN_MIN);
     assert_true(is_listed(span));
@@ -266,8 +266,8 @@ static void a_refused_trim_changes_nothing(void **state)
 static void small_empty_spans_are_worth_keeping(void **state)
 {
     (void)state;
-    assert_true(span_is_worth_keeping(&spans, map(SPAN_MIN)));
-    assert_true(span_is_worth_keeping(&spans, map(SPAN_KEEP_FIRST)));
+    assert_true(span_cache_wants(&spans, map(SPAN_MIN)));
+    assert_true(span_cache_wants(&spans, map(SPAN_CACHE_FIRST)));
 }
 
 static void where_one_is_kept_the_larger_is(void **state)
@@ -275,45 +275,45 @@ static void where_one_is_kept_the_larger_is(void **state)
     (void)state;
     struct span *small = map(SPAN_MIN);
     struct span *large = map(2 * SPAN_MIN);
-    span_keep(&spans, small);
-    assert_true(span_is_worth_keeping(&spans, large));
-    span_unkeep(&spans, small, SPAN_ORDINARY);
-    span_keep(&spans, large);
-    assert_int_equal(span_is_worth_keeping(&spans, small), BUILD_SPANS_KEPT > 1);
+    span_cache_put(&spans, small);
+    assert_true(span_cache_wants(&spans, large));
+    span_cache_take(&spans, small, SPAN_ORDINARY);
+    span_cache_put(&spans, large);
+    assert_int_equal(span_cache_wants(&spans, small), BUILD_SPANS_CACHED > 1);
 }
 
-static void kept_spans_leave_from_any_place(void **state)
+static void cached_spans_leave_from_any_place(void **state)
 {
     (void)state;
     struct span *row[] = {map(SPAN_MIN), map(2 * SPAN_MIN), map(3 * SPAN_MIN), map(SPAN_MIN)};
     for (int i = 0; i < 4; i++)
-        span_keep(&spans, row[i]);
-    assert_ptr_equal(spans.kept, row[3]);
+        span_cache_put(&spans, row[i]);
+    assert_ptr_equal(spans.cached, row[3]);
     const int order[] = {1, 3, 0, 2};
     for (int i = 0; i < 4; i++) {
-        span_unkeep(&spans, row[order[i]], SPAN_ORDINARY);
-        assert_int_not_equal(row[order[i]]->kind, SPAN_KEPT);
+        span_cache_take(&spans, row[order[i]], SPAN_ORDINARY);
+        assert_int_not_equal(row[order[i]]->kind, SPAN_CACHED);
         assert_true(is_listed(row[order[i]]));
         sound(NULL);
     }
-    assert_null(spans.kept);
+    assert_null(spans.cached);
 }
 
-static void kept_spans_are_bounded_in_number_and_bytes(void **state)
+static void cached_spans_are_bounded_in_number_and_bytes(void **state)
 {
     (void)state;
-    assert_false(spans_are_too_many(&spans, 2 * SPAN_KEEP_LAST)); /* than none at all */
-    spans.keep_max = SPAN_KEEP_LAST;
-    for (int i = 0; i < BUILD_SPANS_KEPT - 1; i++)
-        span_keep(&spans, map(SPAN_MIN));
-    assert_false(spans_are_too_many(&spans, SPAN_MIN));
-    span_keep(&spans, map(SPAN_MIN));
-    assert_true(spans_are_too_many(&spans, SPAN_MIN));
-    while (spans.kept)
-        span_unmap(&spans, spans.kept);
-    spans.keep_max = 0;
-    span_keep(&spans, map(SPAN_KEEP_FIRST - SPAN_MIN));
-    assert_true(spans_are_too_many(&spans, 2 * SPAN_MIN));
+    assert_false(span_cache_is_full(&spans, 2 * SPAN_CACHE_LAST)); /* than none at all */
+    spans.cache_limit = SPAN_CACHE_LAST;
+    for (int i = 0; i < BUILD_SPANS_CACHED - 1; i++)
+        span_cache_put(&spans, map(SPAN_MIN));
+    assert_false(span_cache_is_full(&spans, SPAN_MIN));
+    span_cache_put(&spans, map(SPAN_MIN));
+    assert_true(span_cache_is_full(&spans, SPAN_MIN));
+    while (spans.cached)
+        span_cache_unmap(&spans, spans.cached);
+    spans.cache_limit = 0;
+    span_cache_put(&spans, map(SPAN_CACHE_FIRST - SPAN_MIN));
+    assert_true(span_cache_is_full(&spans, 2 * SPAN_MIN));
 }
 
 static void the_span_that_was_emptied_first_goes_first(void **state)
@@ -321,97 +321,97 @@ static void the_span_that_was_emptied_first_goes_first(void **state)
     (void)state;
     struct span *row[] = {map(SPAN_MIN), map(2 * SPAN_MIN), map(SPAN_MIN)};
     for (int i = 0; i < 3; i++)
-        span_keep(&spans, row[i]);
+        span_cache_put(&spans, row[i]);
     fake_os.unmap_fails_in = 0;
-    assert_false(spans_evict(&spans, SPAN_MIN));
-    assert_int_equal(spans.kept_count, 3);
-    while (spans.kept_count)
-        assert_true(spans_evict(&spans, SPAN_MIN));
+    assert_false(span_cache_evict(&spans, SPAN_MIN));
+    assert_int_equal(spans.cached_count, 3);
+    while (spans.cached_count)
+        assert_true(span_cache_evict(&spans, SPAN_MIN));
     assert_int_equal(spans.count, 0);
 }
 
 static void what_is_too_large_is_learnt(void **state)
 {
     (void)state;
-    struct span *large = map(SPAN_KEEP_FIRST + SPAN_MIN);
-    assert_false(span_is_worth_keeping(&spans, large));
+    struct span *large = map(SPAN_CACHE_FIRST + SPAN_MIN);
+    assert_false(span_cache_wants(&spans, large));
     assert_true(span_unmap(&spans, large));
-    large = map(SPAN_KEEP_FIRST + SPAN_MIN); /* so it should have been kept */
-    assert_true(span_is_worth_keeping(&spans, large));
-    struct span *huge = map(2 * SPAN_KEEP_LAST);
-    assert_false(span_is_worth_keeping(&spans, huge));
+    large = map(SPAN_CACHE_FIRST + SPAN_MIN); /* so it should have been kept */
+    assert_true(span_cache_wants(&spans, large));
+    struct span *huge = map(2 * SPAN_CACHE_LAST);
+    assert_false(span_cache_wants(&spans, huge));
     assert_true(span_unmap(&spans, huge));
-    assert_false(span_is_worth_keeping(&spans, map(2 * SPAN_KEEP_LAST)));
+    assert_false(span_cache_wants(&spans, map(2 * SPAN_CACHE_LAST)));
 }
 
 static void growing_learns_as_mapping_does(void **state)
 {
     (void)state;
     struct span *small = map(SPAN_MIN);
-    struct span *large = map(SPAN_KEEP_FIRST + SPAN_MIN);
-    assert_false(span_is_worth_keeping(&spans, large));
+    struct span *large = map(SPAN_CACHE_FIRST + SPAN_MIN);
+    assert_false(span_cache_wants(&spans, large));
     assert_true(span_unmap(&spans, large));
-    struct span *grown = span_remap(&spans, small, SPAN_KEEP_FIRST + SPAN_MIN);
+    struct span *grown = span_cache_remap(&spans, small, SPAN_CACHE_FIRST + SPAN_MIN);
     assert_non_null(grown);
-    assert_true(span_is_worth_keeping(&spans, grown));
+    assert_true(span_cache_wants(&spans, grown));
 }
 
 /* Where more than one is kept, one that had to go for others is missed as well. */
 static void too_few_kept_is_learnt(void **state)
 {
     (void)state;
-    const size_t size = SPAN_KEEP_FIRST / 4 * 3;
+    const size_t size = SPAN_CACHE_FIRST / 4 * 3;
     struct span *kept = map(size);
-    span_keep(&spans, kept);
-    assert_true(spans_are_too_many(&spans, size));
-    assert_true(spans_evict(&spans, size));
-    assert_int_equal(is_listed(kept), BUILD_CUTS_KEPT); /* a part of it */
-    assert_true(spans.kept_bytes < size);
+    span_cache_put(&spans, kept);
+    assert_true(span_cache_is_full(&spans, size));
+    assert_true(span_cache_evict(&spans, size));
+    assert_int_equal(is_listed(kept), BUILD_CUTS_CACHED); /* a part of it */
+    assert_true(spans.cached_bytes < size);
     map(size);
-    assert_int_equal(spans.keep_max > SPAN_KEEP_FIRST, BUILD_SPANS_KEPT > 1);
+    assert_int_equal(spans.cache_limit > SPAN_CACHE_FIRST, BUILD_SPANS_CACHED > 1);
 }
 
 static void no_more_is_learnt_than_a_few_spans(void **state)
 {
     (void)state;
-    const size_t few = SPAN_KEEP_FEW * SPAN_KEEP_FIRST;
-    spans.keep_max = few - SPAN_MIN;
+    const size_t few = SPAN_CACHE_FEW * SPAN_CACHE_FIRST;
+    spans.cache_limit = few - SPAN_MIN;
     struct span *row[12];
     for (int i = 0; i < 12; i++)
-        row[i] = map(SPAN_KEEP_FIRST);
+        row[i] = map(SPAN_CACHE_FIRST);
     for (int i = 0; i < 12; i++)
-        span_keep(&spans, row[i]);
-    assert_true(spans_evict(&spans, SPAN_KEEP_FIRST));
-    map(SPAN_KEEP_FIRST);
-    assert_int_equal(spans.keep_max, BUILD_SPANS_KEPT > 1 ? few : few - SPAN_MIN);
+        span_cache_put(&spans, row[i]);
+    assert_true(span_cache_evict(&spans, SPAN_CACHE_FIRST));
+    map(SPAN_CACHE_FIRST);
+    assert_int_equal(spans.cache_limit, BUILD_SPANS_CACHED > 1 ? few : few - SPAN_MIN);
 }
 
 static void the_limit_never_shrinks(void **state)
 {
     (void)state;
-    const size_t size = 2 * SPAN_KEEP_FIRST;
+    const size_t size = 2 * SPAN_CACHE_FIRST;
     struct span *large = map(size);
-    assert_false(span_is_worth_keeping(&spans, large));
+    assert_false(span_cache_wants(&spans, large));
     assert_true(span_unmap(&spans, large));
     map(size);
-    assert_int_equal(spans.keep_max, size);
-    span_keep(&spans, map(SPAN_MIN));
-    assert_true(spans_evict(&spans, SPAN_MIN));
+    assert_int_equal(spans.cache_limit, size);
+    span_cache_put(&spans, map(SPAN_MIN));
+    assert_true(span_cache_evict(&spans, SPAN_MIN));
     map(SPAN_MIN); /* would have been kept by less */
-    assert_int_equal(spans.keep_max, size);
+    assert_int_equal(spans.cache_limit, size);
 }
 
 static void nothing_is_learnt_from_other_sizes(void **state)
 {
     (void)state;
-    struct span *large = map(SPAN_KEEP_FIRST + SPAN_MIN);
-    assert_false(span_is_worth_keeping(&spans, large));
+    struct span *large = map(SPAN_CACHE_FIRST + SPAN_MIN);
+    assert_false(span_cache_wants(&spans, large));
     assert_true(span_unmap(&spans, large));
-    large = map(SPAN_KEEP_FIRST + 2 * SPAN_MIN); /* which the other one would not have served */
-    assert_int_equal(spans.keep_max, 0);
-    assert_false(span_is_worth_keeping(&spans, large));
+    large = map(SPAN_CACHE_FIRST + 2 * SPAN_MIN); /* which the other one would not have served */
+    assert_int_equal(spans.cache_limit, 0);
+    assert_false(span_cache_wants(&spans, large));
     map(SPAN_MIN); /* while this could have had room in the last one */
-    assert_true(span_is_worth_keeping(&spans, large));
+    assert_true(span_cache_wants(&spans, large));
 }
 
 static struct span *map_dedicated(size_t size)
@@ -424,26 +424,26 @@ static struct span *map_dedicated(size_t size)
 static void dedicated_spans_allow_more_to_be_kept(void **state)
 {
     (void)state;
-    struct span *live = map_dedicated(SPAN_KEEP_FIRST);
-    assert_int_equal(spans.dedicated, SPAN_KEEP_FIRST);
-    struct span *large = map_dedicated(SPAN_KEEP_TIMES * SPAN_KEEP_FIRST);
-    assert_int_equal(span_is_worth_keeping(&spans, large), BUILD_CUTS_KEPT);
-    if (!BUILD_CUTS_KEPT)
+    struct span *live = map_dedicated(SPAN_CACHE_FIRST);
+    assert_int_equal(spans.dedicated, SPAN_CACHE_FIRST);
+    struct span *large = map_dedicated(SPAN_CACHE_TIMES * SPAN_CACHE_FIRST);
+    assert_int_equal(span_cache_wants(&spans, large), BUILD_CUTS_CACHED);
+    if (!BUILD_CUTS_CACHED)
         return;
-    span_keep(&spans, large);
-    spans_return_excess(&spans);
-    assert_int_equal(spans.kept_bytes, SPAN_KEEP_TIMES * SPAN_KEEP_FIRST);
-    assert_false(span_is_worth_keeping(
-        &spans, map_dedicated(SPAN_KEEP_TIMES * SPAN_KEEP_FIRST +
-                              live->size * SPAN_KEEP_TIMES * SPAN_KEEP_TIMES)));
+    span_cache_put(&spans, large);
+    span_cache_return_excess(&spans);
+    assert_int_equal(spans.cached_bytes, SPAN_CACHE_TIMES * SPAN_CACHE_FIRST);
+    assert_false(
+        span_cache_wants(&spans, map_dedicated(SPAN_CACHE_TIMES * SPAN_CACHE_FIRST +
+                                               live->size * SPAN_CACHE_TIMES * SPAN_CACHE_TIMES)));
     while (spans.dedicated) {
         struct span *span = spans.first;
         while (span->kind != SPAN_DEDICATED)
             span = span->next;
         span_unmap(&spans, span);
     }
-    spans_return_excess(&spans); /* nobody who needs them is left */
-    assert_int_equal(spans.kept_bytes, SPAN_KEEP_FIRST);
+    span_cache_return_excess(&spans); /* nobody who needs them is left */
+    assert_int_equal(spans.cached_bytes, SPAN_CACHE_FIRST);
 }
 
 static void spans_are_cut_and_merged(void **state)
@@ -451,35 +451,35 @@ static void spans_are_cut_and_merged(void **state)
     (void)state;
     struct span *span = map(8 * SPAN_MIN);
     memset(span_first_block(span), 0xff, 6 * SPAN_MIN); /* where blocks were */
-    span_split(&spans, span, 3 * SPAN_MIN);
-    struct span *rest = spans.kept;
+    span_cache_split(&spans, span, 3 * SPAN_MIN);
+    struct span *rest = spans.cached;
     assert_ptr_equal(rest, (char *)span + 3 * SPAN_MIN);
     assert_int_equal(span->size, 3 * SPAN_MIN);
     assert_int_equal(rest->size, 5 * SPAN_MIN);
     assert_int_equal(spans.count, 2);
     sound(NULL);
-    assert_ptr_equal(span_merge_kept(&spans, span), span);
-    assert_null(spans.kept);
+    assert_ptr_equal(span_cache_merge(&spans, span), span);
+    assert_null(spans.cached);
     assert_int_equal(span->size, 8 * SPAN_MIN);
     assert_int_equal(block_size(span_first_block(span)), 8 * SPAN_MIN - SPAN_HEADER - SPAN_TAIL);
 }
 
 /* The heap was larger once: what is kept stays until it is as large again. */
-static void kept_spans_make_way_before_the_heap_is_larger_than_ever(void **state)
+static void cached_spans_make_way_before_the_heap_is_larger_than_ever(void **state)
 {
     (void)state;
-    if (!BUILD_CUTS_KEPT)
+    if (!BUILD_CUTS_CACHED)
         skip();
-    enum { KEPT = 8 * SPAN_KEEP_FIRST };
+    enum { KEPT = 8 * SPAN_CACHE_FIRST };
     struct span *span = map(KEPT);
-    map_dedicated(2 * SPAN_KEEP_FIRST);
+    map_dedicated(2 * SPAN_CACHE_FIRST);
     size_t most = spans.mapped;
-    span_keep(&spans, span);
-    map(SPAN_KEEP_FIRST);
+    span_cache_put(&spans, span);
+    map(SPAN_CACHE_FIRST);
     assert_true(spans.mapped <= most);
-    assert_true(spans.kept_bytes >= KEPT - SPAN_KEEP_FIRST - SPAN_KEEP_FIRST / 8);
+    assert_true(spans.cached_bytes >= KEPT - SPAN_CACHE_FIRST - SPAN_CACHE_FIRST / 8);
     map(2 * KEPT);
-    assert_int_equal(spans.kept_bytes, SPAN_KEEP_FIRST); /* what is kept in any case */
+    assert_int_equal(spans.cached_bytes, SPAN_CACHE_FIRST); /* what is kept in any case */
 }
 
 /* Its first bytes to its last on one huge page, as the system has been told. */
@@ -495,18 +495,18 @@ static void huge_spans_are_huge_pages(void **state)
 {
     (void)state;
     for (size_t i = 1; i <= 4; i++) {
-        assert_huge(span_map_huge(&spans));
+        assert_huge(span_cache_map_huge(&spans));
         assert_int_equal(fake_os.expected, i * OS_HUGE_PAGE);
         map(SPAN_MIN); /* so that the next one lies elsewhere in its mapping */
     }
     /* A mapping that begins with a huge page, and one that ends so. */
     char *const low = (char *)0x40000000;
     fake_os.place = low;
-    assert_huge(span_map_huge(&spans));
+    assert_huge(span_cache_map_huge(&spans));
     assert_true(is_listed((struct span *)low));
     assert_true(span_unmap(&spans, (struct span *)low));
     fake_os.place = low - os_page_size() - OS_HUGE_PAGE;
-    assert_huge(span_map_huge(&spans));
+    assert_huge(span_cache_map_huge(&spans));
     assert_true(is_listed((struct span *)(low - OS_HUGE_PAGE)));
 }
 
@@ -515,7 +515,7 @@ static size_t small_in_a_row(void)
 {
     for (size_t count = 0;; count++) {
         size_t expected = fake_os.expected;
-        assert_huge(span_map_huge(&spans));
+        assert_huge(span_cache_map_huge(&spans));
         if (fake_os.expected != expected)
             return count;
     }
@@ -555,18 +555,18 @@ static void refused_unmaps_around_a_huge_span_lose_nothing(void **state)
     for (long n = 0; n < 3; n++) {
         fake_os.place = (char *)0x60000000 - os_page_size();
         fake_os.unmap_fails_in = n;
-        struct span *span = span_map_huge(&spans);
+        struct span *span = span_cache_map_huge(&spans);
         fake_os.unmap_fails_in = FAKE_OS_NEVER;
         assert_non_null(span);
         sound(NULL);
         assert_true(span_unmap(&spans, span));
     }
     fake_os.unmaps_fail = true;
-    assert_int_equal(span_map_huge(&spans)->size, 2 * OS_HUGE_PAGE);
+    assert_int_equal(span_cache_map_huge(&spans)->size, 2 * OS_HUGE_PAGE);
     sound(NULL);
     fake_os.maps_fail = true;
     errno = 0;
-    assert_null(span_map_huge(&spans));
+    assert_null(span_cache_map_huge(&spans));
     assert_int_equal(errno, ENOMEM);
 }
 
@@ -619,7 +619,7 @@ int main(void)
         SPAN_TEST(addresses_of_any_height_do),
         SPAN_TEST(a_refused_map_changes_nothing),
         SPAN_TEST(a_refused_unmap_changes_nothing),
-        SPAN_TEST(unmapping_another_keeps_the_kept_one),
+        SPAN_TEST(unmapping_another_keeps_the_cached_one),
         SPAN_TEST(growing_keeps_contents_and_neighbours),
         SPAN_TEST(a_refused_remap_changes_nothing),
         SPAN_TEST(trimming_returns_whole_pages_only),
@@ -628,14 +628,14 @@ int main(void)
         SPAN_TEST(refused_unmaps_around_an_aligned_block_lose_nothing),
         SPAN_TEST(small_empty_spans_are_worth_keeping),
         SPAN_TEST(where_one_is_kept_the_larger_is),
-        SPAN_TEST(kept_spans_leave_from_any_place),
-        SPAN_TEST(kept_spans_are_bounded_in_number_and_bytes),
+        SPAN_TEST(cached_spans_leave_from_any_place),
+        SPAN_TEST(cached_spans_are_bounded_in_number_and_bytes),
         SPAN_TEST(the_span_that_was_emptied_first_goes_first),
         SPAN_TEST(what_is_too_large_is_learnt),
         SPAN_TEST(growing_learns_as_mapping_does),
         SPAN_TEST(dedicated_spans_allow_more_to_be_kept),
         SPAN_TEST(spans_are_cut_and_merged),
-        SPAN_TEST(kept_spans_make_way_before_the_heap_is_larger_than_ever),
+        SPAN_TEST(cached_spans_make_way_before_the_heap_is_larger_than_ever),
         SPAN_TEST(too_few_kept_is_learnt),
         SPAN_TEST(no_more_is_learnt_than_a_few_spans),
         SPAN_TEST(the_limit_never_shrinks),

@@ -192,7 +192,7 @@ def test_page_tells_what_values_cost():
         "`scripts/studies/sweep_const",
     ):
         assert part in page
-    assert "BUILD_HEAPS" in page and page.count("\n## ") == 2
+    assert "BUILD_ARENAS" in page and page.count("\n## ") == 2
 
 
 @pytest.mark.parametrize("ratio, told", [(1.08, "8 % slower"), (0.9, "10 % faster")])
@@ -292,9 +292,9 @@ def test_results_of_something_else_are_refused(tmp_path):
     "options, complaint",
     [
         (["NOT_THERE"], "NOT_THERE: no such constant"),
-        (["FRONT_DELAY", "--build", "span"], "FRONT_DELAY: decides nothing in span"),
-        (["FRONT_DELAY", "-t", "/none.trace"], "/none.trace: No such file"),
-        (["FRONT_DELAY", "-o", "/none/out.json"], "/none/out.json: No such file"),
+        (["CACHE_DELAY", "--build", "span"], "CACHE_DELAY: decides nothing in span"),
+        (["CACHE_DELAY", "-t", "/none.trace"], "/none.trace: No such file"),
+        (["CACHE_DELAY", "-o", "/none/out.json"], "/none/out.json: No such file"),
         (["-n", "0"], "0: not a whole number above zero"),
     ],
 )

@@ -27,23 +27,23 @@ class Constant:
 
 
 CONSTANTS = (
-    Constant("FRONT_FREES_IN_A_ROW", further={NEVER: "no free is delayed"}),
-    Constant("FRONT_DELAY"),
-    Constant("FRONT_LIMIT_FIRST"),
-    Constant("FRONT_LIMIT_MAX"),
-    Constant("FRONT_LIST_SHARE"),
-    Constant("FRONT_ROOM_SHARE"),
-    Constant("FRONT_ROOM_MIN", is_bytes=True),
-    Constant("FRONT_FILL_BYTES", is_bytes=True),
-    Constant("FRONT_FILL_MAX"),
-    Constant("FRONT_LISTS_A_DOUBLING_LOG2", values=(1, 2, 4), along={4: {"FRONT_UNIT": 1024 >> 4}}),
-    Constant("FRONT_FLUSH_SHARE", values=(1, 4)),
+    Constant("CACHE_FREES_IN_A_ROW", further={NEVER: "no free is delayed"}),
+    Constant("CACHE_DELAY"),
+    Constant("CACHE_LIMIT_FIRST"),
+    Constant("CACHE_LIMIT_MAX"),
+    Constant("CACHE_CLASS_SHARE"),
+    Constant("CACHE_BUDGET_SHARE"),
+    Constant("CACHE_BUDGET_MIN", is_bytes=True),
+    Constant("CACHE_FILL_BYTES", is_bytes=True),
+    Constant("CACHE_FILL_MAX"),
+    Constant("CACHE_CLASSES_A_DOUBLING_LOG2", values=(1, 2, 4), along={4: {"CACHE_UNIT": 1024 >> 4}}),
+    Constant("CACHE_FLUSH_SHARE", values=(1, 4)),
     Constant("INNER_ALIGN_MAX"),
     Constant("RESIZE_WASTE_SHARE"),
     Constant("RESIZE_EXTRA_SHARE"),
-    Constant("HEAP_LOOSE_WORTH", is_bytes=True),
-    Constant("HEAP_SWEEP_SHARE"),
-    Constant("HEAP_PREFETCH"),
+    Constant("DEFERRED_WORTH", is_bytes=True),
+    Constant("DEFERRED_SWEEP_SHARE"),
+    Constant("DEFERRED_PREFETCH"),
     Constant("HEAP_SPAN_SHARE", BUILDS),
     # Without huge pages, growth by the usual share would make spans too large for 8-byte headers.
     Constant(
@@ -54,52 +54,52 @@ CONSTANTS = (
     ),
     Constant("HEAP_WALK_MAX", BUILDS),
     Constant("BIN_WALK_MAX", BUILDS),
-    Constant("SPAN_KEEP_FIRST", BUILDS, is_bytes=True),
-    Constant("SPAN_KEEP_LAST", BUILDS, is_bytes=True),
-    Constant("SPAN_KEEP_FEW"),
-    Constant("SPAN_SHARED_BYTES", (PLAIN,), is_bytes=True),
+    Constant("SPAN_CACHE_FIRST", BUILDS, is_bytes=True),
+    Constant("SPAN_CACHE_LAST", BUILDS, is_bytes=True),
+    Constant("SPAN_CACHE_FEW"),
+    Constant("HEAP_SHARED_BYTES", (PLAIN,), is_bytes=True),
     Constant("HEAP_SHARED_MAX", (PLAIN,)),
-    Constant("BUILD_SPANS_KEPT"),
+    Constant("BUILD_SPANS_CACHED"),
 )
 # Why constants that the sweep found on an edge, or could not place, have their values all the same.
 WHY = {
-    (FAST, "FRONT_ROOM_SHARE"): "with 16 fronts execute 9 % more instructions (git-log 26 %), "
+    (FAST, "CACHE_BUDGET_SHARE"): "with 16 threads execute 9 % more instructions (git-log 26 %), "
     "with 4 they execute 3 % fewer, and no time is saved.",
-    (FAST, "FRONT_FILL_BYTES"): "instructions and peak RSS differ by 2 % at most from 2 to 8 KiB; "
+    (FAST, "CACHE_FILL_BYTES"): "instructions and peak RSS differ by 2 % at most from 2 to 8 KiB; "
     "what is taken beyond a page would be touched early.",
-    (FAST, "FRONT_LISTS_A_DOUBLING_LOG2"): "a trade of memory for instructions: with 2 there are "
+    (FAST, "CACHE_CLASSES_A_DOUBLING_LOG2"): "a trade of memory for instructions: with 2 there are "
     "3 % fewer of them and 2 % more memory, with 4 it is 5 % more and 1 % less.",
-    (FAST, "HEAP_SWEEP_SHARE"): "instructions differ by 1 % at most, and both neighbours have more "
+    (FAST, "DEFERRED_SWEEP_SHARE"): "instructions differ by 1 % at most, and both neighbours have more "
     "page faults.",
     (FAST, "HEAP_HUGE_SHARE"): "a trade of memory for time. With 2, heaps from 4 MiB on have huge "
     "pages, 7 % faster here, but cc1 is 45 % fatter; with 8 most of these traces have none. "
     "4 keeps peak RSS near that of allocators without huge pages.",
     (FAST, "HEAP_SPAN_SHARE"): "a trade of memory for time: with 8 there is 3 % more memory; with "
     "32 there are 9 % more page faults, and no memory is saved.",
-    (FAST, "SPAN_KEEP_FIRST"): "with 512 KiB there are 12 % more page faults, with 2 MiB as many.",
-    (FAST, "SPAN_KEEP_FEW"): "with 4 there are 16 % more page faults, all of them git-log's and "
+    (FAST, "SPAN_CACHE_FIRST"): "with 512 KiB there are 12 % more page faults, with 2 MiB as many.",
+    (FAST, "SPAN_CACHE_FEW"): "with 4 there are 16 % more page faults, all of them git-log's and "
     "doxygen's; 16 changes nothing.",
     (PLAIN, "HEAP_HUGE_SHARE"): "as for libspan-fast.",
     (
         PLAIN,
-        "SPAN_KEEP_FIRST",
+        "SPAN_CACHE_FIRST",
     ): "with 512 KiB and with 4 MiB the time is the same; with 2 MiB there "
     "are 4 % more page faults.",
-    (PLAIN, "SPAN_SHARED_BYTES"): "a trade of memory for page faults: with 2 MiB there are a fifth "
+    (PLAIN, "HEAP_SHARED_BYTES"): "a trade of memory for page faults: with 2 MiB there are a fifth "
     "more of them, most of them doxygen's; 8 MiB saves no time, and doxygen's peak RSS is by a "
     "quarter larger.",
 }
 # Why others are not swept.
 LEFT_OUT = {
-    "BUILD_HEAPS": "decides something only where threads compete, and traces are replayed by one",
-    "FRONT_ROOM_MIN_THREADED": "the same, and a trade of memory for time: larson, xmalloc and "
+    "BUILD_ARENAS": "decides something only where threads compete, and traces are replayed by one",
+    "CACHE_BUDGET_MIN_THREADED": "the same, and a trade of memory for time: larson, xmalloc and "
     "mstress with two threads take 1.29 times as long with 256 KiB, 1.08 with 512 KiB, 0.92 with "
     "2 MiB and 0.95 with 4 MiB (geometric means; medians of seven interleaved rounds), and their "
     "peak RSS is 0.78, 0.83, 1.15 and 1.19 of what it is",
     "SPAN_MIN": "given by the design",
     "ALIGNMENT, BLOCK_...": "what a block looks like",
     "BIN_EXACT_END, BIN_LARGE, BINS_A_DOUBLING_LOG2": "the bins just fit one word of bitmap",
-    "FRONT_EXACT_MAX, FRONT_GROSS_MAX": "the number of lists and the tables go with them",
+    "CACHE_EXACT_MAX, CACHE_GROSS_MAX": "the number of classes and the tables go with them",
 }
 
 

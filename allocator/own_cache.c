@@ -1,5 +1,5 @@
-/* Whose front is whose, and over which heap: see thread_front.h. */
-#include "thread_front.h"
+/* Whose thread cache is whose: see own_cache.h. */
+#include "own_cache.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -8,39 +8,39 @@
 #include <gnu/lib-names.h>
 #endif
 
-static struct front front_none; /* before the first call */
-static struct front front_gone; /* after the end */
+static struct thread_cache cache_none; /* before the first call */
+static struct thread_cache cache_gone; /* after the end */
 
 /* gcc forgets the declaration's model here, and would ask __tls_get_addr in this file. */
-_Thread_local struct front *thread_front
-    __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &front_none;
+_Thread_local struct thread_cache *own_cache
+    __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &cache_none;
 
 typedef int key_set_function(pthread_key_t, const void *);
 
 static pthread_key_t key;
 static _Atomic(key_set_function *) key_set; /* NULL: there is no key yet */
 
-static bool thread_front_is_real(void)
+static bool own_cache_is_real(void)
 {
-    return thread_front != &front_none && thread_front != &front_gone;
+    return own_cache != &cache_none && own_cache != &cache_gone;
 }
 
-/* Destructors of other keys may run later, and allocate and free: straight from and to the heaps.
+/* Destructors of other keys may run later, and allocate and free: straight from and to the arenas.
  */
-static void thread_end(void *front)
+static void thread_end(void *cache)
 {
-    struct guard *guard = ((struct front *)front)->guard;
-    front_free_delayed(front);
-    thread_front = &front_gone;
-    atomic_fetch_sub_explicit(&guard->fronts, 1, memory_order_relaxed);
-    front_delete(front);
+    struct arena *arena = ((struct thread_cache *)cache)->arena;
+    cache_free_delayed(cache);
+    own_cache = &cache_gone;
+    arena_leave(arena);
+    cache_delete(cache);
 }
 
 /* The thread that calls exit does not end by itself: what it freed last is looked at here. */
 __attribute__((destructor)) static void process_end(void)
 {
-    if (front_delays(thread_front))
-        front_free_delayed(thread_front);
+    if (cache_delays(own_cache))
+        cache_free_delayed(own_cache);
 }
 
 #ifdef LIBC_SO
@@ -86,49 +86,40 @@ __attribute__((constructor)) static void key_make(void)
         return;
     key_set_function *set = key_set_of_libc();
     atomic_store_explicit(&key_set, set, memory_order_release);
-    if (thread_front_is_real())
-        set(key, thread_front);
-}
-
-/* The guard with the fewest threads, the first of them: a program of few threads uses few heaps. */
-static struct guard *guard_for_thread(void)
-{
-    struct guard *best = &guards[0];
-    for (int i = 1; i < BUILD_HEAPS; i++)
-        if (guards[i].fronts < best->fronts)
-            best = &guards[i];
-    return best;
+    if (own_cache_is_real())
+        set(key, own_cache);
 }
 
 /*
- * Before there is a key only a single thread has a front, which key_make does not forget; what a
+ * Before there is a key only a single thread has a cache, which key_make does not forget; what a
  * thread of an early constructor kept in one would be lost at its end.
  */
-static struct front *front_first(void)
+static struct thread_cache *cache_first(void)
 {
     key_set_function *set = atomic_load_explicit(&key_set, memory_order_acquire);
-    if (!set && !GUARD_SINGLE_THREADED)
+    if (!set && !ARENA_SINGLE_THREADED)
         return NULL;
-    struct guard *guard = guard_for_thread();
-    struct front *front = front_new(guard);
-    if (!front)
+    struct arena *arena = arena_join();
+    struct thread_cache *cache = cache_new(arena);
+    if (!cache) {
+        arena_leave(arena);
         return NULL;
-    atomic_fetch_add_explicit(&guard->fronts, 1, memory_order_relaxed);
-    thread_front = front; /* setspecific may allocate */
+    }
+    own_cache = cache; /* setspecific may allocate */
     if (set)
-        set(key, front);
-    return front;
+        set(key, cache);
+    return cache;
 }
 
-struct front *thread_front_open(void)
+struct thread_cache *own_cache_open(void)
 {
-    if (thread_front == &front_none)
-        return front_first();
-    return thread_front == &front_gone ? NULL : thread_front;
+    if (own_cache == &cache_none)
+        return cache_first();
+    return own_cache == &cache_gone ? NULL : own_cache;
 }
 
-struct guard *thread_guard(void)
+struct arena *own_arena(void)
 {
-    struct front *front = thread_front_open();
-    return front ? front->guard : &guards[0];
+    struct thread_cache *cache = own_cache_open();
+    return cache ? cache->arena : &arenas[0];
 }

@@ -1,10 +1,12 @@
 /*
- * The public functions over fronts, which only the tuned build has: what a thread's front keeps,
- * blocks that are freed with delay, payloads inside of blocks, and how buffers grow; and what a
- * heap does with overwritten headers of 8 bytes. Fronts by themselves are test_front.c's business.
+ * The public functions over thread caches, which only the tuned build has: what a thread's cache
+ * keeps, blocks that are freed with delay, payloads inside of blocks, and how buffers grow; and
+ * what a heap does with overwritten headers of 8 bytes. Thread caches by themselves are
+ * test_thread_cache.c's business.
  */
+#include "allocator/deferred.h"
 #include "allocator/libspan.h"
-#include "allocator/thread_front.h"
+#include "allocator/own_cache.h"
 #include "cmocka_all.h"
 #include "fake_os.h"
 
@@ -34,15 +36,15 @@ static size_t used_blocks(const struct heap *heap)
 {
     size_t used = 0;
     for (const struct span *span = heap->spans.first; span; span = span->next)
-        used += span->blkcount - span->loose_count;
+        used += span->blkcount - span->deferred_count;
     return used;
 }
 
 static size_t delayed_blocks(void)
 {
     size_t count = 0;
-    for (int i = 0; i < FRONT_DELAY; i++)
-        count += thread_front->delayed[i] != NULL;
+    for (int i = 0; i < CACHE_DELAY; i++)
+        count += own_cache->delayed[i] != NULL;
     return count;
 }
 
@@ -63,7 +65,7 @@ static void free_all(void **blocks, size_t count)
 static void what_is_freed_last_comes_first(void **state)
 {
     (void)state;
-    enum { LARGEST = FRONT_REQUEST_MAX / 4 }; /* a list for larger ones may hold one or two */
+    enum { LARGEST = CACHE_REQUEST_MAX / 4 }; /* a list for larger ones may hold one or two */
     for (size_t request = 0; request <= LARGEST; request = request * 2 + 10) {
         void *p[3];
         allocate_all(p, 3, request);
@@ -78,7 +80,7 @@ static void what_is_freed_last_comes_first(void **state)
 static void blocks_serve_the_sizes_of_their_list(void **state)
 {
     (void)state;
-    for (size_t request = FRONT_EXACT_MAX; request < FRONT_REQUEST_MAX; request += 333) {
+    for (size_t request = CACHE_EXACT_MAX; request < CACHE_REQUEST_MAX; request += 333) {
         unsigned char *p = span_malloc(request);
         size_t usable = span_malloc_usable_size(p);
         assert_true(usable >= request);
@@ -95,18 +97,18 @@ static void frees_in_a_row_are_delayed(void **state)
 {
     (void)state;
     void *p[MANY];
-    while (front_list_for(thread_front, 3000)->count)
+    while (cache_class_for(own_cache, 3000)->count)
         span_malloc(3000);
     allocate_all(p, MANY, 70);
     assert_int_equal(delayed_blocks(), 0);
     for (size_t i = 0; i < MANY; i++) {
         span_free(p[i]);
-        size_t expected = i <= FRONT_FREES_IN_A_ROW ? 0 : i - FRONT_FREES_IN_A_ROW;
-        assert_int_equal(delayed_blocks(), expected < FRONT_DELAY ? expected : FRONT_DELAY);
+        size_t expected = i <= CACHE_FREES_IN_A_ROW ? 0 : i - CACHE_FREES_IN_A_ROW;
+        assert_int_equal(delayed_blocks(), expected < CACHE_DELAY ? expected : CACHE_DELAY);
     }
     void *q = span_malloc(3000); /* of any size ends it */
     assert_int_equal(delayed_blocks(), 0);
-    assert_int_equal(thread_front->frees, 0);
+    assert_int_equal(own_cache->frees, 0);
     for (size_t i = 0; i < MANY; i++) /* q may have taken the place of one that went home */
         assert_true(p[i] == q || block_magic(block_from_payload(p[i])) != BLOCK_MAGIC_USED);
     span_free(q);
@@ -155,7 +157,7 @@ static void allocate_after_double_free(void)
 
 static void allocate_other_after_double_free(void)
 {
-    free_last_twice(FRONT_DELAY - 1);
+    free_last_twice(CACHE_DELAY - 1);
     span_malloc(7000);
 }
 
@@ -207,7 +209,7 @@ static void *allocate_inner(size_t align, size_t request)
 {
     void *p = span_aligned_alloc(align, request);
     for (int i = 0; i < 10000 && !is_inner(p); i++) {
-        assert_non_null(span_malloc(FRONT_REQUEST_MAX + 1));
+        assert_non_null(span_malloc(CACHE_REQUEST_MAX + 1));
         p = span_aligned_alloc(align, request);
     }
     assert_true(is_inner(p));
@@ -249,7 +251,7 @@ static void inner_payloads_are_like_any_other(void **state)
     (void)state;
     size_t inner = 0;
     for (size_t align = 32; align <= 256; align *= 2) {
-        for (size_t request = 0; request < FRONT_REQUEST_MAX - align; request = request * 3 + 5) {
+        for (size_t request = 0; request < CACHE_REQUEST_MAX - align; request = request * 3 + 5) {
             unsigned char *p = span_aligned_alloc(align, request);
             inner += is_inner(p);
             size_t usable = span_malloc_usable_size(p);
@@ -288,8 +290,8 @@ static void sweep_over(size_t gross)
     void *wrong = p[4];
     p[4] = p[8];
     for (int i = 0; i < 8; i++)
-        block_mark(block_from_payload(p[i]), BLOCK_MAGIC_FRONT);
-    heap_free_run(&heap, p, 8, "free");
+        block_mark(block_from_payload(p[i]), BLOCK_MAGIC_CACHED);
+    deferred_free_run(&heap, p, 8);
     block_set_size(block_from_payload(wrong), gross);
     heap_allocate(&heap, SPAN_MIN);
 }
@@ -310,7 +312,7 @@ static void free_of_small_size(void)
     void *p = heap_allocate(&heap, 100);
     memset(p, 0xff, 100); /* what seems to be the block behind says that this one is used */
     block_set_size(block_from_payload(p), BLOCK_MIN - ALIGNMENT);
-    heap_free(&heap, p, "free");
+    heap_free(&heap, p);
 }
 
 static void flush_of_impossible_owner(void)
@@ -319,8 +321,8 @@ static void flush_of_impossible_owner(void)
     void *p = heap_allocate(&heap, 100);
     struct block *block = block_from_payload(p);
     struct span *no_page = (struct span *)((char *)block_owner(block) + ALIGNMENT);
-    block_set_owner(block, no_page, BLOCK_MAGIC_FRONT);
-    heap_free_run(&heap, &p, 1, "free");
+    block_set_owner(block, no_page, BLOCK_MAGIC_CACHED);
+    deferred_free_run(&heap, &p, 1);
 }
 
 static void headers_are_looked_at(void **state)
@@ -338,7 +340,7 @@ static void take_with_odd_link(void)
     void *row[3];
     for (int i = 0; i < 3; i++)
         row[i] = heap_allocate(&heap, 100);
-    heap_free(&heap, row[1], "free");
+    heap_free(&heap, row[1]);
     struct block *block = block_from_payload(row[1]);
     block->next = (struct block *)((char *)block_from_payload(row[0]) + 1);
     heap_allocate(&heap, 100);
@@ -367,10 +369,10 @@ static void inner_payloads_give_all_of_their_block_back(void **state)
     (void)state;
     for (int i = 0; i < 100; i++)
         span_free(span_aligned_alloc(64, 1000));
-    size_t used = used_blocks(&thread_front->guard->heap);
+    size_t used = used_blocks(&own_cache->arena->heap);
     for (int i = 0; i < 10000; i++)
         span_free(span_aligned_alloc(64, 1000));
-    assert_int_equal(used_blocks(&thread_front->guard->heap), used);
+    assert_int_equal(used_blocks(&own_cache->arena->heap), used);
 }
 
 static void a_block_shrinks_when_less_than_three_quarters_are_used(void **state)
@@ -416,7 +418,7 @@ static void growing_buffers_are_copied_a_few_times(void **state)
     /* Small blocks are copied for each granule. Above there are eight steps a doubling, each a copy
        of once and a half what the doubling began with: twelve times that, and half as much for the
        doubling before it, and so on. */
-    const size_t small = FRONT_EXACT_MAX / ALIGNMENT * (FRONT_EXACT_MAX / 2);
+    const size_t small = CACHE_EXACT_MAX / ALIGNMENT * (CACHE_EXACT_MAX / 2);
     for (size_t size = 2000; size <= 20 * BIN_LARGE; size *= 3)
         assert_true(bytes_copied(size, 16) < small + 12 * size);
 }
@@ -472,7 +474,7 @@ static void growing_beyond_all_bounds_is_refused(void **state)
 
 /* What a thread did, for the test to look at after its end. */
 struct life {
-    struct guard *guard;
+    struct arena *arena;
     void *left[MANY];
     void *given[MANY];
 };
@@ -481,11 +483,11 @@ static void *live(void *argument)
 {
     struct life *life = argument;
     void *p[MANY];
-    for (size_t request = 10; request < FRONT_GROSS_MAX; request *= 3) {
+    for (size_t request = 10; request < CACHE_GROSS_MAX; request *= 3) {
         allocate_all(p, MANY, request);
         free_all(p, MANY);
     }
-    life->guard = thread_front->guard;
+    life->arena = own_cache->arena;
     allocate_all(life->left, MANY, 100);
     free_all(life->given, MANY); /* the last ones are delayed when the thread ends */
     assert_true(delayed_blocks() > 0);
@@ -498,28 +500,28 @@ static void threads_bring_everything_home(void **state)
     struct life life;
     pthread_t thread;
     allocate_all(life.given, MANY, 100);
-    struct guard *mine = thread_front->guard;
+    struct arena *mine = own_cache->arena;
     size_t used = used_blocks(&mine->heap);
     assert_int_equal(pthread_create(&thread, NULL, live, &life), 0);
     pthread_join(thread, NULL);
-    assert_ptr_not_equal(life.guard, mine); /* the heap with the fewest threads */
-    assert_int_equal(life.guard->fronts, 0);
-    assert_int_equal(mine->fronts, 1);
-    assert_int_equal(used_blocks(&life.guard->heap), MANY);
+    assert_ptr_not_equal(life.arena, mine); /* the heap with the fewest threads */
+    assert_int_equal(life.arena->threads, 0);
+    assert_int_equal(mine->threads, 1);
+    assert_int_equal(used_blocks(&life.arena->heap), MANY);
     assert_int_equal(used_blocks(&mine->heap), used - MANY);
     free_all(life.left, MANY);
 }
 
 static struct heap_use {
-    struct guard *guard;
+    struct arena *arena;
     pthread_barrier_t all_are_here;
-} uses[BUILD_HEAPS];
+} uses[BUILD_ARENAS];
 
 static void *take_a_heap(void *argument)
 {
     struct heap_use *use = argument;
     span_free(span_malloc(100));
-    use->guard = thread_front->guard;
+    use->arena = own_cache->arena;
     pthread_barrier_wait(&uses[0].all_are_here);
     return NULL;
 }
@@ -527,19 +529,19 @@ static void *take_a_heap(void *argument)
 static void threads_share_out_the_heaps(void **state)
 {
     (void)state;
-    pthread_t threads[BUILD_HEAPS];
-    pthread_barrier_init(&uses[0].all_are_here, NULL, BUILD_HEAPS);
-    for (int i = 1; i < BUILD_HEAPS; i++)
+    pthread_t threads[BUILD_ARENAS];
+    pthread_barrier_init(&uses[0].all_are_here, NULL, BUILD_ARENAS);
+    for (int i = 1; i < BUILD_ARENAS; i++)
         pthread_create(&threads[i], NULL, take_a_heap, &uses[i]);
     pthread_barrier_wait(&uses[0].all_are_here);
-    for (int i = 1; i < BUILD_HEAPS; i++)
+    for (int i = 1; i < BUILD_ARENAS; i++)
         pthread_join(threads[i], NULL);
     unsigned users = 0;
-    for (int i = 1; i < BUILD_HEAPS; i++) {
-        assert_int_equal(guards[i].fronts, 0);
-        users += uses[i].guard != &guards[0];
+    for (int i = 1; i < BUILD_ARENAS; i++) {
+        assert_int_equal(arenas[i].threads, 0);
+        users += uses[i].arena != &arenas[0];
     }
-    assert_int_equal(users, BUILD_HEAPS - 1);
+    assert_int_equal(users, BUILD_ARENAS - 1);
 }
 
 static void *live_without_memory(void *p)

@@ -1,0 +1,88 @@
+/*
+ * Arenas: heaps behind locks, and what becomes of those in a fork. A lock is left alone while the
+ * process has a single thread. libspan has one arena; libspan-fast has several that threads share
+ * out among themselves, and brings each block home to the one that its span belongs to.
+ *
+ * The lock is a word and the kernel's futex, as libc's plain mutex is: who finds it taken sleeps,
+ * in no order, and lends no priority. It is no pthread_mutex_t because pthread_mutex_lock may be
+ * another library's (see kernel.h).
+ */
+#ifndef ALLOCATOR_ARENA_H
+#define ALLOCATOR_ARENA_H
+
+#include "heap.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define ARENA_SINGLE_THREADED __libc_single_threaded
+#else
+#define ARENA_SINGLE_THREADED false /* musl and glibc before 2.32 do not tell */
+#endif
+
+enum { ARENA_LINE = 64 }; /* bytes; two arenas share no cache line */
+
+/* 0 first: heaps need no constructor. */
+enum arena_lock { ARENA_FREE, ARENA_TAKEN, ARENA_AWAITED /* taken, and others may sleep */ };
+
+struct arena {
+    _Alignas(ARENA_LINE) struct heap heap; /* first: arena_of_heap */
+    _Atomic uint32_t lock;                 /* an enum arena_lock */
+    _Atomic unsigned threads;              /* that take their blocks from here */
+};
+
+/* All heaps of the process. */
+extern struct arena arenas[BUILD_ARENAS];
+
+static inline struct arena *arena_of_heap(struct heap *heap)
+{
+    return (struct arena *)heap;
+}
+
+/* Locks, unless the calling thread has all locks: see arena.c. */
+bool arena_lock_threaded(struct arena *arena);
+void arena_unlock_threaded(struct arena *arena);
+
+/*
+ * Locks and unlocks; the bool is whether there was anything to lock, and belongs to the unlock: the
+ * answer of ARENA_SINGLE_THREADED may change to true before that (it never changes to false in
+ * between, since nothing in a heap starts threads).
+ */
+static inline bool arena_lock(struct arena *arena)
+{
+    return !ARENA_SINGLE_THREADED && arena_lock_threaded(arena);
+}
+
+static inline void arena_unlock(struct arena *arena, bool locked)
+{
+    if (locked)
+        arena_unlock_threaded(arena);
+}
+
+/* The functions of heap.h, for any thread; errors are the same. A block finds its arena itself:
+   where there are several, the caller has checked it (heap_block_checked). */
+void *arena_allocate(struct arena *arena, size_t request);
+void *arena_allocate_zeroed(struct arena *arena, size_t request);
+void *arena_allocate_aligned(struct arena *arena, size_t align, size_t request);
+void arena_free(void *p);
+void *arena_resize(void *p, size_t request);
+size_t arena_usable_size(void *p);
+
+#if SPAN_FAST
+/* The arena with the fewest threads, for one more; and a thread fewer. */
+struct arena *arena_join(void);
+void arena_leave(struct arena *arena);
+
+/* As heap_allocate_run. */
+size_t arena_allocate_run(struct arena *arena, size_t gross, void **payloads, size_t count);
+
+/* Frees blocks that are marked BLOCK_MAGIC_CACHED, of whichever arenas; the array is reordered.
+   errno is kept. */
+void arenas_free_run(void **payloads, size_t count);
+#endif
+
+/* heap_check of all heaps, the first fault in `report`, which has CHECK_REPORT_MAX bytes. */
+unsigned arenas_check(char *report);
+
+#endif
