@@ -21,7 +21,11 @@
 #define ARENA_SINGLE_THREADED false /* musl and glibc before 2.32 do not tell */
 #endif
 
-enum { ARENA_LINE = 64 }; /* bytes; two arenas share no cache line */
+enum {
+    ARENA_LINE = 64, /* bytes; two arenas share no cache line */
+    /* Bytes that are sent home before they are merged into the heap; arbitrary. */
+    ARENA_SENT_MAX = 1024 * 1024,
+};
 
 /* 0 first: heaps need no constructor. */
 enum arena_lock { ARENA_FREE, ARENA_TAKEN, ARENA_AWAITED /* taken, and others may sleep */ };
@@ -29,7 +33,12 @@ enum arena_lock { ARENA_FREE, ARENA_TAKEN, ARENA_AWAITED /* taken, and others ma
 struct arena {
     _Alignas(ARENA_LINE) struct heap heap; /* first: arena_of_heap */
     _Atomic uint32_t lock;                 /* an enum arena_lock */
-    _Atomic unsigned threads;              /* that take their blocks from here */
+#if SPAN_FAST
+    _Atomic unsigned threads; /* that take their blocks from here */
+    /* Blocks of this heap that other arenas' threads freed, linked by next, and their bytes. */
+    _Alignas(ARENA_LINE) _Atomic(struct block *) sent_home;
+    _Atomic size_t sent_bytes;
+#endif
 };
 
 /* All heaps of the process. */
@@ -77,9 +86,18 @@ void arena_leave(struct arena *arena);
 /* As heap_allocate_run. */
 size_t arena_allocate_run(struct arena *arena, size_t gross, void **payloads, size_t count);
 
-/* Frees blocks that are marked BLOCK_MAGIC_CACHED, of whichever arenas; the array is reordered.
-   errno is kept. */
-void arenas_free_run(void **payloads, size_t count);
+/*
+ * Frees blocks that are marked BLOCK_MAGIC_CACHED, of whichever arenas; the array is reordered.
+ * Those of `own`, the calling thread's, go to its heap; the others are sent home, without a lock:
+ * each arena has a list to which any thread adds with one exchange, and from which its own threads
+ * take all with another, to be given out again. It is merged into the heap when ARENA_SENT_MAX
+ * bytes have come and nobody has, or no thread is left to do so. errno is kept.
+ */
+void arena_free_run(struct arena *own, void **payloads, size_t count);
+
+/* All blocks that were sent home, linked by next, marked BLOCK_MAGIC_CACHED, prev one to be fetched
+   ahead; or NULL. */
+struct block *arena_take_sent(struct arena *arena);
 #endif
 
 /* heap_check of all heaps, the first fault in `report`, which has CHECK_REPORT_MAX bytes. */

@@ -3,6 +3,8 @@
 #include "arena.h"
 #include "deferred.h"
 
+enum { ARENA_AHEAD = 8 }; /* blocks that are fetched ahead; arbitrary */
+
 /* The first of those with the fewest threads: a program of few threads uses few heaps. */
 struct arena *arena_join(void)
 {
@@ -14,11 +16,6 @@ struct arena *arena_join(void)
     return best;
 }
 
-void arena_leave(struct arena *arena)
-{
-    atomic_fetch_sub_explicit(&arena->threads, 1, memory_order_relaxed);
-}
-
 size_t arena_allocate_run(struct arena *arena, size_t gross, void **payloads, size_t count)
 {
     bool locked = arena_lock(arena);
@@ -27,13 +24,94 @@ size_t arena_allocate_run(struct arena *arena, size_t gross, void **payloads, si
     return taken;
 }
 
-void arenas_free_run(void **payloads, size_t count)
+struct block *arena_take_sent(struct arena *arena)
 {
-    while (count) {
-        struct block *block = block_from_payload(payloads[0]);
-        struct arena *arena = arena_of_heap(block_owner(block)->heap);
-        bool locked = arena_lock(arena);
-        count = deferred_free_run(&arena->heap, payloads, count);
-        arena_unlock(arena, locked);
+    if (!atomic_load_explicit(&arena->sent_home, memory_order_relaxed))
+        return NULL;
+    atomic_store_explicit(&arena->sent_bytes, 0, memory_order_relaxed);
+    return atomic_exchange_explicit(&arena->sent_home, NULL, memory_order_acquire);
+}
+
+/* Merges what was sent home into the heap. */
+static void settle(struct arena *arena)
+{
+    bool locked = arena_lock(arena);
+    for (struct block *block = arena_take_sent(arena); block;) {
+        struct block *next = block->next; /* deferring links it anew */
+        void *p = block_payload(block);
+        deferred_free_run(&arena->heap, &p, 1);
+        block = next;
     }
+    arena_unlock(arena, locked);
+}
+
+void arena_leave(struct arena *arena)
+{
+    if (atomic_fetch_sub_explicit(&arena->threads, 1, memory_order_relaxed) == 1)
+        settle(arena);
+}
+
+/* A list of blocks, linked by next; prev is a block further on, to be fetched ahead, or NULL. */
+struct sending {
+    struct block *first;
+    struct block *last;
+    struct block *lately[ARENA_AHEAD]; /* those added last, by number */
+    size_t count;
+    size_t bytes;
+};
+
+static void sending_add(struct sending *sending, struct block *block)
+{
+    struct block **place = &sending->lately[sending->count++ % ARENA_AHEAD];
+    block->next = sending->first;
+    block->prev = *place;
+    *place = block;
+    sending->first = block;
+    if (!sending->last)
+        sending->last = block;
+    sending->bytes += block_size(block);
+}
+
+static void send_home(struct arena *arena, const struct sending *sending)
+{
+    struct block *sent = atomic_load_explicit(&arena->sent_home, memory_order_relaxed);
+    do
+        sending->last->next = sent;
+    while (!atomic_compare_exchange_weak_explicit(&arena->sent_home, &sent, sending->first,
+                                                  memory_order_release, memory_order_relaxed));
+    size_t bytes = sending->bytes + atomic_fetch_add_explicit(&arena->sent_bytes, sending->bytes,
+                                                              memory_order_relaxed);
+    if (bytes > ARENA_SENT_MAX || arena->threads == 0)
+        settle(arena);
+}
+
+static struct arena *home_of(void *p)
+{
+    return arena_of_heap(block_owner(block_from_payload(p))->heap);
+}
+
+/* Sends home those blocks that belong where the first one does; the payloads of the others move to
+   the front of the array. Their number. */
+static size_t send_some_home(void **payloads, size_t count)
+{
+    struct arena *home = home_of(payloads[0]);
+    struct sending sending = {.count = 0};
+    size_t others = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (home_of(payloads[i]) == home)
+            sending_add(&sending, block_from_payload(payloads[i]));
+        else
+            payloads[others++] = payloads[i];
+    }
+    send_home(home, &sending);
+    return others;
+}
+
+void arena_free_run(struct arena *own, void **payloads, size_t count)
+{
+    bool locked = arena_lock(own);
+    count = deferred_free_run(&own->heap, payloads, count);
+    arena_unlock(own, locked);
+    while (count)
+        count = send_some_home(payloads, count);
 }

@@ -73,11 +73,11 @@ void cache_free_delayed(struct thread_cache *cache)
 }
 
 /* Brings the first `count` blocks of a class home, each to its own heap. */
-static void class_flush(struct cache_class *class, size_t count)
+static void class_flush(struct thread_cache *cache, struct cache_class *class, size_t count)
 {
     if (count == 0)
         return;
-    arenas_free_run(class->payloads, count);
+    arena_free_run(cache->arena, class->payloads, count);
     class->count -= (uint16_t)count;
     memmove(class->payloads, class->payloads + count, class->count * sizeof *class->payloads);
 }
@@ -87,7 +87,7 @@ static void cache_empty(struct thread_cache *cache)
 {
     for (unsigned i = 0; i < CACHE_CLASSES; i++) {
         struct cache_class *class = &cache->classes[i];
-        class_flush(class, class->count);
+        class_flush(cache, class, class->count);
         if (class->payloads)
             arena_free(class->payloads);
         class->payloads = NULL;
@@ -159,12 +159,12 @@ static size_t limit_max(const struct cache_class *class, size_t budget)
 
 /* Halves the limit of a class; what is beyond it goes home. The bytes of capacity that this gives
    up. */
-static size_t class_shrink(struct cache_class *class)
+static size_t class_shrink(struct thread_cache *cache, struct cache_class *class)
 {
     uint16_t limit = class->limit / 2 < CACHE_LIMIT_FIRST ? 0 : class->limit / 2;
     size_t less = (size_t)(class->limit - limit) * class->gross;
     if (class->count > limit)
-        class_flush(class, (size_t)(class->count - limit));
+        class_flush(cache, class, (size_t)(class->count - limit));
     class->limit = limit;
     return less;
 }
@@ -177,7 +177,7 @@ static void cache_reclaim(struct thread_cache *cache)
 {
     cache->reclaims = (cache->reclaims + 1) % CACHE_CLASSES;
     if (!cache->is_busy[cache->reclaims])
-        cache->capacity -= class_shrink(&cache->classes[cache->reclaims]);
+        cache->capacity -= class_shrink(cache, &cache->classes[cache->reclaims]);
     cache->is_busy[cache->reclaims] = false;
 }
 
@@ -226,12 +226,36 @@ static size_t fill_of(const struct cache_class *class)
     return fill;
 }
 
+/* Takes what other threads sent home into the classes that have room for it; the rest is freed. */
+static void cache_take_sent(struct thread_cache *cache)
+{
+    void *rest[CACHE_FILL_MAX];
+    size_t count = 0;
+    for (struct block *block = arena_take_sent(cache->arena); block;) {
+        struct block *next = block->next; /* freeing links it anew */
+        __builtin_prefetch(block->prev, 1);
+        struct cache_class *class = cache_class_of(cache, block_size(block));
+        if (class->count < class->limit || class_grow(cache, class, CACHE_LIMIT_MAX))
+            class->payloads[class->count++] = block_payload(block);
+        else
+            rest[count++] = block_payload(block);
+        if (count == CACHE_FILL_MAX || (count && !next)) {
+            arena_free_run(cache->arena, rest, count);
+            count = 0;
+        }
+        block = next;
+    }
+}
+
 void *cache_refill(struct thread_cache *cache, struct cache_class *class)
 {
     cache->is_busy[class - cache->classes] = true;
     size_t fill = fill_of(class);
     if (class->limit < 2 * fill)
         class_grow(cache, class, 2 * fill);
+    cache_take_sent(cache);
+    if (class->count)
+        return cache_take(cache, class);
     if (fill > class->limit / 2)
         fill = class->limit / 2;
     void *one;
@@ -253,10 +277,10 @@ bool cache_make_room(struct thread_cache *cache, struct cache_class *class)
         cache_drain(cache);
     if (cache->is_draining)
         return false;
-    if (class_grow(cache, class, CACHE_LIMIT_MAX))
+    if (class_grow(cache, class, cache_delays(cache) ? CACHE_FILL_MAX : CACHE_LIMIT_MAX))
         return true;
     if (class->count == 0)
         return false;
-    class_flush(class, (class->count + CACHE_FLUSH_SHARE - 1u) / CACHE_FLUSH_SHARE);
+    class_flush(cache, class, (class->count + CACHE_FLUSH_SHARE - 1u) / CACHE_FLUSH_SHARE);
     return true;
 }

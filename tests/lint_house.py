@@ -112,7 +112,7 @@ def floor_faults():
 def symbols(path, fast):
     """What a source of the allocator defines and what it asks for, in one of the builds."""
     with tempfile.NamedTemporaryFile(suffix=".o") as made:
-        command = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-DSPANBENCH_VERSION=\"\"", "-I.", "-O0"]
+        command = ["gcc", "-std=c11", "-D_GNU_SOURCE", '-DSPANBENCH_VERSION=""', "-I.", "-O0"]
         command += [f"-DSPAN_FAST={fast}", "-c", path, "-o", made.name]
         if subprocess.run(command, cwd=REPO, capture_output=True).returncode:
             return set(), set()  # a source of the other build
@@ -123,7 +123,7 @@ def symbols(path, fast):
 
 
 def call_faults():
-    """Files of the allocator that call functions of one above them: a circle, if they are called."""
+    """Files of the allocator that call what one above them defines."""
     paths = [REPO / "allocator" / name for name in FLOORS if name.endswith(".c")]
     for fast in (0, 1):
         with ThreadPoolExecutor() as pool:

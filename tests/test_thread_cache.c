@@ -29,7 +29,7 @@ static int sound_arena(void **state)
     return heap_check(&arena->heap, NULL) ? -1 : 0;
 }
 
-static struct thread_cache *new_front(void)
+static struct thread_cache *new_cache(void)
 {
     struct thread_cache *cache = cache_new(arena);
     assert_non_null(cache);
@@ -77,7 +77,7 @@ static unsigned index_of(const struct thread_cache *cache, const struct cache_cl
 static void classes_are_ordered_by_size(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     unsigned last = index_of(cache, cache_class_of(cache, BLOCK_MIN));
     for (size_t gross = BLOCK_MIN; gross <= CACHE_GROSS_MAX; gross += ALIGNMENT) {
         unsigned class = index_of(cache, cache_class_of(cache, gross));
@@ -90,7 +90,7 @@ static void classes_are_ordered_by_size(void **state)
 static void any_block_of_a_class_serves_any_request_for_it(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     size_t least[CACHE_CLASSES] = {0}; /* gross sizes that may be put into the class */
     for (size_t gross = CACHE_GROSS_MAX; gross >= BLOCK_MIN; gross -= ALIGNMENT)
         least[index_of(cache, cache_class_of(cache, gross))] = gross;
@@ -108,7 +108,7 @@ static void any_block_of_a_class_serves_any_request_for_it(void **state)
 static void blocks_from_the_heap_are_what_their_class_promises(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     for (size_t request = 0; request <= CACHE_REQUEST_MAX; request = request * 3 / 2 + 1) {
         struct cache_class *class = cache_class_for(cache, request);
         if (class->count)
@@ -133,7 +133,7 @@ static void nothing_is_left_when_a_cache_goes(void **state)
     (void)state;
     let_heap_grow(1 << 20);
     size_t used = used_blocks();
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     for (size_t request = 0; request <= CACHE_REQUEST_MAX; request += 500) {
         struct cache_class *class = cache_class_for(cache, request);
         if (!class->count)
@@ -178,7 +178,7 @@ static size_t bytes_held(const struct thread_cache *cache, size_t *could)
 static void a_class_is_bounded_in_number_and_bytes(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     let_heap_grow(16 << 20); /* there is room for all classes */
     for (size_t request = 16; request <= CACHE_REQUEST_MAX; request = request * 5 / 2) {
         size_t gross = cache_class_for(cache, request)->gross;
@@ -196,7 +196,7 @@ enum { LARGEST_AT_LEAST = BUDGET_MIN / CLASS_SHARE / CACHE_GROSS_MAX };
 static void classes_of_the_largest_blocks_are_never_without_room(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     assert_int_equal(cache_budget(), BUDGET_MIN);
     assert_int_equal(fill_class(cache, CACHE_REQUEST_MAX, 10), LARGEST_AT_LEAST);
     assert_int_equal(cache->capacity, LARGEST_AT_LEAST * CACHE_GROSS_MAX);
@@ -218,7 +218,7 @@ static size_t fill_cache(struct thread_cache *cache)
 static void a_cache_holds_a_share_of_its_heap(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     for (size_t budget = BUDGET_MIN; budget <= BUDGET_MIN << 4; budget *= 2) {
         let_heap_grow(budget);
         size_t could = fill_cache(cache);
@@ -237,7 +237,7 @@ static void *wait_for_end(void *end)
 static void beside_other_threads_it_holds_more_of_a_small_heap(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
     pthread_t thread;
     pthread_mutex_lock(&end);
@@ -266,7 +266,7 @@ static void fill_with_large(struct thread_cache *cache)
 static void idle_classes_give_up_capacity(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     size_t could;
     fill_with_large(cache);
     size_t held = bytes_held(cache, &could);
@@ -284,7 +284,7 @@ static void idle_classes_give_up_capacity(void **state)
 static void classes_in_use_keep_their_capacity_for_a_round(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     struct cache_class *class = cache_class_for(cache, 7900);
     size_t could;
     fill_with_large(cache);
@@ -307,7 +307,7 @@ static void refills_are_about_a_page(void **state)
 {
     (void)state;
     for (size_t request = 0; request <= CACHE_REQUEST_MAX; request = request * 2 + 24) {
-        struct thread_cache *cache = new_front();
+        struct thread_cache *cache = new_cache();
         struct cache_class *class = cache_class_for(cache, request);
         size_t used = used_blocks();
         for (int i = 0; i < 6; i++) { /* while the class grows */
@@ -329,7 +329,7 @@ static void a_full_class_keeps_what_was_freed_last(void **state)
 {
     (void)state;
     let_heap_grow(1 << 20);
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     for (size_t request = 100; request <= 3500; request += 3400) {
         struct cache_class *class = cache_class_for(cache, request);
         fill_class(cache, request, 2000);
@@ -350,7 +350,7 @@ static void a_full_class_keeps_what_was_freed_last(void **state)
 static void what_is_put_last_is_taken_first(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     struct cache_class *class = cache_class_for(cache, 100);
     assert_true(cache_make_room(cache, class));
     struct block *first = block_from_payload(heap_allocate(&arena->heap, 100));
@@ -372,7 +372,7 @@ static void blocks_go_home_each_to_its_heap(void **state)
 {
     (void)state;
     enum { HOMES = 3, BLOCKS = 90 };
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     struct cache_class *class = cache_class_for(cache, 500);
     for (int i = 0; i < BLOCKS; i++) {
         void *p = heap_allocate(&arenas[i % HOMES].heap, 500);
@@ -389,10 +389,70 @@ static void blocks_go_home_each_to_its_heap(void **state)
     }
 }
 
+/* A cache of another arena with blocks of this one, which sends them home. */
+static void send_home(size_t request, size_t blocks)
+{
+    struct thread_cache *other = cache_new(&arenas[1]);
+    struct cache_class *class = cache_class_for(other, request);
+    assert_non_null(other);
+    for (size_t i = 0; i < blocks; i++) {
+        void *p = heap_allocate(&arena->heap, request);
+        if (class->count == class->limit)
+            assert_true(cache_make_room(other, class));
+        cache_put(other, class, block_from_payload(p));
+    }
+    cache_delete(other);
+}
+
+static void blocks_sent_home_are_given_out_again(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 40 };
+    struct thread_cache *cache = new_cache();
+    struct cache_class *class = cache_class_for(cache, 500);
+    arena->threads = 1;
+    send_home(500, BLOCKS);
+    assert_non_null(arena->sent_home);
+    size_t taken = arena->heap.taken;
+    for (int i = 0; i < BLOCKS; i++) {
+        void *p = class->count ? cache_take(cache, class) : cache_refill(cache, class);
+        assert_int_equal(block_magic(block_from_payload(p)), BLOCK_MAGIC_USED);
+        assert_int_equal(block_size(block_from_payload(p)), block_gross(500));
+    }
+    assert_null(arena->sent_home);
+    assert_int_equal(class->count, 0);
+    /* None of them is new: what is more are the arrays. */
+    assert_true(arena->heap.taken <= taken + 1);
+    arena->threads = 0;
+}
+
+static void what_no_thread_takes_is_merged(void **state)
+{
+    (void)state;
+    arena->threads = 1;
+    send_home(500, 100);
+    assert_int_equal(arena->heap.taken, 100);
+    assert_int_equal(arena->sent_bytes, 100 * block_gross(500));
+    arena_leave(arena); /* the last one settles */
+    assert_null(arena->sent_home);
+    assert_int_equal(arena->heap.taken, 0);
+    send_home(500, 100); /* and for nobody nothing waits */
+    assert_null(arena->sent_home);
+    assert_int_equal(arena->heap.taken, 0);
+    arena->threads = 1;
+    size_t many = ARENA_SENT_MAX / block_gross(4000);
+    send_home(4000, many + 200);
+    assert_true(arena->sent_bytes <= ARENA_SENT_MAX);
+    assert_true(arena->heap.taken <= many + 1);
+    arena->threads = 0;
+    send_home(16, 1);
+    assert_int_equal(arena->heap.taken, 0);
+}
+
 static void without_memory_caches_do_without(void **state)
 {
     (void)state;
-    struct thread_cache *cache = new_front();
+    struct thread_cache *cache = new_cache();
     struct cache_class *class = cache_class_for(cache, 3000);
     while (heap_allocate(&arena->heap, 3000) && arena->heap.spans.mapped < 1 << 20)
         continue;
@@ -431,6 +491,8 @@ int main(void)
         CACHE_TEST(a_full_class_keeps_what_was_freed_last),
         CACHE_TEST(what_is_put_last_is_taken_first),
         CACHE_TEST(blocks_go_home_each_to_its_heap),
+        CACHE_TEST(blocks_sent_home_are_given_out_again),
+        CACHE_TEST(what_no_thread_takes_is_merged),
         CACHE_TEST(without_memory_caches_do_without),
         /* Last: a process that had a second thread does not count as single threaded again. */
         CACHE_TEST(beside_other_threads_it_holds_more_of_a_small_heap),

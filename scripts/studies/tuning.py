@@ -36,7 +36,9 @@ CONSTANTS = (
     Constant("CACHE_BUDGET_MIN", is_bytes=True),
     Constant("CACHE_FILL_BYTES", is_bytes=True),
     Constant("CACHE_FILL_MAX"),
-    Constant("CACHE_CLASSES_A_DOUBLING_LOG2", values=(1, 2, 4), along={4: {"CACHE_UNIT": 1024 >> 4}}),
+    Constant(
+        "CACHE_CLASSES_A_DOUBLING_LOG2", values=(1, 2, 4), along={4: {"CACHE_UNIT": 1024 >> 4}}
+    ),
     Constant("CACHE_FLUSH_SHARE", values=(1, 4)),
     Constant("INNER_ALIGN_MAX"),
     Constant("RESIZE_WASTE_SHARE"),
@@ -69,7 +71,10 @@ WHY = {
     "what is taken beyond a page would be touched early.",
     (FAST, "CACHE_CLASSES_A_DOUBLING_LOG2"): "a trade of memory for instructions: with 2 there are "
     "3 % fewer of them and 2 % more memory, with 4 it is 5 % more and 1 % less.",
-    (FAST, "DEFERRED_SWEEP_SHARE"): "instructions differ by 1 % at most, and both neighbours have more "
+    (
+        FAST,
+        "DEFERRED_SWEEP_SHARE",
+    ): "instructions differ by 1 % at most, and both neighbours have more "
     "page faults.",
     (FAST, "HEAP_HUGE_SHARE"): "a trade of memory for time. With 2, heaps from 4 MiB on have huge "
     "pages, 7 % faster here, but cc1 is 45 % fatter; with 8 most of these traces have none. "
