@@ -150,11 +150,34 @@ $(B)/libspan.a $(B)/libspan-fast.a:
 # dlclose, so the library stays.
 $(B)/libspan.so: $(ALLOCATOR_O) $(STANDARD_NAMES)
 $(B)/libspan-fast.so: $(FAST_O) $(STANDARD_NAMES)
+LINK_SPAN = $(LINK) -shared -Wl,-soname,$(@F).$(SOVERSION) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
+	-Wl,-Bsymbolic-functions -pthread
 $(B)/libspan.so $(B)/libspan-fast.so:
 	$(call SAY,LINK)
-	$(LINK) -shared -Wl,-soname,$(@F).$(SOVERSION) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
-		-Wl,-Bsymbolic-functions -pthread $^ -o $@
+	$(LINK_SPAN) $^ -o $@
 	ln -sf $(@F) $@.$(SOVERSION) # by this name the drivers look for it
+
+# Libraries that are slower or fatter by a known amount, which the folder tells: loops-N or share-N.
+HANDICAP_NAMES := $(STANDARD_NAMES) tests/handicap_names.ld
+$(B)/loops-%/handicap.o: HANDICAP = -DHANDICAP_LOOPS=$*
+$(B)/share-%/handicap.o: HANDICAP = -DHANDICAP_SHARE=$*
+$(B)/loops-%/handicap.o $(B)/share-%/handicap.o: tests/handicap.c allocator/libspan.h $(B)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC  )
+	$(COMPILE) $(HANDICAP) -c $< -o $@
+$(B)/loops-%/libspan.so: $(B)/loops-%/handicap.o $(ALLOCATOR_O) $(HANDICAP_NAMES)
+	$(LINK_HANDICAP)
+$(B)/share-%/libspan.so: $(B)/share-%/handicap.o $(ALLOCATOR_O) $(HANDICAP_NAMES)
+	$(LINK_HANDICAP)
+$(B)/loops-%/libspan-fast.so: $(B)/loops-%/handicap.o $(FAST_O) $(HANDICAP_NAMES)
+	$(LINK_HANDICAP)
+$(B)/share-%/libspan-fast.so: $(B)/share-%/handicap.o $(FAST_O) $(HANDICAP_NAMES)
+	$(LINK_HANDICAP)
+define LINK_HANDICAP
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_SPAN) $^ -o $@
+endef
 
 # An exception of operator new goes through frames of ours.
 $(O)/workloads/recorder_operators.o: CFLAGS_OWN += -fexceptions

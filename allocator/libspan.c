@@ -5,7 +5,6 @@
 #include "libspan.h"
 #include "block.h"
 #include "check.h"
-#include "handicap.h"
 #include "kernel.h"
 #include "os.h"
 #include "pool.h"
@@ -16,7 +15,7 @@
 
 void *span_malloc(size_t size)
 {
-    return pool_allocate(handicap_request(size));
+    return pool_allocate(size);
 }
 
 void span_free(void *p)
@@ -51,7 +50,7 @@ void *span_calloc(size_t count, size_t size)
     size_t bytes;
     if (!product_fits(count, size, &bytes))
         return NULL;
-    return pool_allocate_zeroed(handicap_request(bytes));
+    return pool_allocate_zeroed(bytes);
 }
 
 void *span_realloc(void *p, size_t size)
@@ -62,7 +61,7 @@ void *span_realloc(void *p, size_t size)
         span_free(p);
         return NULL;
     }
-    return pool_resize(p, handicap_request(size));
+    return pool_resize(p, size);
 }
 
 void *span_reallocarray(void *p, size_t count, size_t size)
@@ -73,7 +72,7 @@ void *span_reallocarray(void *p, size_t count, size_t size)
 
 static void *allocate_aligned(size_t alignment, size_t size)
 {
-    return pool_allocate_aligned(alignment, handicap_request(size));
+    return pool_allocate_aligned(alignment, size);
 }
 
 static bool is_power_of_two(size_t n)
