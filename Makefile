@@ -16,6 +16,7 @@ VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' scripts/frontend/versio
 ifeq ($(VERSION),)
 $(error scripts/frontend/version.py: holds no line VERSION = "...")
 endif
+OBJCOPY ?= objcopy
 PYTHON := /usr/bin/python3
 # Of the libraries' binary interface: a higher one when programs linked with the present one would break.
 SOVERSION := 0
@@ -51,8 +52,9 @@ COMPILE_CXX = $(CXX) $(CPPFLAGS_OWN) $(CXXFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CXXF
 LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
-ALLOCATOR := os span span_kept heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse \
-	guard libspan
+# What a heap is made of, and the allocator around it.
+HEAP := os span span_kept heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse
+ALLOCATOR := $(HEAP) guard libspan
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 # The formats that are imported, and exported.
@@ -139,12 +141,20 @@ $(O)/fast/%.o: %.c $(B)/flags
 	$(call SAY,CC  )
 	$(COMPILE) -DSPAN_FAST=1 -c $< -o $@
 
+# One object, of which a program sees the functions of libspan.h alone: what it calls heap_free itself
+# is none of ours. LTO ends here, or there would be no names to hide. Sanitizers bring their libraries
+# when a program is linked.
+LINK_ONE = $(CC) $(filter-out -fsanitize%,$(MODE_$(MODE)) $(CFLAGS)) $(filter -fuse-ld=%,$(LDFLAGS)) \
+	-r -nostdlib \
+	$(if $(findstring -flto,$(CFLAGS)),$(if $(findstring clang,$(CC)),,-flinker-output=nolto-rel))
 $(B)/libspan.a: $(ALLOCATOR_O)
 $(B)/libspan-fast.a: $(FAST_O)
 $(B)/libspan.a $(B)/libspan-fast.a:
 	@rm -f $@
 	$(call SAY,AR  )
-	$(AR) rcs $@ $^
+	$(LINK_ONE) $^ -o $(O)/$(@F:.a=.o)
+	$(OBJCOPY) --localize-hidden $(O)/$(@F:.a=.o)
+	$(AR) rcs $@ $(O)/$(@F:.a=.o)
 
 # Calls from one of our functions to another do not go through the PLT. Blocks and threads outlive a
 # dlclose, so the library stays.
@@ -217,13 +227,12 @@ $(B)/replay-jemalloc: $(REPLAY_O) $(TRACE_READ_O)
 
 # The micro-benchmarks, linked in the same way.
 LINK_MICRO = $(LINK_CXX) -pie $(MICRO_O) -lbenchmark -pthread
-# Those of span have its internal pieces as well, from the static library.
-$(B)/micro-span: $(O)/bench/micro_internals.o
-$(B)/micro-span-fast: $(O)/fast/bench/micro_internals.o
-$(B)/micro-span $(B)/micro-span-fast: $(B)/micro-%: $(MICRO_O) $(B)/lib%.a $(B)/lib%.so
+# Those of span have the pieces of a heap as well.
+$(B)/micro-span: $(O)/bench/micro_internals.o $(call objects,allocator,$(HEAP))
+$(B)/micro-span-fast: $(O)/fast/bench/micro_internals.o $(call objects,fast/allocator,$(HEAP))
+$(B)/micro-span $(B)/micro-span-fast: $(B)/micro-%: $(MICRO_O) $(B)/lib%.so
 	$(call SAY,LINK)
-	$(LINK_MICRO) $(filter %/micro_internals.o,$^) -Wl,-rpath,'$$ORIGIN' $(B)/lib$*.a \
-		$(B)/lib$*.so -o $@
+	$(LINK_MICRO) $(filter-out $(MICRO_O),$^) -Wl,-rpath,'$$ORIGIN' -o $@
 $(B)/micro-glibc: $(MICRO_O)
 	$(call SAY,LINK)
 	$(LINK_MICRO) -o $@
@@ -263,13 +272,13 @@ $(B)/tests/fast/test_%: $(O)/fast/tests/test_%.o $(FAST_TEST_PARTS_O)
 
 # These bring nothing of their own: the system, threads and forks meet the whole library.
 $(WHOLE_LIBRARY:%=$(B)/tests/test_%): $(B)/tests/%: $(O)/tests/%.o \
-		$(O)/tests/api_fixture.o $(B)/libspan.a
+		$(O)/tests/api_fixture.o $(ALLOCATOR_O)
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK_TEST)
 
 $(WHOLE_LIBRARY:%=$(B)/tests/fast/test_%): $(B)/tests/fast/%: $(O)/fast/tests/%.o \
-		$(O)/fast/tests/api_fixture.o $(B)/libspan-fast.a
+		$(O)/fast/tests/api_fixture.o $(FAST_O)
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK_TEST)
@@ -373,8 +382,8 @@ AARCH64_RUN = qemu-aarch64 -E TESTS_EMULATED=1 -L $(AARCH64_ROOT)
 # QEMU's own memory is in what footprints read, and it does not survive a fork among threads.
 AARCH64_TESTS = $(patsubst $(B)/%,$(AARCH64)/%, \
 	$(filter-out %/test_footprint %/test_forks,$(TESTS)))
-AARCH64_MAKE = $(MAKE) --no-print-directory B=$(AARCH64) AR=aarch64-linux-gnu-ar CFLAGS=-Werror \
-	CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' RUN='$(AARCH64_RUN)'
+AARCH64_MAKE = $(MAKE) --no-print-directory B=$(AARCH64) AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy \
+	CFLAGS=-Werror CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' RUN='$(AARCH64_RUN)'
 .PHONY: test-aarch64 test-aarch64-run
 test-aarch64:
 	scripts/deps aarch64 || true # what stays missing is named
