@@ -1,5 +1,5 @@
-"""The static libraries: they bring the functions of libspan.h into a program and no other name, however
-they were compiled."""
+"""The static libraries: they bring the functions of libspan.h into a program and no other name,
+however they were compiled."""
 
 import re
 import shutil
