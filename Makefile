@@ -53,7 +53,7 @@ LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
 # What a heap is made of, and the allocator around it.
-HEAP := os span span_kept heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse
+HEAP := os options span span_kept heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse
 ALLOCATOR := $(HEAP) guard libspan
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
@@ -99,7 +99,7 @@ PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc
 
 # Tests of the allocator that hold for both builds run against both.
 WHOLE_LIBRARY := os threads forks give_back
-BOTH_BUILDS := api bins blocks check fuzz heap model refusals span $(WHOLE_LIBRARY)
+BOTH_BUILDS := api bins blocks check fuzz heap model options refusals span $(WHOLE_LIBRARY)
 FAST_ONLY := front pool
 TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
 	$(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))) \

@@ -30,9 +30,10 @@ EXPORTS = {
 IMPORTS = {
     # Called inside malloc and free; the compiler itself calls such, so they can do no more than
     # they should.
-    *("memcpy", "memmove", "memset", "strcmp", "strlen"),
+    *("memchr", "memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen", "strncmp"),
     "__errno_location",  # the same: errno is a macro
-    "__libc_single_threaded",  # a variable
+    *("__libc_single_threaded", "environ", "__environ"),  # variables
+    "getauxval",  # when options are read
     "__register_atfork",  # from a constructor
     "abort",  # what comes after it does not matter
     "snprintf",  # in span_check alone, about a heap that is broken
