@@ -54,7 +54,7 @@ LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
 # What a heap is made of, and the allocator around it.
 HEAP := os options span span_kept heap_filed heap_kept heap_free heap_loose heap heap_aligned heap_resize check misuse
-ALLOCATOR := $(HEAP) guard libspan
+ALLOCATOR := $(HEAP) guard statistics trim mallinfo malloc_info libspan
 PLAIN := pool_plain
 FAST := front thread_front pool_fronts
 # The formats that are imported, and exported.
@@ -98,7 +98,7 @@ PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc
 	$(addprefix $(B)/micro-,span span-fast glibc jemalloc)
 
 # Tests of the allocator that hold for both builds run against both.
-WHOLE_LIBRARY := os threads forks give_back
+WHOLE_LIBRARY := os threads forks give_back statistics
 BOTH_BUILDS := api bins blocks check fuzz heap model options refusals span $(WHOLE_LIBRARY)
 FAST_ONLY := front pool
 TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \

@@ -17,6 +17,7 @@
 #define LIBSPAN_H
 
 #include <stddef.h>
+#include <stdio.h> /* FILE */
 
 #ifdef __cplusplus
 extern "C" {
@@ -87,6 +88,46 @@ SPAN_API void *span_pvalloc(size_t size) SPAN_RESULT(__malloc__) SPAN_FREED;
 
 /* Bytes that the caller may use at p, at least what was requested; 0 for NULL. */
 SPAN_API size_t span_malloc_usable_size(void *p);
+
+/*
+ * What programs know from glibc. Empty regions that are kept go back to the system at once, but for
+ * `pad` bytes, and what the calling thread has cached: 1 if that was anything, else 0.
+ */
+SPAN_API int span_malloc_trim(size_t pad);
+
+/*
+ * glibc's struct mallinfo2, field by field. Live blocks have uordblks + hblkhd bytes, their headers
+ * and the regions' included; whatever else is mapped is in fordblks.
+ */
+struct span_mallinfo2 {
+    size_t arena;    /* bytes mapped, without those of hblkhd */
+    size_t ordblks;  /* free blocks */
+    size_t smblks;   /* freed blocks that are cached by a thread, or not merged yet */
+    size_t hblks;    /* regions with one large block each */
+    size_t hblkhd;   /* their bytes */
+    size_t usmblks;  /* 0 */
+    size_t fsmblks;  /* bytes of smblks */
+    size_t uordblks; /* of arena: bytes in use */
+    size_t fordblks; /* of arena: all others */
+    size_t keepcost; /* of these: in empty regions, which malloc_trim gives back */
+};
+/* The same in ints, INT_MAX for what is more. */
+struct span_mallinfo {
+    int arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
+};
+/* Both count block by block. */
+SPAN_API struct span_mallinfo2 span_mallinfo2(void);
+SPAN_API struct span_mallinfo span_mallinfo(void);
+
+/* The same by heap, as XML in glibc's form. 0; EINVAL unless `options` is 0. */
+SPAN_API int span_malloc_info(int options, FILE *stream);
+/* And as text on standard error. */
+SPAN_API void span_malloc_stats(void);
+
+/* 1 for the parameters that glibc knows, which have no effect here, else 0. */
+SPAN_API int span_mallopt(int parameter, int value);
+/* free, as it was called long ago. */
+SPAN_API void span_cfree(void *p);
 
 /* Verifies the whole heap, slowly. Returns the number of faults and prints the first one to
    standard error. */
