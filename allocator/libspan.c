@@ -2,10 +2,12 @@
  * The public functions: argument checks and errno, nothing else. Where memory comes from is the
  * pool's business.
  */
-#include "libspan.h"
+#include "build.h" /* first: see there */
+
 #include "block.h"
 #include "check.h"
 #include "kernel.h"
+#include "libspan.h"
 #include "os.h"
 #include "pool.h"
 

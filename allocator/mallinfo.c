@@ -3,19 +3,20 @@
  * where in its structs follows that. What a tunable would tune is decided elsewhere here, so
  * mallopt knows them and does nothing.
  */
+#include "build.h" /* first: see there */
+
 #include "libspan.h"
 #include "statistics.h"
 #include "trim.h"
 
 #include <limits.h>
-#if __has_include(<malloc.h>)
+#ifdef __GLIBC__
 #include <malloc.h>
-#endif
-
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+#if __GLIBC_PREREQ(2, 33)
 _Static_assert(sizeof(struct span_mallinfo2) == sizeof(struct mallinfo2), "they are called as one");
 _Static_assert(offsetof(struct span_mallinfo2, keepcost) == offsetof(struct mallinfo2, keepcost),
                "they are called as one");
+#endif
 #endif
 
 /* <malloc.h> has names for these, but not every C library's. */
