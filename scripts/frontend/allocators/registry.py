@@ -212,10 +212,9 @@ def check_own_options(path, settings):
     else would be measured than was asked for. An allocator that is not span says nothing."""
     with preload.Links() as links:
         environment = preload.measured_environment(settings, [links.link(path)])
-        done = subprocess.run(
-            ["true"], env=environment, capture_output=True, text=True, check=False
-        )
-    told = re.search(rf"^span: {OWN_OPTIONS}: (.*); ", done.stderr, re.MULTILINE)
+        done = subprocess.run(["/bin/true"], env=environment, capture_output=True, check=False)
+    message = done.stderr.decode(errors="replace")
+    told = re.search(rf"^span: {OWN_OPTIONS}: (.*); ", message, re.MULTILINE)
     if told:
         raise Failure(f"-a: {OWN_OPTIONS}={settings[OWN_OPTIONS]}: {told[1]}")
 
