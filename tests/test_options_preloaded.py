@@ -3,6 +3,7 @@ programs' rights are not to be had by it, and only -a brings it into what is mea
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -19,6 +20,17 @@ int main(void)
     void *volatile p = malloc(100000);
     free(p);
     return getauxval(AT_SECURE) ? 9 : 0;
+}
+"""
+# Makes an allocator that ends the program if its caller's options get through to it.
+WATCHER = """
+#include <stdlib.h>
+#include <string.h>
+__attribute__((constructor)) static void look(void)
+{
+    const char *options = getenv("SPAN_OPTIONS");
+    if (options && strcmp(options, "theirs") == 0)
+        abort();
 }
 """
 LINKED = PROGRAM.replace("malloc(", "span_malloc(").replace("free(", "span_free(")
@@ -106,3 +118,39 @@ def test_what_the_allocator_would_ignore_is_refused(spanbench):
     status, out, err = spanbench("exec", "-a", item, "--", "true")
     told = f"-a: SPAN_OPTIONS=keep:0,thpp:never: no option \"thpp\" (known: {KNOWN['fast']})"
     assert (status, out, err) == (2, "", f"spanbench: {told}\n")
+
+
+@pytest.fixture(scope="module")
+def watching(tmp_path_factory):
+    """libspan.so with WATCHER in it."""
+    folder = tmp_path_factory.mktemp("watching")
+    (folder / "watcher.c").write_text(WATCHER)
+    words = ["cc", "-shared", "-fPIC", "-Wl,--build-id", "-pthread", "watcher.c"]
+    words += ["-Wl,--whole-archive", BUILD / "libspan.a", "-Wl,--no-whole-archive"]
+    words += [REPO / "allocator" / "standard_names.ld", "-o", "libwatching.so"]
+    subprocess.run(words, cwd=folder, check=True)
+    return folder / "libwatching.so"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "replay TRACE -a x=LIBRARY -n 1 -o OUT/a.json",
+        "replay TRACE -a x=LIBRARY -n 1 --pass latency -o OUT/a.json",
+        "check TRACE -a x=LIBRARY",
+        "run robson -a x=LIBRARY -n 1 -o OUT/a.json",
+        "micro --benchmark_filter=^pair/64$ -a x=LIBRARY -n 1 -o OUT/a.json",
+        "gate --base LIBRARY --head LIBRARY --workloads TRACE --metrics peak_rss -n 1 -o OUT",
+        "exec -a x=LIBRARY -n 1 -- /bin/true",
+    ],
+)
+def test_no_verb_hands_on_those_of_its_caller(spanbench, watching, short_trace, tmp_path, words):
+    (tmp_path / "out").mkdir()
+    names = {"TRACE": short_trace, "LIBRARY": watching, "OUT": tmp_path / "out"}
+    for name, value in names.items():
+        words = words.replace(name, str(value))
+    assert run(["/bin/true"], watching, "theirs")[0] == -signal.SIGABRT
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPAN_OPTIONS", "theirs")
+        status, _, err = spanbench(*words.split())
+    assert status == 0, err
