@@ -16,6 +16,7 @@ VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' scripts/frontend/versio
 ifeq ($(VERSION),)
 $(error scripts/frontend/version.py: holds no line VERSION = "...")
 endif
+OBJCOPY ?= objcopy
 PYTHON := /usr/bin/python3
 # Of the libraries' binary interface: a higher one when programs linked with the present one would break.
 SOVERSION := 0
@@ -51,9 +52,13 @@ COMPILE_CXX = $(CXX) $(CPPFLAGS_OWN) $(CXXFLAGS_OWN) -MMD -MP $(CPPFLAGS) $(CXXF
 LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
-ALLOCATOR := os misuse span span_cache span_fit heap_index heap_free heap heap_aligned heap_resize check_inner check arena libspan
-PLAIN := heap_shared check_shared
-FAST := deferred heap_run check_deferred arena_home thread_cache own_cache cached
+# What a heap is made of, and the allocator around it; what only one build has.
+HEAP := os misuse options span span_cache span_fit heap_index heap_free heap heap_aligned heap_resize check_inner check
+HEAP_PLAIN := heap_shared check_shared
+HEAP_FAST := deferred heap_run check_deferred
+ALLOCATOR := $(HEAP) arena statistics trim mallinfo malloc_info libspan
+PLAIN := $(HEAP_PLAIN)
+FAST := $(HEAP_FAST) arena_home thread_cache own_cache cached
 # The formats that are imported, and exported.
 IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
 EXPORTERS := memory_replay rep wl csv
@@ -95,8 +100,8 @@ PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc
 	$(addprefix $(B)/micro-,span span-fast glibc jemalloc)
 
 # Tests of the allocator that hold for both builds run against both.
-WHOLE_LIBRARY := os threads forks give_back
-BOTH_BUILDS := api bins blocks check fuzz heap model refusals span $(WHOLE_LIBRARY)
+WHOLE_LIBRARY := os threads forks give_back statistics
+BOTH_BUILDS := api bins blocks check fuzz heap model options refusals span $(WHOLE_LIBRARY)
 FAST_ONLY := deferred thread_cache cached
 TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
 	$(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))) \
@@ -118,6 +123,9 @@ all: $(LIBRARIES) $(PROGRAMS)
 INLINE_release := -O3
 $(O)/allocator/%.o $(O)/fast/allocator/%.o: INLINE = $(INLINE_$(MODE))
 
+# Tests ask for what compilers warn of.
+$(O)/tests/%.o $(O)/fast/tests/%.o: CPPFLAGS_OWN += -DLIBSPAN_UNTOLD
+
 # A change of compiler or flags rebuilds everything.
 FLAGS_NOW := $(COMPILE) $(LDFLAGS) $(CXX) $(CXXFLAGS)
 $(shell mkdir -p $(B); echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $(B)/flags \
@@ -138,22 +146,53 @@ $(O)/fast/%.o: %.c $(B)/flags
 	$(call SAY,CC  )
 	$(COMPILE) -DSPAN_FAST=1 -c $< -o $@
 
+# One object, of which a program sees the functions of libspan.h alone: what it calls heap_free itself
+# is none of ours. LTO ends here, or there would be no names to hide. Sanitizers bring their libraries
+# when a program is linked.
+LINK_ONE = $(CC) $(filter-out -fsanitize%,$(MODE_$(MODE)) $(CFLAGS)) $(filter -fuse-ld=%,$(LDFLAGS)) \
+	-r -nostdlib \
+	$(if $(findstring -flto,$(CFLAGS)),$(if $(findstring clang,$(CC)),,-flinker-output=nolto-rel))
 $(B)/libspan.a: $(ALLOCATOR_O)
 $(B)/libspan-fast.a: $(FAST_O)
 $(B)/libspan.a $(B)/libspan-fast.a:
 	@rm -f $@
 	$(call SAY,AR  )
-	$(AR) rcs $@ $^
+	$(LINK_ONE) $^ -o $(O)/$(@F:.a=.o)
+	$(OBJCOPY) --localize-hidden $(O)/$(@F:.a=.o)
+	$(AR) rcs $@ $(O)/$(@F:.a=.o)
 
 # Calls from one of our functions to another do not go through the PLT. Blocks and threads outlive a
 # dlclose, so the library stays.
 $(B)/libspan.so: $(ALLOCATOR_O) $(STANDARD_NAMES)
 $(B)/libspan-fast.so: $(FAST_O) $(STANDARD_NAMES)
+LINK_SPAN = $(LINK) -shared -Wl,-soname,$(@F).$(SOVERSION) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
+	-Wl,-Bsymbolic-functions -pthread
 $(B)/libspan.so $(B)/libspan-fast.so:
 	$(call SAY,LINK)
-	$(LINK) -shared -Wl,-soname,$(@F).$(SOVERSION) -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id \
-		-Wl,-Bsymbolic-functions -pthread $^ -o $@
+	$(LINK_SPAN) $^ -o $@
 	ln -sf $(@F) $@.$(SOVERSION) # by this name the drivers look for it
+
+# Libraries that are slower or fatter by a known amount, which the folder tells: loops-N or share-N.
+HANDICAP_NAMES := $(STANDARD_NAMES) tests/handicap_names.ld
+$(B)/loops-%/handicap.o: HANDICAP = -DHANDICAP_LOOPS=$*
+$(B)/share-%/handicap.o: HANDICAP = -DHANDICAP_SHARE=$*
+$(B)/loops-%/handicap.o $(B)/share-%/handicap.o: tests/handicap.c allocator/libspan.h $(B)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC  )
+	$(COMPILE) $(HANDICAP) -c $< -o $@
+$(B)/loops-%/libspan.so: $(B)/loops-%/handicap.o $(ALLOCATOR_O) $(HANDICAP_NAMES)
+	$(LINK_HANDICAP)
+$(B)/share-%/libspan.so: $(B)/share-%/handicap.o $(ALLOCATOR_O) $(HANDICAP_NAMES)
+	$(LINK_HANDICAP)
+$(B)/loops-%/libspan-fast.so: $(B)/loops-%/handicap.o $(FAST_O) $(HANDICAP_NAMES)
+	$(LINK_HANDICAP)
+$(B)/share-%/libspan-fast.so: $(B)/share-%/handicap.o $(FAST_O) $(HANDICAP_NAMES)
+	$(LINK_HANDICAP)
+define LINK_HANDICAP
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_SPAN) $^ -o $@
+endef
 
 # An exception of operator new goes through frames of ours.
 $(O)/workloads/recorder_operators.o: CFLAGS_OWN += -fexceptions
@@ -193,13 +232,12 @@ $(B)/replay-jemalloc: $(REPLAY_O) $(TRACE_READ_O)
 
 # The micro-benchmarks, linked in the same way.
 LINK_MICRO = $(LINK_CXX) -pie $(MICRO_O) -lbenchmark -pthread
-# Those of span have its internal pieces as well, from the static library.
-$(B)/micro-span: $(O)/bench/micro_internals.o
-$(B)/micro-span-fast: $(O)/fast/bench/micro_internals.o
-$(B)/micro-span $(B)/micro-span-fast: $(B)/micro-%: $(MICRO_O) $(B)/lib%.a $(B)/lib%.so
+# Those of span have the pieces of a heap as well.
+$(B)/micro-span: $(O)/bench/micro_internals.o $(call objects,allocator,$(HEAP) $(HEAP_PLAIN))
+$(B)/micro-span-fast: $(O)/fast/bench/micro_internals.o $(call objects,fast/allocator,$(HEAP) $(HEAP_FAST))
+$(B)/micro-span $(B)/micro-span-fast: $(B)/micro-%: $(MICRO_O) $(B)/lib%.so
 	$(call SAY,LINK)
-	$(LINK_MICRO) $(filter %/micro_internals.o,$^) -Wl,-rpath,'$$ORIGIN' $(B)/lib$*.a \
-		$(B)/lib$*.so -o $@
+	$(LINK_MICRO) $(filter-out $(MICRO_O),$^) -Wl,-rpath,'$$ORIGIN' -o $@
 $(B)/micro-glibc: $(MICRO_O)
 	$(call SAY,LINK)
 	$(LINK_MICRO) -o $@
@@ -239,13 +277,13 @@ $(B)/tests/fast/test_%: $(O)/fast/tests/test_%.o $(FAST_TEST_PARTS_O)
 
 # These bring nothing of their own: the system, threads and forks meet the whole library.
 $(WHOLE_LIBRARY:%=$(B)/tests/test_%): $(B)/tests/%: $(O)/tests/%.o \
-		$(O)/tests/api_fixture.o $(B)/libspan.a
+		$(O)/tests/api_fixture.o $(ALLOCATOR_O)
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK_TEST)
 
 $(WHOLE_LIBRARY:%=$(B)/tests/fast/test_%): $(B)/tests/fast/%: $(O)/fast/tests/%.o \
-		$(O)/fast/tests/api_fixture.o $(B)/libspan-fast.a
+		$(O)/fast/tests/api_fixture.o $(FAST_O)
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
 	$(LINK_TEST)
@@ -349,8 +387,8 @@ AARCH64_RUN = qemu-aarch64 -E TESTS_EMULATED=1 -L $(AARCH64_ROOT)
 # QEMU's own memory is in what footprints read, and it does not survive a fork among threads.
 AARCH64_TESTS = $(patsubst $(B)/%,$(AARCH64)/%, \
 	$(filter-out %/test_footprint %/test_forks,$(TESTS)))
-AARCH64_MAKE = $(MAKE) --no-print-directory B=$(AARCH64) AR=aarch64-linux-gnu-ar CFLAGS=-Werror \
-	CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' RUN='$(AARCH64_RUN)'
+AARCH64_MAKE = $(MAKE) --no-print-directory B=$(AARCH64) AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy \
+	CFLAGS=-Werror CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' RUN='$(AARCH64_RUN)'
 .PHONY: test-aarch64 test-aarch64-run
 test-aarch64:
 	scripts/deps aarch64 || true # what stays missing is named

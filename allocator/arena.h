@@ -95,6 +95,9 @@ size_t arena_allocate_run(struct arena *arena, size_t gross, void **payloads, si
  */
 void arena_free_run(struct arena *own, void **payloads, size_t count);
 
+/* Merges what was sent home into the heap. */
+void arena_settle(struct arena *arena);
+
 /* All blocks that were sent home, linked by next, marked BLOCK_MAGIC_CACHED, prev one to be fetched
    ahead; or NULL. */
 struct block *arena_take_sent(struct arena *arena);

@@ -32,8 +32,7 @@ struct block *arena_take_sent(struct arena *arena)
     return atomic_exchange_explicit(&arena->sent_home, NULL, memory_order_acquire);
 }
 
-/* Merges what was sent home into the heap. */
-static void settle(struct arena *arena)
+void arena_settle(struct arena *arena)
 {
     bool locked = arena_lock(arena);
     for (struct block *block = arena_take_sent(arena); block;) {
@@ -48,7 +47,7 @@ static void settle(struct arena *arena)
 void arena_leave(struct arena *arena)
 {
     if (atomic_fetch_sub_explicit(&arena->threads, 1, memory_order_relaxed) == 1)
-        settle(arena);
+        arena_settle(arena);
 }
 
 /* A list of blocks, linked by next; prev is a block further on, to be fetched ahead, or NULL. */
@@ -82,7 +81,7 @@ static void send_home(struct arena *arena, const struct sending *sending)
     size_t bytes = sending->bytes + atomic_fetch_add_explicit(&arena->sent_bytes, sending->bytes,
                                                               memory_order_relaxed);
     if (bytes > ARENA_SENT_MAX || arena->threads == 0)
-        settle(arena);
+        arena_settle(arena);
 }
 
 static struct arena *home_of(void *p)

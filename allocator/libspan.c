@@ -2,10 +2,11 @@
  * The public functions: argument checks and errno, nothing else. Memory comes from the one arena of
  * libspan, or through the thread's cache in libspan-fast.
  */
-#include "libspan.h"
+#include "build.h" /* first: see there */
+
 #include "check.h"
-#include "handicap.h"
 #include "kernel.h"
+#include "libspan.h"
 #include "os.h"
 #if SPAN_FAST
 #include "cached.h"
@@ -19,7 +20,7 @@
 
 void *span_malloc(size_t size)
 {
-    return memory_allocate(handicap_request(size));
+    return memory_allocate(size);
 }
 
 void span_free(void *p)
@@ -54,7 +55,7 @@ void *span_calloc(size_t count, size_t size)
     size_t bytes;
     if (!product_fits(count, size, &bytes))
         return NULL;
-    return memory_allocate_zeroed(handicap_request(bytes));
+    return memory_allocate_zeroed(bytes);
 }
 
 void *span_realloc(void *p, size_t size)
@@ -65,7 +66,7 @@ void *span_realloc(void *p, size_t size)
         span_free(p);
         return NULL;
     }
-    return memory_resize(p, handicap_request(size));
+    return memory_resize(p, size);
 }
 
 void *span_reallocarray(void *p, size_t count, size_t size)
@@ -76,7 +77,7 @@ void *span_reallocarray(void *p, size_t count, size_t size)
 
 static void *allocate_aligned(size_t alignment, size_t size)
 {
-    return memory_allocate_aligned(alignment, handicap_request(size));
+    return memory_allocate_aligned(alignment, size);
 }
 
 static bool is_power_of_two(size_t n)

@@ -28,7 +28,7 @@ INSIDERS = {"bench/micro_internals.c": ["allocator/*"]}
 SOURCES = {".c", ".h", ".cc"}
 # The allocator from the ground up: each file includes, and calls, only what stands before it.
 FLOORS = (
-    *("build.h", "kernel.h", "os.h", "os.c", "misuse.h", "misuse.c"),
+    *("build.h", "kernel.h", "options.h", "options.c", "os.h", "os.c", "misuse.h", "misuse.c"),
     *("block_flags.h", "block_plain.h", "block_packed.h", "block.h", "bins.h"),
     *("span.h", "span.c", "span_cache.h", "span_cache.c", "span_fit.c"),
     *("heap.h", "heap_inner.h", "heap_index.c", "heap_shared.c", "deferred_list.h", "heap_free.c"),
@@ -36,8 +36,9 @@ FLOORS = (
     *("check.h", "check_inner.h", "check_inner.c", "check_shared.c", "check_deferred.c", "check.c"),
     *("arena.h", "arena.c", "arena_home.c"),
     *("inner.h", "thread_cache.h", "thread_cache.c", "own_cache.h", "own_cache.c"),
-    *("uncached.h", "cached.h", "cached.c", "handicap.h"),
-    *("libspan.h", "libspan.c"),
+    *("uncached.h", "cached.h", "cached.c"),
+    *("statistics.h", "statistics.c", "trim.h", "trim.c"),
+    *("libspan.h", "mallinfo.c", "malloc_info.c", "libspan.c"),
 )
 # The front end from the ground up: each of these imports only what stands before it. The studies
 # may use all of it, and nothing of it uses them.

@@ -174,7 +174,8 @@ def test_a_temporary_folder_with_a_space_is_not_used(tmp_path, monkeypatch):
 
 
 def test_only_asked_for_settings_reach_what_is_measured(monkeypatch):
-    for key in ("LD_PRELOAD", "MALLOC_CONF", "GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "SCUDO_OPTIONS"):
+    keys = "LD_PRELOAD MALLOC_CONF GLIBC_TUNABLES MALLOC_ARENA_MAX SCUDO_OPTIONS SPAN_OPTIONS"
+    for key in keys.split():
         monkeypatch.setenv(key, "theirs")
     monkeypatch.setenv("PYTHONMALLOC", "malloc")
     environment = preload.measured_environment({"MALLOC_CONF": "ours"}, ["/a.so", "/b.so"])

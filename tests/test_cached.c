@@ -507,6 +507,7 @@ static void threads_bring_everything_home(void **state)
     assert_ptr_not_equal(life.arena, mine); /* the heap with the fewest threads */
     assert_int_equal(life.arena->threads, 0);
     assert_int_equal(mine->threads, 1);
+    arena_settle(mine);
     assert_int_equal(used_blocks(&life.arena->heap), MANY);
     assert_int_equal(used_blocks(&mine->heap), used - MANY);
     free_all(life.left, MANY);

@@ -20,22 +20,34 @@ STANDARD = {
     "malloc_usable_size",
 }
 C23 = {"free_sized", "free_aligned_sized"}
-PREFIXED = {f"span_{name}" for name in STANDARD | C23} | {"span_check", "span_version"}
+OF_GLIBC = {
+    "malloc_trim",
+    "mallinfo",
+    "mallinfo2",
+    "malloc_info",
+    "malloc_stats",
+    "mallopt",
+    "cfree",
+}
+NAMES = STANDARD | C23 | OF_GLIBC
+PREFIXED = {f"span_{name}" for name in NAMES} | {"span_check", "span_version"}
 EXPORTS = {
-    "libspan.so": STANDARD | C23 | PREFIXED,
-    "libspan-fast.so": STANDARD | C23 | PREFIXED,
+    "libspan.so": NAMES | PREFIXED,
+    "libspan-fast.so": NAMES | PREFIXED,
     "libnull.so": STANDARD,
 }
 # What an allocator imports can be another library's, which may lock and allocate in it.
 IMPORTS = {
     # Called inside malloc and free; the compiler itself calls such, so they can do no more than
     # they should.
-    *("memcpy", "memmove", "memset", "strcmp", "strlen"),
+    *("memchr", "memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen", "strncmp"),
     "__errno_location",  # the same: errno is a macro
-    "__libc_single_threaded",  # a variable
+    *("__libc_single_threaded", "environ", "__environ"),  # variables
+    "getauxval",  # when options are read
     "__register_atfork",  # from a constructor
     "abort",  # what comes after it does not matter
-    "snprintf",  # in span_check alone, about a heap that is broken
+    "snprintf",  # in span_check, about a heap that is broken, and in malloc_stats
+    *("fprintf", "fputs", "fwrite"),  # in malloc_info, to the program's own stream
 }
 IMPORTS_OF_FAST = {
     # From a constructor, also to find the pthread_setspecific that is libc's own.

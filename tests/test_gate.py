@@ -12,6 +12,7 @@ from places import ALLOCATORS, BUILD, REPO
 
 from frontend.figures import results
 from frontend.gate import gate_sides
+from frontend.measuring import building
 
 LOOPS = 20
 MEMORY = "minor_faults,peak_rss"
@@ -445,9 +446,8 @@ def test_without_valgrind_it_says_what_can_be_done_without(
 def test_true_libraries_differ_by_their_instructions(spanbench, short_trace, tmp_path):
     if not shutil.which("valgrind"):
         pytest.skip("valgrind: not installed")
-    words = [f"CPPFLAGS=-DSPAN_HANDICAP_LOOPS={LOOPS}", f"B={tmp_path / 'b'}", "MODE=release"]
-    burdened = tmp_path / "b" / "libspan-fast.so"
-    subprocess.run(["make", "-C", REPO, *words, burdened], check=True, capture_output=True)
+    building.make(REPO, tmp_path / "b", [f"loops-{LOOPS}/libspan-fast.so"], "the slower one")
+    burdened = tmp_path / "b" / f"loops-{LOOPS}" / "libspan-fast.so"
     words = ("--metrics", "instructions,peak_rss", "--workloads", short_trace)
     words += ("-o", tmp_path / "out")
     status, out, err = spanbench("gate", "--base", ALLOCATORS["fast"], "--head", burdened, *words)

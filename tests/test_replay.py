@@ -424,10 +424,10 @@ int malloc_trim(size_t pad) { (void)pad; madvise(memory, 64 * MIB, MADV_DONTNEED
 """
 
 
-def build_purging(folder, delay_ms):
+def build_purging(folder, delay_ms, text=PURGING):
     """PURGING as a shared library; its path."""
     source, library = folder / "purging.c", folder / f"libpurging-{delay_ms}.so"
-    source.write_text(PURGING)
+    source.write_text(text)
     command = ["cc", "-shared", "-fPIC", "-fno-builtin", "-pthread", str(source)]
     subprocess.run([*command, f"-DDELAY_MS={delay_ms}", "-o", str(library)], check=True)
     return library
@@ -502,10 +502,13 @@ def has_fallen(rows):
     return any(after < before - MIB for before, after in zip(sizes, sizes[1:]))
 
 
-def test_malloc_trim_must_be_the_allocator_s(kinds):
+def test_malloc_trim_must_be_the_allocator_s(kinds, folder):
     options = ("--pass", "memory", "--decay")
     assert "rss_after_trim" in figures("glibc", LIBC, kinds, *options)
-    done = figures("span", SPAN, kinds, *options)
+    assert "rss_after_trim" in figures("span", SPAN, kinds, *options)
+    bare = build_purging(folder, 499, PURGING.partition("int malloc_trim")[0])
+    plain = make_trace(folder, "plain", "1: malloc 0x1000 100\n")
+    done = figures("glibc", bare, plain, *options, preload=bare)
     assert "rss_after_5s" in done and "rss_after_trim" not in done
 
 

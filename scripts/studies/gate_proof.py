@@ -2,8 +2,8 @@
 library, and of libraries that are slower or fatter by a known amount, and whole gates on them. It
 measures; what follows from it is gate_power's.
 
-The libraries are builds of the tree with a handicap (allocator/handicap.h). What was measured is
-kept in one file after each step, so that an interruption loses little.
+The libraries are the tree's, with a handicap (tests/handicap.c). What was measured is kept in one
+file after each step, so that an interruption loses little.
 """
 
 import json
@@ -91,17 +91,14 @@ def compact(text):
 
 @contextmanager
 def libraries(loops):
-    """{name: path} of the library and its handicapped builds, for as long as a `with` lasts; loops
+    """{name: path} of the library and those with a handicap, for as long as a `with` lasts; loops
     is {name: loops burnt in each call}."""
-    handicaps = {SAME: "", FAT: f"-DSPAN_HANDICAP_SHARE={FAT_SHARE}"}
-    handicaps.update({name: f"-DSPAN_HANDICAP_LOOPS={n}" for name, n in loops.items()})
+    library = f"lib{BUILD}.so"
+    files = {SAME: library, FAT: f"share-{FAT_SHARE}/{library}"}
+    files.update({name: f"loops-{n}/{library}" for name, n in loops.items()})
     with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        made = {}
-        for name, handicap in handicaps.items():
-            place = Path(folder) / name
-            building.make(ROOT, place, [f"lib{BUILD}.so"], name, f"CPPFLAGS={handicap}")
-            made[name] = place / f"lib{BUILD}.so"
-        yield made
+        building.make(ROOT, folder, dict.fromkeys(files.values()), "the working tree")
+        yield {name: Path(folder) / file for name, file in files.items()}
 
 
 @contextmanager

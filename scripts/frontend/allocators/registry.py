@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from frontend.allocators import elf
+from frontend.allocators import elf, preload
 from frontend.failure import Failure
 from frontend.guess import meant
 from frontend.paths import build_folder, built, in_tree
@@ -21,6 +21,7 @@ REFERENCE = "glibc"
 NEEDED_FUNCTIONS = ("malloc", "free", "calloc", "realloc")
 NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
+OWN_OPTIONS = "SPAN_OPTIONS"
 BUILT_HERE = {"span": "libspan.so", "span-fast": "libspan-fast.so", FLOOR: "libnull.so"}
 # The libraries of which any version will do; the newest is taken, the first name before the others.
 LIBRARIES = {
@@ -184,9 +185,10 @@ def parse(text):
         allocator = from_registry(source)
     if not NAME.fullmatch(name):
         raise Failure(f"-a: {name}: a name is made of letters, digits and ._+-")
-    return replace(
-        allocator, name=name, settings={**allocator.settings, **parse_settings(settings)}
-    )
+    chosen = {**allocator.settings, **parse_settings(settings)}
+    if OWN_OPTIONS in chosen:
+        check_own_options(allocator.path, chosen)
+    return replace(allocator, name=name, settings=chosen)
 
 
 def is_path(source):
@@ -203,6 +205,18 @@ def parse_settings(settings):
             raise Failure(f"-a: {setting}: a setting is KEY=VALUE")
         parsed[key] = value
     return parsed
+
+
+def check_own_options(path, settings):
+    """Fails if the library does not understand SPAN_OPTIONS: it would ignore them, and something
+    else would be measured than was asked for. An allocator that is not span says nothing."""
+    with preload.Links() as links:
+        environment = preload.measured_environment(settings, [links.link(path)])
+        done = subprocess.run(["/bin/true"], env=environment, capture_output=True, check=False)
+    message = done.stderr.decode(errors="replace")
+    told = re.search(rf"^span: {OWN_OPTIONS}: (.*); ", message, re.MULTILINE)
+    if told:
+        raise Failure(f"-a: {OWN_OPTIONS}={settings[OWN_OPTIONS]}: {told[1]}")
 
 
 def from_registry(name):
