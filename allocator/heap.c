@@ -3,6 +3,7 @@
  * that the usual way through a malloc saves no registers for it.
  */
 #include "heap_inner.h"
+#include "options.h"
 #include "os.h"
 #if SPAN_FAST
 #include "deferred.h"
@@ -17,7 +18,7 @@
 static size_t heap_growth(const struct heap *heap)
 {
     size_t mapped = heap->spans.mapped;
-    if (mapped / HEAP_HUGE_SHARE >= OS_HUGE_PAGE)
+    if (mapped / HEAP_HUGE_SHARE >= OS_HUGE_PAGE || options_current().thp == OPTIONS_THP_ALWAYS)
         return OS_HUGE_PAGE;
     size_t size = mapped / HEAP_SPAN_SHARE & ~(size_t)(SPAN_MIN - 1);
     return size < SPAN_MIN ? SPAN_MIN : size;

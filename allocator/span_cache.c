@@ -1,5 +1,6 @@
 /* Which empty spans are kept, and what they are used for: see span_cache.h. */
 #include "span_cache.h"
+#include "options.h"
 #include "os.h"
 
 #include <assert.h>
@@ -14,18 +15,17 @@ static size_t lesser(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Bytes that are cached whatever is live: what was learnt from spans that were returned too early.
- */
+/* Bytes that are cached whatever is live: what was learnt from spans that were returned too early. */
 static size_t limit_learnt(const struct spans *spans)
 {
-    return greater(spans->cache_limit, SPAN_CACHE_FIRST);
+    return lesser(options_current().keep_max, greater(spans->cache_limit, SPAN_CACHE_FIRST));
 }
 
 /* Bytes that are cached while there are `dedicated` bytes of such spans. */
 static size_t limit_beside(const struct spans *spans, size_t dedicated)
 {
-    return BUILD_CUTS_CACHED ? greater(limit_learnt(spans), SPAN_CACHE_TIMES * dedicated)
-                             : limit_learnt(spans);
+    size_t allowed = BUILD_CUTS_CACHED ? SPAN_CACHE_TIMES * dedicated : 0;
+    return lesser(options_current().keep_max, greater(limit_learnt(spans), allowed));
 }
 
 static size_t spans_used(const struct spans *spans)
@@ -191,6 +191,9 @@ struct span *span_cache_remap(struct spans *spans, struct span *span, size_t siz
 /* Whether the next span is to be on a huge page. */
 static bool huge_is_wanted(struct spans *spans)
 {
+    enum options_thp thp = options_current().thp;
+    if (thp != OPTIONS_THP_DEFAULT)
+        return thp == OPTIONS_THP_ALWAYS;
     if (spans->huge_wait == 0)
         return true;
     spans->huge_wait--;
@@ -223,7 +226,8 @@ struct span *span_cache_map_huge(struct spans *spans)
 bool span_cache_wants(struct spans *spans, const struct span *span)
 {
     size_t own = span->kind == SPAN_DEDICATED ? span->size : 0;
-    if (span->size > limit_beside(spans, spans->dedicated - own) && span->kind != SPAN_SHARED) {
+    size_t limit = limit_beside(spans, spans->dedicated - own);
+    if (span->size > limit && (span->kind != SPAN_SHARED || limit < SPAN_CACHE_FIRST)) {
         note_returned(spans, span->size, span->size);
         return false;
     }
