@@ -83,6 +83,9 @@ size_t arena_usable_size(void *p);
 struct arena *arena_join(void);
 void arena_leave(struct arena *arena);
 
+/* How many threads there are in all arenas. */
+unsigned arena_threads(void);
+
 /* As heap_allocate_run. */
 size_t arena_allocate_run(struct arena *arena, size_t gross, void **payloads, size_t count);
 

@@ -24,6 +24,14 @@ size_t arena_allocate_run(struct arena *arena, size_t gross, void **payloads, si
     return taken;
 }
 
+unsigned arena_threads(void)
+{
+    unsigned threads = 0;
+    for (int i = 0; i < BUILD_ARENAS; i++)
+        threads += atomic_load_explicit(&arenas[i].threads, memory_order_relaxed);
+    return threads;
+}
+
 struct block *arena_take_sent(struct arena *arena)
 {
     if (!atomic_load_explicit(&arena->sent_home, memory_order_relaxed))

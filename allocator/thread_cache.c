@@ -12,10 +12,11 @@ enum {
     CACHE_BUDGET_SHARE = 8,        /* what part of its heap a cache may hold */
     CACHE_BUDGET_MIN = 128 * 1024, /* bytes that it may always hold */
     CACHE_BUDGET_MIN_THREADED = 1024 * 1024, /* the same where threads share arenas */
-    CACHE_FILL_BYTES = 4096,                 /* taken from the heap at once; a page */
-    CACHE_FILL_MAX = 64,                     /* blocks */
-    CACHE_FLUSH_SHARE = 2,                   /* what part of a class that overflows goes home */
-    CACHE_DRAIN_FROM = 4 * 1024 * 1024,      /* mapped bytes of a heap that are worth a drain */
+    CACHE_FEW_THREADS = 4,              /* as many have that; more share what these would have */
+    CACHE_FILL_BYTES = 4096,            /* taken from the heap at once; a page */
+    CACHE_FILL_MAX = 64,                /* blocks */
+    CACHE_FLUSH_SHARE = 2,              /* what part of a class that overflows goes home */
+    CACHE_DRAIN_FROM = 4 * 1024 * 1024, /* mapped bytes of a heap that are worth a drain */
     CACHE_LEFT_SHARE = 16, /* a drain begins when the program has so much fewer blocks than the
                               cache: each of them goes home by itself then */
     CACHE_DRAIN_SHARE = 4, /* and what part of its blocks are left then: the next one is due when
@@ -135,6 +136,16 @@ void cache_drain(struct thread_cache *cache)
     arena_unlock(arena, locked);
 }
 
+/* Bytes that a cache may always hold beside those of other threads. */
+static size_t least_threaded(void)
+{
+    size_t threads = arena_threads();
+    size_t least = (size_t)CACHE_BUDGET_MIN_THREADED;
+    if (threads > CACHE_FEW_THREADS)
+        least = least * CACHE_FEW_THREADS / threads;
+    return least < CACHE_BUDGET_MIN / 4 ? CACHE_BUDGET_MIN / 4 : least;
+}
+
 /*
  * Bytes of blocks that the cache may hold. The way home costs most where locks do, and there it
  * may lead to other heaps than the one of which this is a share.
@@ -144,7 +155,7 @@ static size_t cache_budget(struct thread_cache *cache)
     bool locked = arena_lock(cache->arena);
     size_t share = cache->arena->heap.spans.mapped / CACHE_BUDGET_SHARE;
     arena_unlock(cache->arena, locked);
-    size_t least = locked ? CACHE_BUDGET_MIN_THREADED : CACHE_BUDGET_MIN;
+    size_t least = locked ? least_threaded() : CACHE_BUDGET_MIN;
     return share < least ? least : share;
 }
 

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,3 +24,9 @@ def preloadable(folder):
 BUILD = preloadable(Path(os.environ.get("SPANBENCH_BUILD", REPO / "build" / "release")))
 # The allocator's two builds, to be preloaded.
 ALLOCATORS = {"default": BUILD / "libspan.so", "fast": BUILD / "libspan-fast.so"}
+
+
+def sources_of_fast():
+    """Names without .c of the allocator's sources that only libspan-fast is made of."""
+    lists = dict(re.findall(r"^(\w+) := (.*)$", (REPO / "Makefile").read_text(), re.MULTILINE))
+    return [*lists["HEAP_FAST"].split(), *lists["FAST"].replace("$(HEAP_FAST)", "").split()]

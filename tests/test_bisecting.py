@@ -6,13 +6,13 @@ import signal
 import subprocess
 
 import pytest
-from places import BUILD, REPO
+from places import BUILD, REPO, sources_of_fast
 
 NEEDED = ("launch", "replay-glibc", "workload-glibc", "trace")
 # The rules of the true Makefile take seconds; this one has the target that is asked for. What was
 # built of the same sources by another test is not compiled again.
 MAKEFILE = """\
-FAST := $(addprefix allocator/,front.c thread_front.c pool_fronts.c)
+FAST := $(patsubst %,allocator/%.c,{fast})
 BUILT := {built}/$(shell cat allocator/*.[ch] | sha256sum | cut -c1-64).so
 $(B)/libspan.so: $(BUILT)
 \tmkdir -p $(B)
@@ -58,7 +58,9 @@ def repo(tmp_path_factory):
     ignored = shutil.ignore_patterns("__pycache__")
     for part in ("allocator", "scripts"):
         shutil.copytree(REPO / part, folder / part, ignore=ignored)
-    (folder / "Makefile").write_text(MAKEFILE.format(built=tmp_path_factory.mktemp("built")))
+    (folder / "Makefile").write_text(
+        MAKEFILE.format(built=tmp_path_factory.mktemp("built"), fast=" ".join(sources_of_fast()))
+    )
     git(folder, "init", "--quiet", "--initial-branch=main")
     source = folder / "allocator" / "libspan.c"
     text = source.read_text()

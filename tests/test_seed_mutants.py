@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from places import REPO
+from places import REPO, sources_of_fast
 
 MUTANTS = [
     (
@@ -42,8 +42,8 @@ MUTANTS = [
     (
         "each_span_has_its_free_list",
         "heap_free.c",
-        "    block_tell_next(span, block, false);\n}",
-        "    block_tell_next(span, block, false);\n"
+        "    span_tell_next(span, block, false);\n}",
+        "    span_tell_next(span, block, false);\n"
         "    memset(&span->bins, 0, sizeof span->bins);\n}",
     ),
     (
@@ -63,13 +63,13 @@ MUTANTS = [
         "coalesced_with_the_next",
         "heap_free.c",
         "    if (next != span_end(span) && block_is_free(next)) {\n"
-        "        block_unbin(span, next, function);\n        size += block_size(next);\n    }\n",
+        "        span_unbin(span, next);\n        size += block_size(next);\n    }\n",
         "",
     ),
     (
         "coalesced_with_the_previous",
         "heap_free.c",
-        "    if (prev_used) {\n        block_bin(span, block, size);",
+        "    if (prev_used) {\n        span_bin(span, block, size);",
         "    if (true) {\n        block_make_free(block, span, size, prev_used);\n"
         "        bins_put(&span->bins, block);",
     ),
@@ -98,7 +98,7 @@ MUTANTS = [
         "(request + BLOCK_HEADER + ALIGNMENT - 1)",
         "(request + BLOCK_HEADER + 2 * ALIGNMENT)",
     ),
-    ("least_span_is_64_kib", "span.h", "SPAN_MIN = 64 * 1024,", "SPAN_MIN = 32 * 1024,"),
+    ("least_span_is_64_kib", "span.h", "SPAN_MIN = 64 * 1024 }", "SPAN_MIN = 32 * 1024 }"),
     (
         "least_block_is_64_bytes",
         "block.h",
@@ -107,14 +107,14 @@ MUTANTS = [
     ),
     (
         "small_rests_are_taken",
-        "heap_parts.h",
+        "span.h",
         "return room - gross < BLOCK_MIN ? 0",
         "return room - gross < 2 * BLOCK_MIN ? 0",
     ),
     (
         "one_empty_span_is_kept",
-        "span_kept.c",
-        "return BUILD_SPANS_KEPT > 1 || !spans->kept || spans->kept->size < span->size;",
+        "span_cache.c",
+        "return BUILD_SPANS_CACHED > 1 || !spans->cached || spans->cached->size < span->size;",
         "return false;",
     ),
     (
@@ -126,8 +126,8 @@ MUTANTS = [
     (
         "span_header_fields",
         "span.c",
-        "    span->size = size;\n    spans_learn_asked",
-        "    span->size = size - 16;\n    spans_learn_asked",
+        "    span->size = size;\n    span_link",
+        "    span->size = size - 16;\n    span_link",
     ),
     (
         "full_span_has_an_empty_free_list",
@@ -149,7 +149,7 @@ MUTANTS = [
     ),
     (
         "tag_says_what_the_previous_is",
-        "heap_parts.h",
+        "span.h",
         "        block_set_prev_used(next, used);",
         "        block_set_prev_used(next, true);",
     ),
@@ -175,7 +175,7 @@ MUTANTS = [
 
 # Sources of the allocator that test_seed has no use for: fake_os is its system, and the design is
 # that of the default build.
-NOT_LINKED = ("os", "front", "thread_front", "pool_fronts")
+NOT_LINKED = ("os", *sources_of_fast())
 
 
 def test_every_sentence_has_a_mutant():

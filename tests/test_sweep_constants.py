@@ -326,7 +326,7 @@ def test_one_constant_is_swept_with_one_trace(tmp_path):
     names = {f"sweep/sqlite3/span-fast:INNER_ALIGN_MAX={value}" for value in tried}
     assert {entry["name"] for entry in document["benchmarks"]} == names
     assert all(e["ns_per_op"] > 0 and e["peak_rss"] > 0 for e in document["benchmarks"])
-    assert "| INNER_ALIGN_MAX | pool_fronts.c | " in page
+    assert "| INNER_ALIGN_MAX | inner.h | " in page
     assert "span-fast INNER_ALIGN_MAX, constant 1 of 1" in err
 
 

@@ -52,6 +52,7 @@ enum {
     BUDGET_SHARE = 8,
     BUDGET_MIN = 128 << 10,
     BUDGET_MIN_THREADED = 1 << 20,
+    FEW_THREADS = 4,
 };
 
 /* Bytes of blocks that a cache may hold while the process has one thread. */
@@ -246,6 +247,12 @@ static void beside_other_threads_it_holds_more_of_a_small_heap(void **state)
     assert_true(cache_budget() < BUDGET_MIN_THREADED);
     assert_true(could > BUDGET_MIN_THREADED / 2 && could <= BUDGET_MIN_THREADED);
     cache_delete(cache);
+    arenas[3].threads = FEW_THREADS * 4; /* what a few would have is shared out among more */
+    cache = new_cache();
+    could = fill_cache(cache);
+    assert_true(could > cache_budget() / 2 && could <= BUDGET_MIN_THREADED / 4);
+    cache_delete(cache);
+    arenas[3].threads = 0;
     assert_int_equal(used_blocks(), 0);
     pthread_mutex_unlock(&end);
     assert_int_equal(pthread_join(thread, NULL), 0);
