@@ -49,6 +49,12 @@ static inline struct arena *arena_of_heap(struct heap *heap)
     return (struct arena *)heap;
 }
 
+/* The arena of a payload whose block was checked. */
+static inline struct arena *arena_of_payload(const void *p)
+{
+    return arena_of_heap(block_owner(block_from_payload(p))->heap);
+}
+
 /* Locks, unless the calling thread has all locks: see arena.c. */
 bool arena_lock_threaded(struct arena *arena);
 void arena_unlock_threaded(struct arena *arena);

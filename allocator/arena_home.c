@@ -3,7 +3,10 @@
 #include "arena.h"
 #include "deferred.h"
 
-enum { ARENA_AHEAD = 8 }; /* blocks that are fetched ahead; arbitrary */
+enum {
+    ARENA_AHEAD = 8,  /* blocks that are fetched ahead; arbitrary */
+    ARENA_BATCH = 64, /* that are freed at a time; arbitrary */
+};
 
 /* The first of those with the fewest threads: a program of few threads uses few heaps. */
 struct arena *arena_join(void)
@@ -42,12 +45,15 @@ struct block *arena_take_sent(struct arena *arena)
 
 void arena_settle(struct arena *arena)
 {
+    void *payloads[ARENA_BATCH];
     bool locked = arena_lock(arena);
     for (struct block *block = arena_take_sent(arena); block;) {
-        struct block *next = block->next; /* deferring links it anew */
-        void *p = block_payload(block);
-        deferred_free_run(&arena->heap, &p, 1);
-        block = next;
+        size_t count = 0;
+        for (; block && count < ARENA_BATCH; block = block->next) {
+            __builtin_prefetch(block->prev, 1);
+            payloads[count++] = block_payload(block);
+        }
+        deferred_free_run(&arena->heap, payloads, count);
     }
     arena_unlock(arena, locked);
 }
@@ -92,20 +98,15 @@ static void send_home(struct arena *arena, const struct sending *sending)
         arena_settle(arena);
 }
 
-static struct arena *home_of(void *p)
-{
-    return arena_of_heap(block_owner(block_from_payload(p))->heap);
-}
-
 /* Sends home those blocks that belong where the first one does; the payloads of the others move to
    the front of the array. Their number. */
 static size_t send_some_home(void **payloads, size_t count)
 {
-    struct arena *home = home_of(payloads[0]);
+    struct arena *home = arena_of_payload(payloads[0]);
     struct sending sending = {.count = 0};
     size_t others = 0;
     for (size_t i = 0; i < count; i++) {
-        if (home_of(payloads[i]) == home)
+        if (arena_of_payload(payloads[i]) == home)
             sending_add(&sending, block_from_payload(payloads[i]));
         else
             payloads[others++] = payloads[i];
@@ -114,11 +115,17 @@ static size_t send_some_home(void **payloads, size_t count)
     return others;
 }
 
-void arena_free_run(struct arena *own, void **payloads, size_t count)
+static size_t free_own(struct arena *own, void **payloads, size_t count)
 {
     bool locked = arena_lock(own);
-    count = deferred_free_run(&own->heap, payloads, count);
+    size_t others = deferred_free_run(&own->heap, payloads, count);
     arena_unlock(own, locked);
+    return others;
+}
+
+void arena_free_run(struct arena *own, void **payloads, size_t count)
+{
     while (count)
-        count = send_some_home(payloads, count);
+        count = arena_of_payload(payloads[0]) == own ? free_own(own, payloads, count)
+                                                     : send_some_home(payloads, count);
 }

@@ -12,7 +12,7 @@ enum {
     CACHE_BUDGET_SHARE = 8,        /* what part of its heap a cache may hold */
     CACHE_BUDGET_MIN = 128 * 1024, /* bytes that it may always hold */
     CACHE_BUDGET_MIN_THREADED = 1024 * 1024, /* the same where threads share arenas */
-    CACHE_FEW_THREADS = 4,              /* as many have that; more share what these would have */
+    CACHE_FEW_THREADS = 8,              /* as many have that; more share what these would have */
     CACHE_FILL_BYTES = 4096,            /* taken from the heap at once; a page */
     CACHE_FILL_MAX = 64,                /* blocks */
     CACHE_FLUSH_SHARE = 2,              /* what part of a class that overflows goes home */
@@ -281,6 +281,14 @@ void *cache_refill(struct thread_cache *cache, struct cache_class *class)
     return payloads[count - 1];
 }
 
+/* Whether the thread does nothing but free what those of another arena have allocated: they need
+   these blocks sooner than it does. */
+static bool hands_on(const struct thread_cache *cache, const struct cache_class *class)
+{
+    return cache_delays(cache) && class->count > 0 &&
+           arena_of_payload(class->payloads[0]) != cache->arena;
+}
+
 bool cache_make_room(struct thread_cache *cache, struct cache_class *class)
 {
     cache->is_busy[class - cache->classes] = true;
@@ -288,7 +296,7 @@ bool cache_make_room(struct thread_cache *cache, struct cache_class *class)
         cache_drain(cache);
     if (cache->is_draining)
         return false;
-    if (class_grow(cache, class, cache_delays(cache) ? CACHE_FILL_MAX : CACHE_LIMIT_MAX))
+    if (class_grow(cache, class, hands_on(cache, class) ? CACHE_FILL_MAX : CACHE_LIMIT_MAX))
         return true;
     if (class->count == 0)
         return false;

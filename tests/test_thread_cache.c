@@ -52,7 +52,7 @@ enum {
     BUDGET_SHARE = 8,
     BUDGET_MIN = 128 << 10,
     BUDGET_MIN_THREADED = 1 << 20,
-    FEW_THREADS = 4,
+    FEW_THREADS = 8,
 };
 
 /* Bytes of blocks that a cache may hold while the process has one thread. */
