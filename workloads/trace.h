@@ -44,20 +44,48 @@ enum trace_flag {
 
 enum {
     TRACE_NO_SLOT = UINT32_MAX,
-    TRACE_BLOCK_OPS = 65536,    /* most operations in one block of a file */
-    TRACE_THREADS_MAX = 1 << 20 /* most threads of a trace */
+    TRACE_BLOCK_OPS = 65536,     /* most operations in one block of a file */
+    TRACE_THREADS_MAX = 1 << 20, /* most threads of a trace */
 };
 
-/* One operation. */
+/* Columns that a trace may have; without any of them it is a file of version 1. */
+enum trace_column {
+    TRACE_GAPS = 1,    /* gap_ns is known */
+    TRACE_SITES = 2,   /* site is known, and trace_reader_sites has the table */
+    TRACE_PRESENT = 4, /* present is known of some frees and reallocs */
+};
+
+/*
+ * One operation. What a column that the trace does not have would tell is 0.
+ *
+ * A gap is the wall time that passed in op's thread between its call before and this one, whatever
+ * passed it: the program's work, a wait, another process on the processor. It lies between the two
+ * calls' stamps, so it contains the call before if that was a free (stamped at its start) and this
+ * call if it allocates and is no realloc (stamped at its end). In a process of one thread up to
+ * eight calls share a stamp: seven of them have a gap of 0, the eighth one has that of them all. So
+ * sums over a few dozen operations mean something, single gaps little. Steps are of about a fifth.
+ * The first operation of a thread has none; a thread's end has the time since its last call.
+ */
 struct trace_op {
     uint64_t size;    /* bytes requested; of a calloc, of one element; 0 for frees */
     uint64_t count;   /* calloc: elements; aligned family: alignment in bytes; else 0 */
     uint64_t time_ns; /* since the recording began, coarse: never decreases, steps of >= 1 ms */
+    uint64_t gap_ns;  /* since the thread's operation before, see above; 0: none, or unknown */
+    uint64_t present; /* see trace_op_present */
     uint32_t slot;    /* the block made, resized or freed; TRACE_NO_SLOT if there is none */
     uint32_t thread;  /* dense from 0, in order of appearance */
+    uint32_t site;    /* who called: a number from 1 in the trace's table of sites; 0: unknown */
     uint8_t kind;     /* enum trace_kind */
     uint8_t flags;    /* enum trace_flag, or-ed */
 };
+
+/* Bytes of the block in memory when op gave it up (free) or resized it (realloc), at most its
+   size then; false: unknown. The field has one more, so that 0 is unknown. */
+static inline bool trace_op_present(const struct trace_op *op, uint64_t *bytes)
+{
+    *bytes = op->present - (op->present > 0);
+    return op->present > 0;
+}
 
 /* A block begins in op->slot. */
 static inline bool trace_op_makes(const struct trace_op *op)
@@ -155,6 +183,8 @@ void trace_reader_close(struct trace_reader *reader);
 const struct trace_totals *trace_reader_totals(const struct trace_reader *reader);
 const char *trace_reader_origin(const struct trace_reader *reader);
 const char *trace_reader_losses(const struct trace_reader *reader);
+/* What the trace has beside the calls: enum trace_column, or-ed. */
+unsigned trace_reader_columns(const struct trace_reader *reader);
 /*
  * Decodes the next block into ops[TRACE_BLOCK_OPS], slots assigned, and sets *n; *n = 0 at the
  * end, when the totals have been compared with what was read. false: trace_reader_error tells.

@@ -32,6 +32,7 @@ struct trace_reader {
     uint64_t file_bytes;
     char origin[TRACE_TEXT_MAX + 1];
     char losses[TRACE_TEXT_MAX + 1];
+    unsigned columns; /* enum trace_column, or-ed */
 
     unsigned char *trailer; /* as in the file; the index is read in place */
     size_t trailer_bytes;
@@ -578,6 +579,11 @@ const char *trace_reader_origin(const struct trace_reader *reader)
 const char *trace_reader_losses(const struct trace_reader *reader)
 {
     return reader->losses;
+}
+
+unsigned trace_reader_columns(const struct trace_reader *reader)
+{
+    return reader->columns;
 }
 
 const char *trace_reader_error(const struct trace_reader *reader)
