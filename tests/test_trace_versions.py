@@ -13,6 +13,20 @@ GOLDEN_SHA256 = "2e90488784a20aab047dd90413e18c33c30d0d4aeb925766376f42af9ea0410
 # Of its operations as lines, made by the program that wrote it.
 CSV_SHA256 = "09f331db1a0ce7b1d07c260a922f0d15b4e4a456b956add1867ceb8c64067e7a"
 CORPUS = REPO / "workloads" / "traces"
+# Allocates before and after a pause of 300 ms.
+PAUSE = """
+#include <stdlib.h>
+#include <unistd.h>
+int main(void)
+{
+    for (int i = 0; i < 2000; i++) {
+        if (i == 1000)
+            usleep(300000);
+        free(malloc(30 + i % 20));
+    }
+    return 0;
+}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +74,26 @@ def test_without_further_columns_version_1_is_written(tmp_path, name):
     for facts in (before, after):  # which follow from the version of zstd
         del facts["file_bytes"], facts["bytes_per_op"]
     assert before == after
+
+
+def test_a_recording_has_gaps(tmp_path, spanbench):
+    """The subject sleeps between two calls; parts of its trace keep that."""
+    (tmp_path / "pause.c").write_text(PAUSE)
+    command = ["gcc", "-O0", "-fno-builtin", tmp_path / "pause.c", "-o", tmp_path / "pause"]
+    subprocess.run(command, check=True)
+    assert spanbench("record", "-o", "pause.trace", "--", tmp_path / "pause")[0] == 0
+    facts = json.loads(trace("info", "pause.trace"))
+    assert (facts["version"], facts["columns"]) == (2, ["gaps"])
+    assert facts["file_bytes"] < facts["ops"]
+    for words in (["cut", "--ops", "100:3000"], ["filter", "--sizes", "0:40"], ["strip"], ["pack"]):
+        trace(*words, "pause.trace", "-o", "part.trace")
+        assert version_of(tmp_path / "part.trace") == 2
+        assert 250e6 < longest_gap(tmp_path / "part.trace") < 400e6
+    trace("merge", "pause.trace", GOLDEN, "-o", "both.trace")
+    assert 250e6 < longest_gap(tmp_path / "both.trace") < 400e6
+
+
+def longest_gap(path):
+    lines = trace("export", "--to", "csv", path, "-o", "-").decode().splitlines()
+    place = lines[0].split(",").index("gap_ns")
+    return max(int(line.split(",")[place]) for line in lines[1:])
