@@ -115,6 +115,20 @@ bool sites_join(struct sites *sites, const struct sites *other, uint32_t *base)
     return true;
 }
 
+size_t sites_strip(struct sites *sites)
+{
+    size_t stripped = 0;
+    for (size_t i = 0; i < sites->module_count; i++) {
+        struct site_module *module = &sites->modules[i];
+        const char *name = strrchr(sites_path(sites, module), '/');
+        if (name == NULL)
+            continue;
+        module->path = (uint32_t)(name + 1 - sites->text);
+        stripped++;
+    }
+    return stripped;
+}
+
 void sites_close(struct sites *sites)
 {
     pages_unmap(sites->list, sites->capacity * sizeof *sites->list);

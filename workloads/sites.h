@@ -62,6 +62,8 @@ uint32_t sites_append(struct sites *sites, struct site site);
 /* Appends all of another table; its sites' numbers are then larger by *base. false and errno: there
    is no room. */
 bool sites_join(struct sites *sites, const struct sites *other, uint32_t *base);
+/* Of the modules' paths, the names of files stay. Returns how many had folders. */
+size_t sites_strip(struct sites *sites);
 void sites_close(struct sites *sites);
 size_t sites_mapped(const struct sites *sites); /* bytes */
 

@@ -3,6 +3,7 @@
  */
 #include "strip.h"
 
+#include "sites.h"
 #include "trace_copy.h"
 #include "trace_text.h"
 
@@ -15,6 +16,7 @@ struct strip {
     const char *in, *out;
     struct trace_reader *reader;
     struct trace_writer *writer;
+    struct sites sites;
     struct trace_text origin;
     struct trace_text losses;
 };
@@ -23,6 +25,20 @@ static int strip_fail(const char *fault, int status)
 {
     fprintf(stderr, "%s\n", fault);
     return status;
+}
+
+/* The writer's table of sites has no folders. */
+static bool sites_strip_copy(struct strip *strip)
+{
+    uint32_t base;
+    if (!sites_join(&strip->sites, trace_reader_sites(strip->reader), &base))
+        return false;
+    size_t stripped = sites_strip(&strip->sites);
+    trace_writer_sites(strip->writer, &strip->sites);
+    if (stripped > 0)
+        fprintf(stderr, "%s: folders of %zu modules of call sites left out\n", strip->out,
+                stripped);
+    return true;
 }
 
 static int strip_finish(struct strip *strip)
@@ -51,6 +67,8 @@ static int strip_run(struct strip *strip)
     strip->writer = trace_copy_open(strip->out, strip->origin.bytes, strip->reader, error);
     if (strip->writer == NULL)
         return strip_fail(error, 2);
+    if (!sites_strip_copy(strip))
+        return strip_fail(strerror(errno), 1);
     int status = trace_copy(strip->reader, strip->writer);
     return status == 0 ? strip_finish(strip) : status;
 }
@@ -80,5 +98,6 @@ int strip_main(int argc, char **argv)
         trace_reader_close(strip.reader);
     if (strip.writer != NULL)
         trace_writer_abandon(strip.writer);
+    sites_close(&strip.sites);
     return status;
 }
