@@ -2,12 +2,16 @@
  * Call sites in the recorder, see recorder_sites.h. The loader is asked which module an address is
  * in by _dl_find_object, which takes no lock and allocates nothing. What it answers about is safe
  * to read: a function of the module is being executed.
+ * Of librecord.so this file is no part.
  */
+#ifdef RECORD_SITES
+
 #include "recorder_sites.h"
 
 #include "recorder_control.h"
 #include "recorder_image.h"
 #include "recorder_space.h"
+#include "recorder_symbols.h"
 #include "recorder_sys.h"
 #include "recorder_text.h"
 #include "recorder_window.h"
@@ -256,18 +260,29 @@ static struct sites_range stack_of_first(void)
     return (struct sites_range){end - most, end != 0 ? most : 0};
 }
 
-/* libc allocates and frees something meanwhile, which is not recorded. */
+/*
+ * libc allocates and frees something meanwhile, which is not recorded. It is asked itself, since
+ * another library may stand before it, and hold a lock.
+ */
 static struct sites_range stack_of_another(void)
 {
     struct sites_range stack = {0};
     pthread_attr_t attributes;
     void *start;
     size_t bytes;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+    pthread_t (*self)(void);
+    int (*describe)(pthread_t, pthread_attr_t *);
+    int (*stack_of)(const pthread_attr_t *, void **, size_t *);
+    int (*end)(pthread_attr_t *);
+    *(void **)&self = symbol_of_libc("pthread_self");
+    *(void **)&describe = symbol_of_libc("pthread_getattr_np");
+    *(void **)&stack_of = symbol_of_libc("pthread_attr_getstack");
+    *(void **)&end = symbol_of_libc("pthread_attr_destroy");
+    if (!self || !describe || !stack_of || !end || describe(self(), &attributes) != 0)
         return stack;
-    if (pthread_attr_getstack(&attributes, &start, &bytes) == 0)
+    if (stack_of(&attributes, &start, &bytes) == 0)
         stack = (struct sites_range){(uintptr_t)start, bytes};
-    pthread_attr_destroy(&attributes);
+    end(&attributes);
     return stack;
 }
 
@@ -321,3 +336,5 @@ unsigned sites_unwind(struct sites_cache *cache, struct caller caller,
 #endif
     return depth;
 }
+
+#endif

@@ -112,7 +112,7 @@ def add_arguments(parser):
 
 def depth(text):
     """A number of return addresses, for argparse."""
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= DEPTH_MOST:
+    if text in map(str, range(1, DEPTH_MOST + 1)):
         return int(text)
     raise argparse.ArgumentTypeError(f"{text}: not a number from 1 to {DEPTH_MOST}")
 
