@@ -37,8 +37,9 @@ unsigned sites_depth = 1;
 /* Modules that were noted in this image's file. */
 static struct {
     struct {
-        const void *map; /* atomic, written last; NULL: unloaded since, or not there yet */
+        const void *map; /* atomic, written last; NULL: not there yet */
         struct sites_range range;
+        uint64_t mark; /* see object_mark */
     } modules[MODULES_KNOWN_MAX];
     uint32_t count; /* atomic; may be larger than there is room */
 } known;
@@ -181,21 +182,41 @@ static bool module_note(const struct object *object)
     return true;
 }
 
-static bool module_is_known(const struct object *object)
+/* By which another module at the same place is told from this one. */
+static uint64_t object_mark(const struct object *object)
+{
+    uint64_t mark = UINT64_C(0xcbf29ce484222325); /* FNV-1a, 64 bits */
+    const uint8_t *id = NULL;
+    uint32_t id_bytes = build_id_find(object, &id);
+    for (uint32_t i = 0; i < id_bytes; i++)
+        mark = (mark ^ id[i]) * UINT64_C(0x100000001b3);
+    for (const char *at = object->map->l_name; at != NULL && *at != '\0'; at++)
+        mark = (mark ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+    return mark;
+}
+
+static bool ranges_meet(const struct sites_range *a, const struct sites_range *b)
+{
+    return a->start < b->start + b->bytes && b->start < a->start + a->bytes;
+}
+
+/* The last one noted at its place counts: others may have been there before. */
+static bool module_is_known(const struct object *object, uint64_t mark)
 {
     uint32_t count = __atomic_load_n(&known.count, __ATOMIC_ACQUIRE);
-    for (uint32_t i = 0; i < count && i < MODULES_KNOWN_MAX; i++)
-        if (__atomic_load_n(&known.modules[i].map, __ATOMIC_ACQUIRE) == object->map &&
-            known.modules[i].range.start == object->range.start &&
-            known.modules[i].range.bytes == object->range.bytes)
-            return true;
+    for (uint32_t i = count < MODULES_KNOWN_MAX ? count : MODULES_KNOWN_MAX; i-- > 0;) {
+        const void *map = __atomic_load_n(&known.modules[i].map, __ATOMIC_ACQUIRE);
+        if (map != NULL && ranges_meet(&known.modules[i].range, &object->range))
+            return map == object->map && known.modules[i].mark == mark;
+    }
     return false;
 }
 
 /* Two threads may note the same module: whoever reads the file takes the later one. */
 static bool module_learn(const struct object *object)
 {
-    if (module_is_known(object))
+    uint64_t mark = object_mark(object);
+    if (module_is_known(object, mark))
         return true;
     if (__atomic_load_n(&known.count, __ATOMIC_RELAXED) >= MODULES_KNOWN_MAX)
         return false;
@@ -205,6 +226,7 @@ static bool module_learn(const struct object *object)
     uint32_t i = noted ? __atomic_fetch_add(&known.count, 1, __ATOMIC_RELAXED) : MODULES_KNOWN_MAX;
     if (i < MODULES_KNOWN_MAX) {
         known.modules[i].range = object->range;
+        known.modules[i].mark = mark;
         __atomic_store_n(&known.modules[i].map, object->map, __ATOMIC_RELEASE);
     }
     sys_signals_restore(signals);
@@ -238,16 +260,8 @@ bool sites_meet(struct sites_cache *cache, uint64_t address)
 
 void sites_refresh(struct sites_cache *cache)
 {
-    struct object object;
-    uint32_t count = __atomic_load_n(&known.count, __ATOMIC_ACQUIRE);
     for (int i = 0; i < SITES_RANGES; i++)
         cache->modules[i].bytes = 0;
-    for (uint32_t i = 0; i < count && i < MODULES_KNOWN_MAX; i++) {
-        const void *map = __atomic_load_n(&known.modules[i].map, __ATOMIC_ACQUIRE);
-        if (map != NULL &&
-            (!object_find(&object, known.modules[i].range.start) || object.map != map))
-            __atomic_store_n(&known.modules[i].map, NULL, __ATOMIC_RELEASE);
-    }
 }
 
 /* The first thread's stack grows towards a limit; where it begins, the loader knows. */
