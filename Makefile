@@ -63,12 +63,13 @@ FAST := $(HEAP_FAST) arena_home thread_cache own_cache cached
 IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
 EXPORTERS := memory_replay rep wl csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
-TRACE_READ := pages slots trace_format trace_reader
-TRACE_ALL := $(TRACE_READ) trace_writer block_map builder races raw_reader compile input lines import import_main \
-	$(IMPORTERS:%=import_%) wl_streams export $(EXPORTERS:%=export_%) info pack subset \
+TRACE_READ := pages slots sites sites_file trace_format trace_reader
+TRACE_ALL := $(TRACE_READ) trace_writer trace_copy block_map builder races raw_reader callers compile input lines import import_main \
+	$(IMPORTERS:%=import_%) wl_streams export $(EXPORTERS:%=export_%) info site_census pack subset \
 	trace_text slot_pool excerpt selection cut filter merge strip count_map census json_print
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
+RECORDER_SITES := $(RECORDER) recorder_sites
 REPLAY := replay replay_options replay_print performer pauses checksum steps step_call checker latency histogram \
 	cycle_counter replayer streams pace lanes lane_run repeats cost driver memory_curve decay limit footprint \
 	own_memory process_memory \
@@ -88,13 +89,15 @@ FAST_O := $(call objects,fast/allocator,$(ALLOCATOR) $(FAST))
 TRACE_READ_O := $(call objects,workloads,$(TRACE_READ))
 TRACE_ALL_O := $(call objects,workloads,$(TRACE_ALL))
 RECORDER_O := $(call objects,workloads,$(RECORDER))
+# The recorder with call sites: the same sources with RECORD_SITES defined.
+RECORDER_SITES_O := $(call objects,sites/workloads,$(RECORDER_SITES))
 REPLAY_O := $(call objects,bench,$(REPLAY))
 WORK_O := $(call objects,bench,$(WORK)) $(call objects,workloads,$(WORKLOADS))
 MICRO_MAIN_O := $(call objects,bench,$(MICRO_MAIN))
 MICRO_O := $(call objects,bench,$(MICRO)) $(call objects,workloads,pages)
 
 LIBRARIES := $(B)/libspan.a $(B)/libspan.so $(B)/libspan-fast.a $(B)/libspan-fast.so \
-	$(B)/librecord.so $(B)/libnull.so $(B)/libprobe.so
+	$(B)/librecord.so $(B)/librecord-sites.so $(B)/libnull.so $(B)/libprobe.so
 PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc jemalloc) \
 	$(addprefix $(B)/workload-,span span-fast glibc jemalloc) \
 	$(addprefix $(B)/micro-,span span-fast glibc jemalloc)
@@ -146,6 +149,11 @@ $(O)/fast/%.o: %.c $(B)/flags
 	$(call SAY,CC  )
 	$(COMPILE) -DSPAN_FAST=1 -c $< -o $@
 
+$(O)/sites/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call SAY,CC  )
+	$(COMPILE) -DRECORD_SITES=1 -c $< -o $@
+
 # One object, of which a program sees the functions of libspan.h alone: what it calls heap_free itself
 # is none of ours. LTO ends here, or there would be no names to hide. Sanitizers bring their libraries
 # when a program is linked.
@@ -195,11 +203,13 @@ define LINK_HANDICAP
 endef
 
 # An exception of operator new goes through frames of ours.
-$(O)/workloads/recorder_operators.o: CFLAGS_OWN += -fexceptions
+$(O)/workloads/recorder_operators.o $(O)/sites/workloads/recorder_operators.o: CFLAGS_OWN += -fexceptions
 
 $(B)/librecord.so: $(RECORDER_O)
+$(B)/librecord-sites.so: $(RECORDER_SITES_O)
+$(B)/librecord.so $(B)/librecord-sites.so:
 	$(call SAY,LINK)
-	$(LINK) -shared -Wl,-soname,librecord.so -Wl,--build-id -pthread $^ -o $@
+	$(LINK) -shared -Wl,-soname,$(@F) -Wl,--build-id -pthread $^ -o $@
 
 $(B)/libnull.so: $(O)/bench/null.o
 	$(call SAY,LINK)

@@ -21,6 +21,7 @@ MAGIC = 0x31574152424E5053
 WINDOW_MAGIC = 0x574F444E49574152
 ADDRESS_BITS = 48
 LONG = 1 << 5
+SITED = 1 << 6
 
 Header = namedtuple(
     "Header",
@@ -55,6 +56,9 @@ def read_window(data, offset, thread):
         count = 2 + MORE_WORDS.get(kind, 0) + bool(word0 & LONG)
         words = struct.unpack_from(f"<{count}Q", data, at)
         at += 8 * count
+        if word0 & SITED:
+            (site,) = struct.unpack_from("<Q", data, at)
+            at += 8 * (1 + (site >> ADDRESS_BITS))
         address, size = words[1] & ((1 << ADDRESS_BITS) - 1), words[1] >> ADDRESS_BITS
         if kind == "thread_start":
             thread = address

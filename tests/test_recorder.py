@@ -80,6 +80,14 @@ def recorder(tmp_path):
     return Recorder(directory)
 
 
+@pytest.fixture(params=["librecord.so", "librecord-sites.so"])
+def either_recorder(request, recorder, monkeypatch):
+    """Without call sites, and with as deep ones as can be."""
+    monkeypatch.setenv("SPANBENCH_RECORD_SITES", "8")
+    recorder.library = BUILD / request.param
+    return recorder
+
+
 def compile_raw(path, *options):
     """What `trace compile --json` says; the trace goes beside the raw file."""
     command = [BUILD / "trace", "compile", "--json", *options, path, "-o", trace_of(path)]
@@ -118,9 +126,9 @@ def between_marks(records):
     return records[marks[0] + 1 : marks[1]]
 
 
-def test_every_call_is_recorded_exactly(recorder):
-    assert recorder.run(SUBJECTS / "every_call").returncode == 0
-    calls = between_marks(read_records(recorder.only()))
+def test_every_call_is_recorded_exactly(either_recorder):
+    assert either_recorder.run(SUBJECTS / "every_call").returncode == 0
+    calls = between_marks(read_records(either_recorder.only()))
     told = [
         (call.kind, call.size, bool(call.address), *(call.more if call.kind != "realloc" else ()))
         for call in calls
@@ -459,14 +467,14 @@ SHIM = SUBJECTS / "locking_library.so"
 
 
 @pytest.mark.parametrize("order", ["before", "behind"])
-def test_another_library_locks_and_allocates_in_what_it_stands_before(recorder, order):
+def test_another_library_locks_and_allocates_in_what_it_stands_before(either_recorder, order):
     preload = str(SHIM)
     if order == "before":
-        recorder.library, preload = SHIM, str(recorder.library)
-    done = recorder.run(SUBJECTS / "shim_caller", preload=preload)
+        either_recorder.library, preload = SHIM, str(either_recorder.library)
+    done = either_recorder.run(SUBJECTS / "shim_caller", preload=preload)
     assert (done.returncode, done.stderr) == (0, b"")
     assert int(done.stdout) > time.time() + 9e8
-    paths = [path for (path,) in recorder.files().values()]
+    paths = [path for (path,) in either_recorder.files().values()]
     assert len(paths) == 2
     for path in paths:
         counts = compile_raw(path)
@@ -525,11 +533,11 @@ def test_missing_directory_is_harmless(recorder):
     assert (done.returncode, done.stdout, done.stderr) == (4, b"10\n", b"")
 
 
-def test_signal_handlers_may_call_malloc(recorder, shared_objects):
+def test_signal_handlers_may_call_malloc(either_recorder, shared_objects):
     bears_it = shared_objects / "liballocator.so"
-    done = recorder.run(SUBJECTS / "interrupted", preload=str(bears_it))
+    done = either_recorder.run(SUBJECTS / "interrupted", preload=str(bears_it))
     assert done.returncode == 0
-    path = recorder.only()
+    path = either_recorder.only()
     assert int(done.stdout) >= 200
     assert count_calls(path, "malloc", 48) == 100000
     assert 200 <= count_calls(path, "malloc", 64) <= int(done.stdout)

@@ -13,6 +13,7 @@ from places import BUILD
 OBJECTS = {
     "libspan-fast.so": "fast/allocator/*.o",
     "librecord.so": "workloads/recorder*.o",
+    "librecord-sites.so": "sites/workloads/recorder*.o",
     "libnull.so": "bench/null.o",
 }
 # How x86-64 and AArch64 name relocations of the general, the local and the descriptor's model.

@@ -10,6 +10,7 @@
  */
 #include "compile.h"
 #include "builder.h"
+#include "callers.h"
 #include "raw_reader.h"
 #include "trace_text.h"
 
@@ -35,6 +36,7 @@ struct head {
 struct merge {
     struct raw_reader *reader;
     struct builder *builder;
+    struct callers callers;
     struct head *heads;             /* by stream */
     size_t *heap;                   /* streams, the earliest head on top */
     size_t count;                   /* in the heap */
@@ -144,6 +146,9 @@ static bool merge_add(struct merge *merge, struct head *head, uint64_t stamp, in
     if (time_ns > merge->time_ns)
         merge->time_ns = time_ns;
     call->time_ns = merge->time_ns;
+    call->site = callers_site(&merge->callers, &head->raw);
+    call->begin_ns = raw_reader_ns(merge->reader, head->raw.before);
+    call->end_ns = raw_reader_ns(merge->reader, head->raw.stamp);
     return builder_add(merge->builder, call);
 }
 
@@ -276,12 +281,17 @@ static const char *lost_why(const struct raw_header *header)
     return header->lost_errno != 0 ? strerror((int)header->lost_errno) : "signal handlers";
 }
 
-static void losses_make(char *losses, size_t bytes, const struct raw_header *header)
+static void losses_make(char *losses, size_t bytes, const struct merge *merge)
 {
+    const struct raw_header *header = raw_reader_header(merge->reader);
+    int used = 0;
     losses[0] = '\0';
     if (header->lost_ops > 0)
-        snprintf(losses, bytes, "lost_ops=%" PRIu64 "\nlost_why=%s\n", header->lost_ops,
-                 lost_why(header));
+        used = snprintf(losses, bytes, "lost_ops=%" PRIu64 "\nlost_why=%s\n", header->lost_ops,
+                        lost_why(header));
+    if (merge->callers.left_out > 0)
+        snprintf(losses + used, bytes - (size_t)used, "lost_sites=%" PRIu64 "\n",
+                 merge->callers.left_out);
 }
 
 static void print_counts(const struct request *request, const struct builder_counts *counts,
@@ -311,7 +321,9 @@ static int compile_finish(const struct request *request, struct merge *merge)
     char error[TRACE_ERROR_MAX];
     const struct raw_header *header = raw_reader_header(merge->reader);
     struct builder_counts counts = builder_counts(merge->builder);
-    losses_make(losses, sizeof losses, header);
+    if (request->strip)
+        sites_strip(&merge->callers.sites);
+    losses_make(losses, sizeof losses, merge);
     if (counts.ops == 0)
         builder_abandon(merge->builder);
     else if (!builder_finish(merge->builder, losses, error))
@@ -350,18 +362,22 @@ static int compile_open(struct request *request, struct raw_reader *reader)
     static struct merge merge;
     size_t room = raw_reader_streams(reader) + 1;
     merge = (struct merge){.reader = reader};
-    merge.builder = builder_open(request->output, request->origin, error);
+    unsigned columns = TRACE_GAPS | (raw_reader_has_sites(reader) ? TRACE_SITES : 0u);
+    merge.builder = builder_open(request->output, request->origin, columns, error);
     if (merge.builder == NULL)
         return report_error(error, COMPILE_BAD_FILE);
+    builder_sites(merge.builder, &merge.callers.sites);
     merge.heads = calloc(room, sizeof *merge.heads);
     merge.heap = calloc(room, sizeof *merge.heap);
     int status;
-    if (merge.heads != NULL && merge.heap != NULL)
+    bool ready = callers_open(&merge.callers, reader);
+    if (ready && merge.heads != NULL && merge.heap != NULL)
         status = compile_merge(request, &merge);
     else {
         builder_abandon(merge.builder);
         status = report_error("trace compile: out of memory", COMPILE_FAILED);
     }
+    callers_close(&merge.callers);
     free(merge.heads);
     free(merge.heap);
     return status;

@@ -31,6 +31,10 @@ enum {
     RAW_UNIT = 64 << 10,
     RAW_STEP = 16 << 10,        /* blocks are given to a window in steps of this many bytes */
     RAW_TEXT_MAX = 3072,        /* bytes of the header's text */
+    RAW_MODULES_AT = 4096,      /* file offset of the modules, which end with the unit */
+    RAW_ID_MAX = 64,            /* bytes of a build-id */
+    RAW_PATH_MAX = 4096,        /* bytes of a path, its NUL included */
+    RAW_DEPTH_MAX = 8,          /* frames of a call's site */
     RAW_LOST_BY_SIZE = 1 << 16, /* lost_errno where --max-size was reached; above any errno */
 };
 
@@ -57,6 +61,21 @@ struct raw_header {
                                 but any other bytes */
     uint64_t pid_namespace;  /* with the pid, who the process is: struct recording_process */
     uint64_t start_ticks;
+    uint64_t module_bytes; /* atomic; that modules take in the file, in whole or in part */
+};
+
+/*
+ * A program or library that calls came from, noted when the first one did: struct raw_module, one
+ * behind the other from RAW_MODULES_AT on, up to the first one without a stamp. Another module may
+ * be at the same place later: an address belongs to the last one with a stamp before the call's.
+ */
+struct raw_module {
+    uint64_t stamp; /* written last; 0: none */
+    uint64_t start; /* where it is mapped */
+    uint64_t bytes;
+    uint64_t address; /* load address: what was added to the file's own addresses */
+    uint32_t id_bytes;
+    uint32_t path_bytes; /* the build-id and the path follow; then it goes on at a multiple of 8 */
 };
 
 /* At the start of each window. Records follow at once. */
@@ -84,11 +103,21 @@ struct raw_window {
  *
  * "address, size": the address in the low 48 bits, the size in the high 16; a size of 65535 or
  * more is 0xffff there, and is carried whole by one more word at the end (RAW_LONG is set).
+ * In a recording with call sites each call has, behind all that, its return addresses (RAW_SITED is
+ * set): the first one in the low 48 bits of a word, and above them how many words with further ones
+ * follow, at most RAW_DEPTH_MAX - 1.
+ *
  * A failed call has address 0. free(NULL) is recorded with address 0.
  *
  * A record never straddles windows: what does not fit goes to the next one, the rest stays 0.
  */
-enum { RAW_KIND_BITS = 5, RAW_LONG = 1 << 5, RAW_STAMP_SHIFT = 8, RAW_WORDS_MAX = 5 };
+enum {
+    RAW_KIND_BITS = 5,
+    RAW_LONG = 1 << 5,
+    RAW_SITED = 1 << 6,
+    RAW_STAMP_SHIFT = 8,
+    RAW_WORDS_MAX = 5, /* without a site */
+};
 #define RAW_ADDRESS_MASK UINT64_C(0x0000ffffffffffff)
 #define RAW_SIZE_SHIFT   48
 #define RAW_SIZE_LONG    UINT64_C(0xffff)

@@ -38,6 +38,8 @@ struct raw_reader {
     const char *bytes; /* the file, mapped as far as windows go */
     size_t size;
     struct raw_header header;
+    unsigned char modules[RAW_UNIT - RAW_MODULES_AT];
+    size_t module_bytes; /* of them that were read */
     double ns_per_stamp;
     struct piece *pieces;
     size_t piece_count;
@@ -77,13 +79,16 @@ static inline size_t record_words(const uint64_t *at, const uint64_t *end)
 {
     unsigned kind = record_kind(at[0]);
     unsigned flags = at[0] & ((1 << RAW_STAMP_SHIFT) - (1 << RAW_KIND_BITS));
-    if (kind >= TRACE_KINDS || (flags & ~(unsigned)RAW_LONG) != 0)
+    bool is_long = flags & RAW_LONG, is_sited = flags & RAW_SITED;
+    if (kind >= TRACE_KINDS || (flags & ~(unsigned)(RAW_LONG | RAW_SITED)) != 0)
         return 0;
-    size_t words = 2u + more_words[kind] + (flags != 0);
-    if ((size_t)(end - at) < words)
+    size_t words = 2u + more_words[kind] + is_long + is_sited;
+    if ((size_t)(end - at) < words || is_long != (at[1] >> RAW_SIZE_SHIFT == RAW_SIZE_LONG))
         return 0;
-    bool is_long = at[1] >> RAW_SIZE_SHIFT == RAW_SIZE_LONG;
-    return is_long == (flags != 0) ? words : 0;
+    if (!is_sited)
+        return words;
+    uint64_t frames = at[words - 1] >> RAW_SIZE_SHIFT;
+    return frames < RAW_DEPTH_MAX && (size_t)(end - at) - words >= frames ? words + frames : 0;
 }
 
 static bool piece_add(struct raw_reader *reader, struct piece piece)
@@ -227,6 +232,8 @@ static bool header_read(struct raw_reader *reader, int fd, size_t file_bytes)
         return fail(reader, strerror(errno));
     if (bytes != (ssize_t)sizeof reader->header)
         return fail(reader, "not a raw recording");
+    bytes = pread(fd, reader->modules, sizeof reader->modules, RAW_MODULES_AT);
+    reader->module_bytes = bytes > 0 ? (size_t)bytes : 0;
     uint64_t end = reader->header.end;
     reader->size = end < file_bytes ? (size_t)end : file_bytes;
     return header_check(reader);
@@ -304,6 +311,35 @@ uint64_t raw_reader_ns(const struct raw_reader *reader, uint64_t stamp)
     return ns < most ? (uint64_t)ns : (uint64_t)most;
 }
 
+bool raw_reader_has_sites(const struct raw_reader *reader)
+{
+    return reader->header.module_bytes > 0;
+}
+
+bool raw_reader_module(const struct raw_reader *reader, size_t *at, struct raw_place *place)
+{
+    struct raw_module module;
+    size_t end = reader->module_bytes;
+    size_t from = *at;
+    if (!raw_reader_has_sites(reader) || from > end || end - from < sizeof module)
+        return false;
+    memcpy(&module, reader->modules + from, sizeof module);
+    from += sizeof module;
+    if (module.stamp == 0 || module.id_bytes > RAW_ID_MAX || module.path_bytes >= RAW_PATH_MAX ||
+        end - from < module.id_bytes + module.path_bytes)
+        return false;
+    *place = (struct raw_place){.stamp = module.stamp,
+                                .start = module.start,
+                                .bytes = module.bytes,
+                                .address = module.address,
+                                .id = reader->modules + from,
+                                .id_bytes = module.id_bytes};
+    memcpy(place->path, reader->modules + from + module.id_bytes, module.path_bytes);
+    from += module.id_bytes + module.path_bytes;
+    *at = (from + 7) / 8 * 8;
+    return true;
+}
+
 size_t raw_reader_streams(const struct raw_reader *reader)
 {
     return reader->stream_count;
@@ -342,12 +378,25 @@ static bool call_is_free(const struct call *call)
     return call->kind == TRACE_REALLOC && call->result == 0 && call->size == 0 && call->old != 0;
 }
 
+/* `at` is behind what every recording has of a call. */
+static void frames_decode(const uint64_t *at, struct raw_call *raw)
+{
+    raw->depth = 1 + (unsigned)(at[0] >> RAW_SIZE_SHIFT);
+    raw->frames[0] = at[0] & RAW_ADDRESS_MASK;
+    for (unsigned i = 1; i < raw->depth; i++)
+        raw->frames[i] = at[i];
+}
+
 static void call_decode(const struct raw_reader *reader, const uint64_t *at, struct raw_call *raw)
 {
     struct call *call = &raw->call;
     uint64_t address = at[1] & RAW_ADDRESS_MASK;
     *call = (struct call){.kind = record_kind(at[0]), .size = at[1] >> RAW_SIZE_SHIFT};
     unsigned more = more_words[call->kind];
+    if (at[0] & RAW_SITED)
+        frames_decode(at + 2 + more + (call->size == RAW_SIZE_LONG), raw);
+    else
+        raw->depth = 0;
     if (call->size == RAW_SIZE_LONG)
         call->size = at[2 + more];
     raw->stamp = raw->before = stamp_expand(reader, at[0]);

@@ -96,11 +96,11 @@ bool enter_slowly(struct stream *self)
     return recorded;
 }
 
-static inline void put_realloc(struct stream *self, const void *p, size_t size, uintptr_t old,
-                               uint64_t before)
+static ALWAYS_INLINE void put_realloc(struct stream *self, const void *p, size_t size,
+                                      uintptr_t old, uint64_t before, struct caller caller)
 {
     const uint64_t more[] = {old & RAW_ADDRESS_MASK, before};
-    stream_put(self, TRACE_REALLOC, stamp_now(self), p, size, more, 2);
+    put(self, TRACE_REALLOC, p, size, more, 2, caller);
 }
 
 EXPORT void *malloc(size_t size)
@@ -109,7 +109,7 @@ EXPORT void *malloc(size_t size)
     if (UNLIKELY(!enter(self)))
         return real.malloc != NULL ? real.malloc(size) : arena_take(size);
     void *p = real.malloc(size);
-    put_sized(self, TRACE_MALLOC, p, size);
+    put_sized(self, TRACE_MALLOC, p, size, CALLER());
     leave(self);
     return p;
 }
@@ -128,7 +128,7 @@ EXPORT void *calloc(size_t count, size_t size)
     if (UNLIKELY(!enter(self)))
         return calloc_unrecorded(count, size);
     void *p = real.calloc(count, size);
-    put_counted(self, TRACE_CALLOC, p, size, count);
+    put_counted(self, TRACE_CALLOC, p, size, count, CALLER());
     leave(self);
     return p;
 }
@@ -143,7 +143,7 @@ EXPORT void free(void *p)
             real.free(p);
         return;
     }
-    put_sized(self, TRACE_FREE, p, 0);
+    put_sized(self, TRACE_FREE, p, 0, CALLER());
     real.free(p);
     leave(self);
 }
@@ -163,7 +163,7 @@ EXPORT void *realloc(void *p, size_t size)
     uintptr_t old = (uintptr_t)p;
     uint64_t before = stamp_now(self);
     void *moved = real.realloc(p, size);
-    put_realloc(self, moved, size, old, before);
+    put_realloc(self, moved, size, old, before, CALLER());
     leave(self);
     return moved;
 }
@@ -182,7 +182,7 @@ EXPORT void *reallocarray(void *p, size_t count, size_t size)
     uintptr_t old = (uintptr_t)p;
     uint64_t before = stamp_now(self);
     void *moved = real.reallocarray(p, count, size);
-    put_realloc(self, moved, bytes, old, before);
+    put_realloc(self, moved, bytes, old, before, CALLER());
     leave(self);
     return moved;
 }
@@ -193,7 +193,7 @@ EXPORT void *aligned_alloc(size_t alignment, size_t size)
     if (UNLIKELY(!enter(self)))
         return real.malloc != NULL ? real.aligned_alloc(alignment, size) : NULL;
     void *p = real.aligned_alloc(alignment, size);
-    put_counted(self, TRACE_ALIGNED_ALLOC, p, size, alignment);
+    put_counted(self, TRACE_ALIGNED_ALLOC, p, size, alignment, CALLER());
     leave(self);
     return p;
 }
@@ -204,7 +204,7 @@ EXPORT void *memalign(size_t alignment, size_t size)
     if (UNLIKELY(!enter(self)))
         return real.malloc != NULL ? real.memalign(alignment, size) : NULL;
     void *p = real.memalign(alignment, size);
-    put_counted(self, TRACE_MEMALIGN, p, size, alignment);
+    put_counted(self, TRACE_MEMALIGN, p, size, alignment, CALLER());
     leave(self);
     return p;
 }
@@ -215,7 +215,7 @@ EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
     if (UNLIKELY(!enter(self)))
         return real.malloc != NULL ? real.posix_memalign(out, alignment, size) : ENOMEM;
     int error = real.posix_memalign(out, alignment, size);
-    put_counted(self, TRACE_POSIX_MEMALIGN, error == 0 ? *out : NULL, size, alignment);
+    put_counted(self, TRACE_POSIX_MEMALIGN, error == 0 ? *out : NULL, size, alignment, CALLER());
     leave(self);
     return error;
 }
@@ -226,7 +226,7 @@ EXPORT void *valloc(size_t size)
     if (UNLIKELY(!enter(self)))
         return real.malloc != NULL ? real.valloc(size) : NULL;
     void *p = real.valloc(size);
-    put_sized(self, TRACE_VALLOC, p, size);
+    put_sized(self, TRACE_VALLOC, p, size, CALLER());
     leave(self);
     return p;
 }
@@ -237,7 +237,7 @@ EXPORT void *pvalloc(size_t size)
     if (UNLIKELY(!enter(self)))
         return real.malloc != NULL ? real.pvalloc(size) : NULL;
     void *p = real.pvalloc(size);
-    put_sized(self, TRACE_PVALLOC, p, size);
+    put_sized(self, TRACE_PVALLOC, p, size, CALLER());
     leave(self);
     return p;
 }

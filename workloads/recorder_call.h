@@ -15,8 +15,9 @@
 static const char __libc_single_threaded = 0;
 #endif
 
-#define EXPORT      __attribute__((visibility("default")))
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define ALWAYS_INLINE __attribute__((always_inline)) inline
+#define EXPORT        __attribute__((visibility("default")))
+#define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
 /* Records that share a stamp in a program of one thread. After a pause, fewer than these carry the
    time from before it. */
@@ -63,18 +64,29 @@ static inline uint64_t stamp_now(struct stream *self)
     return self->stamp;
 }
 
-/* A record of an address and a size, stamped now. */
-static inline void put_sized(struct stream *self, enum trace_kind kind, const void *p, size_t size)
+/* A record, stamped once it is known who called: a module that was noted first has an earlier stamp
+   then. */
+static ALWAYS_INLINE void put(struct stream *self, enum trace_kind kind, const void *p, size_t size,
+                              const uint64_t *more, unsigned count, struct caller caller)
 {
-    stream_put(self, kind, stamp_now(self), p, size, NULL, 0);
+    uint64_t frames[RAW_DEPTH_MAX];
+    unsigned depth = sites_frames(&self->sites, caller, frames);
+    stream_put(self, kind, stamp_now(self), p, size, more, count, frames, depth);
+}
+
+/* A record of an address and a size. */
+static ALWAYS_INLINE void put_sized(struct stream *self, enum trace_kind kind, const void *p,
+                                    size_t size, struct caller caller)
+{
+    put(self, kind, p, size, NULL, 0, caller);
 }
 
 /* The same with a number of elements or an alignment. */
-static inline void put_counted(struct stream *self, enum trace_kind kind, const void *p,
-                               size_t size, size_t count)
+static ALWAYS_INLINE void put_counted(struct stream *self, enum trace_kind kind, const void *p,
+                                      size_t size, size_t count, struct caller caller)
 {
     const uint64_t more[] = {count};
-    stream_put(self, kind, stamp_now(self), p, size, more, 1);
+    put(self, kind, p, size, more, 1, caller);
 }
 
 #endif

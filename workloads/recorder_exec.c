@@ -10,6 +10,7 @@
  */
 #include "recorder_control.h"
 #include "recorder_image.h"
+#include "recorder_sites.h"
 #include "recorder_symbols.h"
 #include "recorder_sys.h"
 #include "recorder_text.h"
@@ -30,7 +31,7 @@
 #endif
 #endif
 
-static const char library_name[] = "librecord.so";
+static const char library_name[] = RECORDER_LIBRARY;
 
 /* The functions that the program would have called. */
 static struct {
@@ -80,7 +81,7 @@ static const char *library_find(const char *preload)
     return *preload != '\0' ? preload : NULL;
 }
 
-/* Whether the file that LD_PRELOAD calls librecord.so, by its path, is there. */
+/* Whether the file that LD_PRELOAD calls by our name, with its path, is there. */
 static bool library_is_near(const char *preload, const char *name)
 {
     char path[PATH_MAX];

@@ -5,6 +5,7 @@
 #include "recorder_control.h"
 #include "recorder_file.h"
 #include "recorder_helper.h"
+#include "recorder_sites.h"
 #include "recorder_space.h"
 #include "recorder_sys.h"
 #include "recorder_text.h"
@@ -140,6 +141,7 @@ static enum image_state image_begin(void)
     const char *children = environment_find("SPANBENCH_RECORD_CHILDREN");
     if (directory == NULL || !file_choose_directory(directory))
         return IMAGE_OFF;
+    sites_begin(environment_find("SPANBENCH_RECORD_SITES"));
     image.children = children == NULL || children[0] != '0' || children[1] != '\0';
     control_open(directory);
     struct recording_process process = control_identify(true);
@@ -311,7 +313,7 @@ static int header_map(int fd, struct raw_header **header)
         return (int)(long)mapped;
     error = control_claim(RAW_STEP) ? 0 : -RAW_LOST_BY_SIZE;
     if (error == 0)
-        error = space_reserve(mapped, 0, sizeof *mapped);
+        error = space_reserve(mapped, 0, sites_header_bytes());
     if (error == 0)
         error = space_begin(fd, bytes);
     if (error == 0)

@@ -17,9 +17,8 @@
 #error "the mangled names are those where size_t is unsigned long"
 #endif
 
-#define UNUSED        __attribute__((unused))
-#define ALWAYS_INLINE __attribute__((always_inline)) inline
-#define TLS           _Thread_local __attribute__((tls_model("initial-exec")))
+#define UNUSED __attribute__((unused))
+#define TLS    _Thread_local __attribute__((tls_model("initial-exec")))
 
 enum form {
     NEW,
@@ -217,14 +216,15 @@ static TLS struct {
     size_t size;
     size_t alignment; /* 0: that of malloc */
 } asked;
+static TLS struct caller asked_by; /* of a recording with call sites */
 
 static void *new_end(void *p)
 {
     struct stream *self = &stream_own;
     if (asked.alignment == 0)
-        put_sized(self, TRACE_MALLOC, p, asked.size);
+        put_sized(self, TRACE_MALLOC, p, asked.size, asked_by);
     else
-        put_counted(self, TRACE_ALIGNED_ALLOC, p, asked.size, asked.alignment);
+        put_counted(self, TRACE_ALIGNED_ALLOC, p, asked.size, asked.alignment, asked_by);
     leave(self);
     return p;
 }
@@ -285,8 +285,11 @@ static void *new_alone(size_t size, size_t alignment, bool throws)
     }                                                                                              \
     static ALWAYS_INLINE void *shape parameters                                                    \
     {                                                                                              \
-        if (form_enter(form, __builtin_return_address(0)))                                         \
+        if (form_enter(form, __builtin_return_address(0))) {                                       \
+            if (RECORDER_SITE_WORDS > 0)                                                           \
+                asked_by = CALLER();                                                               \
             return shape##_recorded arguments_of_##shape;                                          \
+        }                                                                                          \
         return shape##_next arguments_of_##shape;                                                  \
     }
 
@@ -311,7 +314,7 @@ NEW_SHAPE(new_aligned_nothrow, alignment, false,
         struct stream *self = &stream_own;                                                         \
         bool recorded = form_enter(form, __builtin_return_address(0));                             \
         if (recorded)                                                                              \
-            put_sized(self, TRACE_FREE, p, 0);                                                     \
+            put_sized(self, TRACE_FREE, p, 0, CALLER());                                           \
         void(*next) types = (void(*) types)forms[form].next;                                       \
         if (next != NULL)                                                                          \
             next arguments;                                                                        \

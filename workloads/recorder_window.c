@@ -18,7 +18,8 @@ enum {
     WINDOW_RESTS_MAX = 64,   /* about as many as threads end at the same time */
     WINDOW_REST_LEAST = 512, /* a smaller rest is not worth handing on */
     WINDOW_SKIP = 1024,      /* calls between two tries; a failed try costs microseconds */
-    WINDOW_SLACK_WORDS = RAW_WORDS_MAX - 1, /* cursor < limit: any record fits */
+    /* cursor < limit: any record fits */
+    WINDOW_SLACK_WORDS = RAW_WORDS_MAX + RECORDER_SITE_WORDS - 1,
 };
 
 _Thread_local struct stream stream_own __attribute__((tls_model("initial-exec")));
@@ -112,7 +113,7 @@ static int rest_begin(struct stream *stream, struct raw_window *window)
     }
     window->handed_on = 1;
     stream_put(stream, TRACE_THREAD_START, raw_stamp(), (void *)(uintptr_t)stream->thread, 0, more,
-               1);
+               1, NULL, 0);
     return 0;
 }
 
@@ -181,6 +182,7 @@ static int claim(struct stream *stream)
     if (error != 0)
         return error;
     stream_number(stream, header);
+    sites_refresh(&stream->sites);
     if (stream->window != NULL && stream->window->bytes < RAW_UNIT)
         return window_grow(stream);
     if (stream->window != NULL)
@@ -215,7 +217,7 @@ bool window_claim(struct stream *stream)
 
 void window_release(struct stream *stream)
 {
-    stream_put(stream, TRACE_THREAD_END, raw_stamp(), NULL, 0, NULL, 0);
+    stream_put(stream, TRACE_THREAD_END, raw_stamp(), NULL, 0, NULL, 0, NULL, 0);
     if (stream->window != NULL)
         rest_put(stream);
     stream_leave(stream);
@@ -267,4 +269,5 @@ void window_forget(void)
     for (unsigned i = 0; i < WINDOW_RESTS_MAX; i++)
         rests[i] = NULL;
     window_forget_own();
+    sites_forget();
 }

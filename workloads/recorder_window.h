@@ -7,6 +7,7 @@
 #define WORKLOADS_RECORDER_WINDOW_H
 
 #include "raw.h"
+#include "recorder_sites.h"
 #include "trace.h"
 
 #include <stdatomic.h>
@@ -34,12 +35,14 @@ struct stream {
     uint64_t stamp;    /* shared by the next `stamp_uses` records ... */
     uint32_t stamp_uses;
     uint32_t stamp_streams; /* ... while streams_begun is this */
+    struct sites_cache sites;
 };
 
 extern _Thread_local struct stream stream_own __attribute__((tls_model("initial-exec")));
 
-/* Streams that have been numbered in this process. Changes only while there are several threads,
-   except for the first. */
+/* Streams that have been numbered in this process, and modules noted: with each, no stamp taken
+   before serves any longer. Streams are numbered only while there are several threads, except the
+   first. */
 extern uint32_t streams_begun __attribute__((visibility("hidden")));
 
 /* From the library's constructor: the ends of threads are noticed from now on. */
@@ -55,13 +58,15 @@ bool window_claim(struct stream *stream);
 void window_release(struct stream *stream);
 
 /*
- * Appends a record: `count` words of `more` follow word 1. `bytes` is the size that shares word 1
- * with the address. Whatever a signal handler does, it finds either all or nothing of the record.
+ * Appends a record: `count` words of `more` follow word 1, `depth` of `frames` the rest. `bytes` is
+ * the size that shares word 1 with the address. Whatever a signal handler does, it finds either all
+ * or nothing of the record.
  */
 static inline __attribute__((always_inline)) void stream_put(struct stream *stream,
                                                              enum trace_kind kind, uint64_t stamp,
                                                              const void *address, uint64_t bytes,
-                                                             const uint64_t *more, unsigned count)
+                                                             const uint64_t *more, unsigned count,
+                                                             const uint64_t *frames, unsigned depth)
 {
     stream->busy = STREAM_WRITING;
     atomic_signal_fence(memory_order_seq_cst);
@@ -76,6 +81,12 @@ static inline __attribute__((always_inline)) void stream_put(struct stream *stre
         packed = RAW_SIZE_LONG;
         word0 |= RAW_LONG;
     }
+    if (depth > 0) {
+        word0 |= RAW_SITED;
+        *next++ = (frames[0] & RAW_ADDRESS_MASK) | (uint64_t)(depth - 1) << RAW_SIZE_SHIFT;
+    }
+    for (unsigned i = 1; __builtin_expect(i < depth, 0); i++)
+        *next++ = frames[i];
     at[1] = ((uintptr_t)address & RAW_ADDRESS_MASK) | packed << RAW_SIZE_SHIFT;
     for (unsigned i = 0; i < count; i++)
         at[2 + i] = more[i];

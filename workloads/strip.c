@@ -3,7 +3,8 @@
  */
 #include "strip.h"
 
-#include "pages.h"
+#include "sites.h"
+#include "trace_copy.h"
 #include "trace_text.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@ struct strip {
     const char *in, *out;
     struct trace_reader *reader;
     struct trace_writer *writer;
+    struct sites sites;
     struct trace_text origin;
     struct trace_text losses;
 };
@@ -25,18 +27,18 @@ static int strip_fail(const char *fault, int status)
     return status;
 }
 
-static int operations_copy(struct strip *strip, struct trace_op *ops)
+/* The writer's table of sites has no folders. */
+static bool sites_strip_copy(struct strip *strip)
 {
-    size_t n;
-    do {
-        if (!trace_reader_next(strip->reader, ops, &n))
-            return strip_fail(trace_reader_error(strip->reader), 2);
-        for (size_t i = 0; i < n; i++) {
-            if (!trace_writer_add(strip->writer, &ops[i]))
-                return strip_fail(trace_writer_error(strip->writer), 1);
-        }
-    } while (n > 0);
-    return 0;
+    uint32_t base;
+    if (!sites_join(&strip->sites, trace_reader_sites(strip->reader), &base))
+        return false;
+    size_t stripped = sites_strip(&strip->sites);
+    trace_writer_sites(strip->writer, &strip->sites);
+    if (stripped > 0)
+        fprintf(stderr, "%s: folders of %zu modules of call sites left out\n", strip->out,
+                stripped);
+    return true;
 }
 
 static int strip_finish(struct strip *strip)
@@ -57,18 +59,17 @@ static int strip_finish(struct strip *strip)
 static int strip_run(struct strip *strip)
 {
     char error[TRACE_ERROR_MAX];
-    size_t bytes = TRACE_BLOCK_OPS * sizeof(struct trace_op);
     strip->reader = trace_reader_open(strip->in, error);
     if (strip->reader == NULL)
         return strip_fail(error, 2);
     trace_text_strip(&strip->origin, trace_reader_origin(strip->reader));
     trace_text_strip(&strip->losses, trace_reader_losses(strip->reader));
-    strip->writer = trace_writer_open(strip->out, strip->origin.bytes, error);
+    strip->writer = trace_copy_open(strip->out, strip->origin.bytes, strip->reader, error);
     if (strip->writer == NULL)
         return strip_fail(error, 2);
-    struct trace_op *ops = pages_map(bytes);
-    int status = ops == NULL ? strip_fail(strerror(errno), 1) : operations_copy(strip, ops);
-    pages_unmap(ops, bytes);
+    if (!sites_strip_copy(strip))
+        return strip_fail(strerror(errno), 1);
+    int status = trace_copy(strip->reader, strip->writer);
     return status == 0 ? strip_finish(strip) : status;
 }
 
@@ -97,5 +98,6 @@ int strip_main(int argc, char **argv)
         trace_reader_close(strip.reader);
     if (strip.writer != NULL)
         trace_writer_abandon(strip.writer);
+    sites_close(&strip.sites);
     return status;
 }

@@ -44,20 +44,51 @@ enum trace_flag {
 
 enum {
     TRACE_NO_SLOT = UINT32_MAX,
-    TRACE_BLOCK_OPS = 65536,    /* most operations in one block of a file */
-    TRACE_THREADS_MAX = 1 << 20 /* most threads of a trace */
+    TRACE_BLOCK_OPS = 65536,     /* most operations in one block of a file */
+    TRACE_THREADS_MAX = 1 << 20, /* most threads of a trace */
 };
 
-/* One operation. */
+/* Columns that a trace may have; without any of them it is a file of version 1. */
+enum trace_column {
+    TRACE_GAPS = 1,    /* gap_ns is known */
+    TRACE_SITES = 2,   /* site is known, and trace_reader_sites has the table */
+    TRACE_PRESENT = 4, /* present is known of some frees and reallocs */
+    TRACE_COLUMNS = 7, /* all of them */
+};
+
+/*
+ * One operation. What a column that the trace does not have would tell is 0.
+ *
+ * gap_ns is the wall time between the thread's operation before and this one, whatever passed it:
+ * the program's work, a wait, another process on the processor. It lies between two stamps: a free
+ * is stamped at its start, an allocation at its end, a realloc at both. So a gap contains the call
+ * before it if that was a free, and this call if it allocates and is no realloc. While a recorded
+ * process has one thread, up to eight calls share a stamp: they have a gap of 0, and the first one
+ * with the next stamp has that of them all. So a sum over some dozens of operations says something,
+ * a single gap little. In steps: off by up to an eighth. Exact sums are not kept. 0 at the first
+ * operation of a thread; a thread's end has the time since its last call. A replay that spends
+ * gap_ns before each operation thus takes its time where the program did.
+ */
 struct trace_op {
     uint64_t size;    /* bytes requested; of a calloc, of one element; 0 for frees */
     uint64_t count;   /* calloc: elements; aligned family: alignment in bytes; else 0 */
     uint64_t time_ns; /* since the recording began, coarse: never decreases, steps of >= 1 ms */
+    uint64_t gap_ns;  /* since the thread's operation before, see above; 0: none, or unknown */
+    uint64_t present; /* see trace_op_present */
     uint32_t slot;    /* the block made, resized or freed; TRACE_NO_SLOT if there is none */
     uint32_t thread;  /* dense from 0, in order of appearance */
+    uint32_t site;    /* who called: a number from 1 in the trace's table of sites; 0: unknown */
     uint8_t kind;     /* enum trace_kind */
     uint8_t flags;    /* enum trace_flag, or-ed */
 };
+
+/* Bytes of the block in memory when op gave it up (free) or resized it (realloc), at most its
+   size then; false: unknown. The field has one more, so that 0 is unknown. */
+static inline bool trace_op_present(const struct trace_op *op, uint64_t *bytes)
+{
+    *bytes = op->present - (op->present > 0);
+    return op->present > 0;
+}
 
 /* A block begins in op->slot. */
 static inline bool trace_op_makes(const struct trace_op *op)
@@ -106,16 +137,17 @@ struct trace_totals {
  * pid, image, date (ISO 8601), host, kernel, libc, cpu, tool (name and version), format (of an
  * import), input, excerpt (how it was cut and filtered), merged (of how many). Loss keys in use:
  * unknown_frees, unknown_reallocs, repaired_inversions, lost_ops, lost_why, lost_threads,
- * lost_alignment, lost_calloc, lost_realloc, lost_time; of imports also lost_order, lost_addresses,
- * lost_halves, lost_processes, lost_start, lost_line, header_ops, header_ids, header_threads, and
- * what is known besides the calls: recorded_rss (MS:BYTES ...), recorded_peak_rss (bytes),
- * recorded_presence; of parts made_at_start, left_out_frees, made_by_realloc, released (see
- * excerpt.h).
+ * lost_sites, lost_alignment, lost_calloc, lost_realloc, lost_time; of imports also lost_order,
+ * lost_addresses, lost_halves, lost_processes, lost_start, lost_line, header_ops, header_ids,
+ * header_threads, and what is known besides the calls: recorded_rss (MS:BYTES ...),
+ * recorded_peak_rss (bytes), recorded_presence; of parts made_at_start, left_out_frees,
+ * made_by_realloc, released (see excerpt.h).
  */
 enum { TRACE_TEXT_MAX = 64 * 1024 };
 
 enum { TRACE_ERROR_MAX = 512 };
 
+struct sites;
 struct trace_writer;
 
 /*
@@ -125,8 +157,15 @@ struct trace_writer;
  */
 struct trace_writer *trace_writer_open(const char *path, const char *origin,
                                        char error[TRACE_ERROR_MAX]);
+/* The same for a trace that has these columns, too (enum trace_column, or-ed): what operations say
+   of others is left out. Without any, version 1 of the format is written. */
+struct trace_writer *trace_writer_open_columns(const char *path, const char *origin,
+                                               unsigned columns, char error[TRACE_ERROR_MAX]);
 /* Compresses what is added from now on at a level of zstd; the file's format stays the same. */
 void trace_writer_compress(struct trace_writer *writer, int level);
+/* The table that the sites of operations are numbers of, written at the end: it must live until
+   then. */
+void trace_writer_sites(struct trace_writer *writer, const struct sites *sites);
 /*
  * Appends op, which may come from a reader as it is; HANDOFF is computed here, so the flag need not
  * be set. The order of calls is the order of the trace. false on an I/O error or an operation that
@@ -155,6 +194,10 @@ void trace_reader_close(struct trace_reader *reader);
 const struct trace_totals *trace_reader_totals(const struct trace_reader *reader);
 const char *trace_reader_origin(const struct trace_reader *reader);
 const char *trace_reader_losses(const struct trace_reader *reader);
+/* What the trace has beside the calls: enum trace_column, or-ed. */
+unsigned trace_reader_columns(const struct trace_reader *reader);
+/* The table of call sites (workloads/sites.h), empty without TRACE_SITES. It stays the reader's. */
+const struct sites *trace_reader_sites(const struct trace_reader *reader);
 /*
  * Decodes the next block into ops[TRACE_BLOCK_OPS], slots assigned, and sets *n; *n = 0 at the
  * end, when the totals have been compared with what was read. false: trace_reader_error tells.

@@ -9,6 +9,7 @@
 #include "info.h"
 #include "merge.h"
 #include "pack.h"
+#include "site_census.h"
 #include "strip.h"
 #include "subset.h"
 
@@ -28,6 +29,7 @@ static const struct {
     {"info", info_main, "[--all-sizes] FILE"},
     {"merge", merge_main, "[--by-date] FILE... -o OUT"},
     {"pack", pack_main, "IN -o FILE"},
+    {"sites", sites_main, "FILE"},
     {"strip", strip_main, "FILE -o OUT"},
     {"subset", subset_main, "[--keep FILE -o OUT] IN"},
 };

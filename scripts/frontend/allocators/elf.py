@@ -1,6 +1,6 @@
-"""What is asked of a program or library: its build-id, its processor and the functions that it
-defines. pyelftools knows the format; only the table of symbols is read with numpy, since of a large
-program it has a million entries, and pyelftools takes 20 us for each."""
+"""What is asked of a program or library: its build-id, its processor, the functions that it defines
+and which of them is at a place. pyelftools knows the format; only the table of symbols is read with
+numpy, since of a large program it has a million entries, and pyelftools takes 20 us for each."""
 
 import re
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ numpy = Lazy("numpy")
 
 # Elf64_Sym
 SYMBOL = [("name", "<u4"), ("kind", "<u2"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
+FUNCTIONS = (2, 10)  # STT_FUNC and STT_GNU_IFUNC, in the low bits of `kind`
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,48 @@ def read(path):
     with opened(path, "shared object") as elf:
         if elf["e_type"] != "ET_DYN":
             raise ValueError("of another type")
-        notes = (note for s in elf.iter_sections("SHT_NOTE") for note in s.iter_notes())
-        build_ids = (note["n_desc"] for note in notes if note["n_type"] == "NT_GNU_BUILD_ID")
         functions = defined(elf, ("SHT_DYNSYM",), rb"[^\0]+")
-        return SharedObject(elf["e_machine"], next(build_ids, ""), frozenset(functions))
+        return SharedObject(elf["e_machine"], build_id_of(elf), frozenset(functions))
+
+
+def build_id(path):
+    """The build-id of a program or library, "" if it has none."""
+    with opened(path, "file") as elf:
+        return build_id_of(elf)
+
+
+def build_id_of(elf):
+    """The same of one that is open."""
+    notes = (note for s in elf.iter_sections("SHT_NOTE") for note in s.iter_notes())
+    found = (note["n_desc"] for note in notes if note["n_type"] == "NT_GNU_BUILD_ID")
+    return next(found, "")
+
+
+def functions_at(path, places):
+    """{place: function} of those places in a file that lie within a function it has a symbol of."""
+    found = {}
+    with opened(path, "file") as elf:
+        for section in elf.iter_sections():
+            if section["sh_type"] in ("SHT_SYMTAB", "SHT_DYNSYM"):
+                strings = elf.get_section(section["sh_link"]).data()
+                symbols = numpy.frombuffer(section.data(), SYMBOL)
+                found.update(functions_within(symbols, strings, set(places) - found.keys()))
+    return found
+
+
+def functions_within(symbols, strings, places):
+    """The same of one table of symbols."""
+    is_function = numpy.isin(symbols["kind"] & 15, FUNCTIONS) & (symbols["section"] != 0)
+    symbols = numpy.sort(symbols[is_function], order="value")
+    asked = numpy.array(sorted(places), dtype="u8")
+    before = numpy.searchsorted(symbols["value"], asked, side="right") - 1
+    found = {}
+    for place, index in zip(asked.tolist(), before.tolist()):
+        if index >= 0 and place - int(symbols["value"][index]) < int(symbols["size"][index]):
+            start = int(symbols["name"][index])
+            end = strings.index(b"\0", start)
+            found[place] = strings[start:end].decode("utf-8", "replace")
+    return found
 
 
 def names_defined(path, pattern):

@@ -8,12 +8,12 @@ from frontend.inspecting.differing import FAIL, PASS
 
 Text = Lazy("rich.text", "Text")
 
-SIZES_MOST = 20  # in the table; arbitrary
+SIZES_MOST = SITES_MOST = 20  # in the tables; arbitrary
 COLOURS = {PASS: "green", FAIL: "red"}
 
 
-def show(a, b, changes, sizes, verdicts):
-    """Prints the page."""
+def show(a, b, changes, sizes, verdicts, sites=None):
+    """Prints the page; `sites` as differing.site_changes has them."""
     out = console()
     for letter, side in (("A", a), ("B", b)):
         out.print(Text(f"{letter}: {side_text(side)}"), soft_wrap=True)
@@ -25,6 +25,10 @@ def show(a, b, changes, sizes, verdicts):
         out.print(sizes_table(sizes[:SIZES_MOST]))
         if len(sizes) > SIZES_MOST:
             out.print(f"and {counted(len(sizes) - SIZES_MOST, 'further size')}; --json has all")
+    if sites is not None:
+        out.print(sites_table(sites[:SITES_MOST]) if sites else "no site asked for more or less")
+        if len(sites) > SITES_MOST:
+            out.print(f"and {counted(len(sites) - SITES_MOST, 'further site')}; --json has all")
     for verdict in verdicts:
         out.print(
             Text(verdict_text(verdict), style=COLOURS.get(verdict.verdict, "")), soft_wrap=True
@@ -91,6 +95,17 @@ def sizes_table(sizes):
     return table
 
 
+def sites_table(sites):
+    """Who makes more or fewer calls, or asks for more or fewer bytes."""
+    table = new_table("site")
+    add_number_columns(table, ("calls A", "B", "bytes A", "B", "change", "of A"))
+    for calls, size in sites:
+        amount = ("+" if size.amount > 0 else "") + number(size.amount)
+        cells = (values_text(values) for values in (calls.a, calls.b, size.a, size.b))
+        table.add_row(Text(calls.name), *cells, amount, percent_text(size.growth))
+    return table
+
+
 def verdict_text(verdict):
     """One limit: what it allows, what there is, what that means."""
     change = verdict.change
@@ -105,9 +120,16 @@ def verdict_text(verdict):
     )
 
 
-def facts(a, b, changes, sizes, verdicts):
+def facts(a, b, changes, sizes, verdicts, sites=None):
     """The same as JSON; what is new has no growth."""
+    found = [
+        {"site": calls.name, "calls": change_facts("of", calls), "bytes": change_facts("of", size)}
+        for calls, size in sites or ()
+    ]
+    for entry in found:
+        del entry["calls"]["of"], entry["bytes"]["of"]
     return {
+        **({} if sites is None else {"sites": found}),
         "a": side_facts(a),
         "b": side_facts(b),
         "metrics": [change_facts("metric", change) for change in changes],

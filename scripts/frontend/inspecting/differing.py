@@ -7,6 +7,7 @@ either side's own spread. A single recording has no spread: it counts to the ope
 
 from dataclasses import dataclass
 
+from frontend.inspecting import sites
 from frontend.measuring import traces
 from frontend.recording.compiling import folder_of
 
@@ -141,6 +142,28 @@ def sizes_of(a, b):
 def counts_of(info):
     """{size: requests} of one recording."""
     return {item["size"]: item["count"] for item in info["all_sizes"]}
+
+
+def sites_by_name(side):
+    """({stack of names: (calls, bytes)} of each recording, why some modules have no names)."""
+    runs = sorted(folder_of(side.path).glob("run-*.trace"))
+    loaded = [sites.load(path) for path in (side.path, *runs)]
+    reasons = dict.fromkeys(reason for _, told in loaded for reason in told)
+    return [sites.by_name(found) for found, _ in loaded], list(reasons)
+
+
+def site_changes(ours, theirs):
+    """[(Change of calls, Change of bytes)] of the sites where one of both has changed, those that
+    ask for most bytes more first."""
+    found = []
+    for name in set().union(*ours, *theirs):
+        calls, size = (
+            Change(name, *(tuple(s.get(name, (0, 0))[i] for s in side) for side in (ours, theirs)))
+            for i in range(2)
+        )
+        if calls.is_change or size.is_change:
+            found.append((calls, size))
+    return sorted(found, key=lambda c: (-c[1].amount, -c[0].amount, c[0].name))
 
 
 def weight(change):

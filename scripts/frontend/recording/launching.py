@@ -76,10 +76,11 @@ def preloadable(library):
         yield str(link)
 
 
-def recording_environment(library, raw, has_children):
+def recording_environment(library, raw, has_children, sites=None):
     """The user's environment, with the recorder before what the user preloads."""
     theirs = os.environ.get("LD_PRELOAD")
     return {
+        **({"SPANBENCH_RECORD_SITES": str(sites)} if sites else {}),
         **{k: v for k, v in os.environ.items() if k != signalling.IGNORED_BY_CALLER},
         "LD_PRELOAD": f"{library} {theirs}" if theirs else library,
         "SPANBENCH_RECORD_DIR": str(raw),

@@ -8,11 +8,13 @@ from pathlib import Path
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
 from frontend.guess import meant
 from frontend.inspecting import diff_page, differing
+from frontend.inspecting.sites_page import tell_nameless
 from frontend.progress import say
 from frontend.verbs.options import add_json
 
 EXAMPLES = (
     "spanbench diff before.trace after.trace",
+    "spanbench diff before.trace after.trace --sites    # both recorded with --sites",
     "spanbench diff before.trace after.trace --limit bytes_requested=5 --limit peak_live=2",
 )
 NOTES = """\
@@ -36,6 +38,11 @@ def add_arguments(parser):
         default=[],
         metavar="METRIC=PERCENT",
         help="a metric may grow by so many percent and no more; repeatable",
+    )
+    parser.add_argument(
+        "--sites",
+        action="store_true",
+        help="who asked for more, by function; both must be recorded with --sites",
     )
     add_json(parser)
 
@@ -64,11 +71,19 @@ def run(options, _argv):
         say(f"{a.path} is of {a.program}, {b.path} of {b.program}: not the same program")
     verdicts = [differing.judge(by_name[name], most, a, b) for name, most in options.limit]
     sizes = differing.sizes_of(a, b)
+    sites = changed_sites(a, b) if options.sites else None
     if options.json:
-        print(json.dumps(diff_page.facts(a, b, changes, sizes, verdicts), indent=1))
+        print(json.dumps(diff_page.facts(a, b, changes, sizes, verdicts, sites), indent=1))
     else:
-        diff_page.show(a, b, changes, sizes, verdicts)
+        diff_page.show(a, b, changes, sizes, verdicts, sites)
     return status_of(verdicts)
+
+
+def changed_sites(a, b):
+    """The sites that have changed; says why some have no names."""
+    (ours, reasons), (theirs, more) = differing.sites_by_name(a), differing.sites_by_name(b)
+    tell_nameless([*dict.fromkeys(reasons + more)])
+    return differing.site_changes(ours, theirs)
 
 
 def status_of(verdicts):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from frontend.failure import Failure
 from frontend.figures import results
-from frontend.inspecting import info_page
+from frontend.inspecting import info_page, sites, sites_page
 from frontend.measuring import traces
 from frontend.progress import say
 
@@ -14,6 +14,7 @@ EXAMPLES = (
     "spanbench info my.trace",
     "spanbench info --json my.trace | jq .peak_live",
     "spanbench info my.trace --plot my.svg",
+    "spanbench info my.trace --sites    # recorded with --sites",
     "spanbench info my.trace --score -a span-fast,jemalloc",
     "spanbench info --profile my.trace > my.profile && spanbench run profile --profile my.profile",
 )
@@ -37,6 +38,16 @@ def add_arguments(parser):
         help="draw live bytes, sizes and lifetimes instead of the tables",
     )
     parser.add_argument(
+        "--sites",
+        action="store_true",
+        help="who made the calls, the busiest first, of a trace recorded with --sites",
+    )
+    parser.add_argument(
+        "--folded",
+        action="store_true",
+        help="with --sites: print stacks and calls in the form that flame graphs are drawn from",
+    )
+    parser.add_argument(
         "--score",
         action="store_true",
         help="replay the trace and score allocators as the driver of the CS:APP malloc lab does",
@@ -53,6 +64,8 @@ def add_arguments(parser):
 
 def run(options, _argv):
     """Prints what is known of the trace; reading it verifies every block."""
+    if options.sites or options.folded:
+        return show_sites(options)
     if options.plot:
         check_plot(options.plot)
     (trace,) = traces.load([options.trace])
@@ -66,6 +79,25 @@ def run(options, _argv):
         print(profile_text(trace.name, trace.info))
     elif not options.plot and not found:
         info_page.show(options.trace, trace.info)
+    return 0
+
+
+def show_sites(options):
+    """Prints the call sites, and why some have no names."""
+    for option in ("plot", "profile", "score"):
+        if getattr(options, option):
+            raise Failure(f"--sites: not together with --{option}")
+    if not options.sites or (options.folded and options.json):
+        raise Failure("--folded: is for --sites, without --json")
+    traces.read_info(options.trace)  # which verifies every block
+    found, reasons = sites.load(options.trace)
+    if options.json:
+        print(json.dumps({"sites": [site.facts() for site in found]}, indent=1))
+    elif options.folded:
+        print(sites.folded(found))
+    else:
+        sites_page.show(options.trace, found)
+    sites_page.tell_nameless(reasons)
     return 0
 
 

@@ -32,10 +32,12 @@ from frontend.verbs.options import positive, rest_of_line, seconds, size
 EXAMPLES = (
     "spanbench record -o my.trace -- sqlite3 my.db 'select 1'",
     "spanbench record -o server.trace --after 10 --for 60 -- nginx -g 'daemon off;'",
+    "spanbench record -o my.trace --sites=4 -- my-program    # for info --sites",
     "spanbench record --times 3 -o my.trace -- my-program    # for diff",
     "spanbench record -o my.trace --recover my.trace.recording    # after an interruption",
 )
 WAIT_S = 10
+DEPTH_MOST = 8  # the recorder's RAW_DEPTH_MAX
 SIGNALLED = 128  # exit statuses from here on say that a signal ended the command
 
 
@@ -86,6 +88,15 @@ def add_arguments(parser):
         "diff knows what varies by itself (default: %(default)s)",
     )
     parser.add_argument(
+        "--sites",
+        nargs="?",
+        type=depth,
+        const=1,
+        metavar="DEPTH",
+        help="keep who made each call, for info --sites and diff --sites: DEPTH return addresses, "
+        f"up to {DEPTH_MOST} where the program keeps frame pointers (default: the caller alone)",
+    )
+    parser.add_argument(
         "--strip",
         action="store_true",
         help="leave out of the trace what identifies its maker: command line, process id, paths",
@@ -97,6 +108,13 @@ def add_arguments(parser):
         help="run nothing: compile what an interrupted recording left in DIR (FILE.recording)",
     )
     parser.add_argument("command", nargs="...", metavar="CMD", help="the program and its arguments")
+
+
+def depth(text):
+    """A number of return addresses, for argparse."""
+    if text in map(str, range(1, DEPTH_MOST + 1)):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text}: not a number from 1 to {DEPTH_MOST}")
 
 
 def seconds_or_none(text):
@@ -132,9 +150,10 @@ def run(options, _argv):
 def record_once(options, words):
     """One run of the command; its exit status."""
     raw = make_raw_folder(options.output)
-    with preloadable(built("librecord.so")) as library:
+    library = built("librecord-sites.so" if options.sites else "librecord.so")
+    with preloadable(library) as library:
         control = make_control(raw, options)
-        environment = recording_environment(library, raw, not options.no_children)
+        environment = recording_environment(library, raw, not options.no_children, options.sites)
         return Session(options, words, raw, control).run(environment)
 
 

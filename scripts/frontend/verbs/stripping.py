@@ -5,7 +5,8 @@ from frontend.measuring.trace_tool import add_output, run_trace
 EXAMPLES = ("spanbench strip my.trace -o public.trace",)
 NOTES = """\
 The operations stay: kinds, sizes, threads and times. Of where the trace came from, command line,
-host, user, process id, paths and environment go, and so does every key that is not known here.
+host, user, process id, paths and environment go, and so does every key that is not known here. Of
+the modules of call sites the folders go, so that info --sites finds no names any more.
 What is left is printed: read it before you publish. `record --strip` never writes the rest."""
 
 

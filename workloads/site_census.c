@@ -1,0 +1,207 @@
+/*
+ * Counts by call site, see site_census.h.
+ */
+#include "site_census.h"
+
+#include "json_print.h"
+#include "pages.h"
+#include "sites.h"
+#include "trace.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a site did. */
+struct site_counts {
+    uint64_t ops;    /* calls, frees among them */
+    uint64_t blocks; /* made */
+    uint64_t bytes;  /* requested, by resizes too */
+    uint64_t live, peak_live, peak_op;
+    uint64_t freed, lifetime_ops; /* blocks whose site it was at their end, and their sum */
+};
+
+struct owned_block {
+    uint64_t bytes, made_op;
+    uint32_t site;
+};
+
+struct site_census {
+    struct trace_reader *reader;
+    struct site_counts *counts; /* by number of the site; that of 0 is what nobody is known for */
+    size_t sites;
+    struct owned_block *blocks; /* by slot */
+    size_t capacity;
+    uint64_t ops;
+};
+
+static void block_leave(struct site_census *census, const struct owned_block *block)
+{
+    census->counts[block->site].live -= block->bytes;
+}
+
+static void block_enter(struct site_census *census, struct owned_block *block,
+                        const struct trace_op *op)
+{
+    struct site_counts *counts = &census->counts[op->site];
+    block->bytes = trace_op_bytes(op);
+    block->site = op->site;
+    counts->bytes += block->bytes;
+    counts->live += block->bytes;
+    if (counts->live > counts->peak_live) {
+        counts->peak_live = counts->live;
+        counts->peak_op = census->ops;
+    }
+}
+
+static void block_end(struct site_census *census, const struct owned_block *block)
+{
+    struct site_counts *counts = &census->counts[block->site];
+    block_leave(census, block);
+    counts->freed++;
+    counts->lifetime_ops += census->ops - block->made_op;
+}
+
+/* false and errno: no memory. */
+static bool op_count(struct site_census *census, const struct trace_op *op)
+{
+    void *p = census->blocks;
+    census->ops++;
+    if (op->kind >= TRACE_THREAD_START)
+        return true;
+    census->counts[op->site].ops++;
+    if (op->flags & TRACE_FAILED || op->slot == TRACE_NO_SLOT)
+        return true;
+    if (!pages_reserve(&p, &census->capacity, sizeof *census->blocks, (size_t)op->slot + 1))
+        return false;
+    census->blocks = p;
+    struct owned_block *block = &census->blocks[op->slot];
+    if (trace_op_frees(op)) {
+        block_end(census, block);
+        return true;
+    }
+    if (trace_op_makes(op)) {
+        census->counts[op->site].blocks++;
+        block->made_op = census->ops;
+    } else
+        block_leave(census, block);
+    block_enter(census, block, op);
+    return true;
+}
+
+/* NULL, or what went wrong. */
+static const char *census_take(struct site_census *census, struct trace_op *ops)
+{
+    size_t n;
+    do {
+        if (!trace_reader_next(census->reader, ops, &n))
+            return trace_reader_error(census->reader);
+        for (size_t i = 0; i < n; i++) {
+            if (!op_count(census, &ops[i]))
+                return strerror(errno);
+        }
+    } while (n > 0);
+    return NULL;
+}
+
+static void modules_print(const struct sites *sites)
+{
+    fputs("  \"modules\": [", stdout);
+    for (size_t i = 0; i < sites->module_count; i++) {
+        const struct site_module *module = &sites->modules[i];
+        const char *path = sites_path(sites, module);
+        printf("%s\n    {\"address\": %" PRIu64 ", \"build_id\": \"", i ? "," : "",
+               module->address);
+        for (unsigned byte = 0; byte < module->id_bytes; byte++)
+            printf("%02x", module->id[byte]);
+        fputs("\", \"path\": ", stdout);
+        json_string(path, strlen(path));
+        putchar('}');
+    }
+    puts("\n  ],");
+}
+
+/* A table of hostile make may be deeper than any recording. */
+static void frames_print(const struct sites *sites, uint32_t site)
+{
+    fputs("\"frames\": [", stdout);
+    for (unsigned depth = 0; site > 0 && depth < SITES_DEPTH_MAX; depth++) {
+        const struct site *frame = &sites->list[site - 1];
+        printf("%s[%" PRIu32 ", %" PRIu64 "]", depth ? ", " : "", frame->module, frame->offset);
+        site = frame->parent;
+    }
+    putchar(']');
+}
+
+static void sites_print(const struct site_census *census, const struct sites *sites)
+{
+    const char *separator = "";
+    fputs("  \"sites\": [", stdout);
+    for (size_t i = 0; i <= sites->count; i++) {
+        const struct site_counts *counts = &census->counts[i];
+        if (counts->ops == 0)
+            continue; /* a place that sites were called from */
+        printf("%s\n    {\"ops\": %" PRIu64 ", \"blocks\": %" PRIu64 ", \"bytes\": %" PRIu64
+               ", \"peak_live\": %" PRIu64 ", \"peak_op\": %" PRIu64 ", \"final_live\": %" PRIu64
+               ", \"freed\": %" PRIu64 ", \"mean_lifetime_ops\": %.12g, ",
+               separator, counts->ops, counts->blocks, counts->bytes, counts->peak_live,
+               counts->peak_op, counts->live, counts->freed,
+               counts->freed ? (double)counts->lifetime_ops / (double)counts->freed : 0);
+        frames_print(sites, (uint32_t)i);
+        putchar('}');
+        separator = ",";
+    }
+    puts("\n  ]");
+}
+
+static const char *census_run(struct site_census *census)
+{
+    const struct sites *sites = trace_reader_sites(census->reader);
+    size_t bytes = TRACE_BLOCK_OPS * sizeof(struct trace_op);
+    census->sites = sites->count + 1;
+    census->counts = pages_map(census->sites * sizeof *census->counts);
+    struct trace_op *ops = pages_map(bytes);
+    const char *fault = strerror(ENOMEM);
+    if (census->counts != NULL && ops != NULL)
+        fault = census_take(census, ops);
+    if (fault == NULL) {
+        printf("{\n  \"ops\": %" PRIu64 ",\n", census->ops);
+        modules_print(sites);
+        sites_print(census, sites);
+        puts("}");
+    }
+    pages_unmap(ops, bytes);
+    pages_unmap(census->counts, census->sites * sizeof *census->counts);
+    pages_unmap(census->blocks, census->capacity * sizeof *census->blocks);
+    return fault;
+}
+
+int sites_main(int argc, char **argv)
+{
+    struct site_census census = {0};
+    char error[TRACE_ERROR_MAX];
+    if (argc != 2) {
+        fputs("usage: trace sites FILE\n", stderr);
+        return 2;
+    }
+    census.reader = trace_reader_open(argv[1], error);
+    if (census.reader == NULL) {
+        fprintf(stderr, "%s\n", error);
+        return 2;
+    }
+    const char *fault = "";
+    if (trace_reader_columns(census.reader) & TRACE_SITES)
+        fault = census_run(&census);
+    else
+        fprintf(stderr, "%s: has no call sites; record it with --sites\n", argv[1]);
+    if (fault != NULL && fault[0] != '\0')
+        fprintf(stderr, "%s\n", fault);
+    trace_reader_close(census.reader);
+    if (fault != NULL)
+        return 2;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "standard output: %s\n", strerror(errno));
+    return 1;
+}
