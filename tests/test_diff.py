@@ -61,9 +61,7 @@ def recording(spanbench, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(name, *command, options=()):
-        status, _, err = spanbench(
-            "record", *options, "-o", f"{name}.trace", "--", *command
-        )
+        status, _, err = spanbench("record", *options, "-o", f"{name}.trace", "--", *command)
         assert status == 0, err
 
     return run
