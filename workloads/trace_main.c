@@ -11,6 +11,7 @@
 #include "pack.h"
 #include "strip.h"
 #include "subset.h"
+#include "synth.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,7 @@ static const struct {
     {"pack", pack_main, "IN -o FILE"},
     {"strip", strip_main, "FILE -o OUT"},
     {"subset", subset_main, "[--keep FILE -o OUT] IN"},
+    {"synth", synth_main, "FILE [--ops N] [--threads T] [--seed S] [--profile-only] -o OUT"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
