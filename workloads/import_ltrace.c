@@ -136,8 +136,9 @@ static const struct function *function_take(const char **at, const char *behind)
     const char *name = *at;
     size_t length = strcspn(name, "( ");
     const char *end = name + length;
-    for (const char *arrow; (arrow = strstr(name, "->")) != NULL && arrow < end;)
-        name = arrow + 2;
+    const char *arrow = memrchr(name, '>', length);
+    if (arrow != NULL && arrow > name && arrow[-1] == '-')
+        name = arrow + 1;
     length = name_length(name);
     if ((name + length != end && name[length] != '@') || !scan_text(&end, behind))
         return NULL;
@@ -221,6 +222,17 @@ static bool flight_begin(struct ltrace *ltrace, const struct function *function,
     return inner || call->kind != TRACE_FREE || import_call(ltrace->import, call);
 }
 
+/* What stands behind ") = ", of whose blanks there may be many; NULL: nothing does. */
+static const char *result_find(const char *at)
+{
+    const char *result = *at == ')' ? at : strstr(at, ") ");
+    if (result == NULL)
+        return NULL;
+    result++;
+    scan_blanks(&result);
+    return scan_text(&result, "= ") ? result : NULL;
+}
+
 /* Behind the function's bracket. */
 static bool call_take(struct ltrace *ltrace, const struct function *function, const char *at,
                       struct call *call)
@@ -229,13 +241,10 @@ static bool call_take(struct ltrace *ltrace, const struct function *function, co
     call->kind = function->kind;
     if (!arguments_take(&at, function, call))
         return import_fail(ltrace->import, "argument is no number");
-    if (strstr(at, "<unfinished ...>") != NULL)
+    const char *result = result_find(at);
+    if (result == NULL && strstr(at, "<unfinished ...>") != NULL)
         return flight_begin(ltrace, function, call, inner);
-    const char *result = strstr(at, ") ");
-    if (result != NULL)
-        for (result++; *result == ' ';)
-            result++;
-    if (result == NULL || !scan_text(&result, "= ")) {
+    if (result == NULL) {
         ltrace->halves++;
         return true;
     }
