@@ -3,16 +3,16 @@
  */
 #include "strip.h"
 
-#include "pages.h"
+#include "in_out.h"
+#include "trace_copy.h"
 #include "trace_text.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 struct strip {
-    const char *in, *out;
+    struct in_out paths;
     struct trace_reader *reader;
     struct trace_writer *writer;
     struct trace_text origin;
@@ -23,20 +23,6 @@ static int strip_fail(const char *fault, int status)
 {
     fprintf(stderr, "%s\n", fault);
     return status;
-}
-
-static int operations_copy(struct strip *strip, struct trace_op *ops)
-{
-    size_t n;
-    do {
-        if (!trace_reader_next(strip->reader, ops, &n))
-            return strip_fail(trace_reader_error(strip->reader), 2);
-        for (size_t i = 0; i < n; i++) {
-            if (!trace_writer_add(strip->writer, &ops[i]))
-                return strip_fail(trace_writer_error(strip->writer), 1);
-        }
-    } while (n > 0);
-    return 0;
 }
 
 static int strip_finish(struct strip *strip)
@@ -57,41 +43,25 @@ static int strip_finish(struct strip *strip)
 static int strip_run(struct strip *strip)
 {
     char error[TRACE_ERROR_MAX];
-    size_t bytes = TRACE_BLOCK_OPS * sizeof(struct trace_op);
-    strip->reader = trace_reader_open(strip->in, error);
+    strip->reader = trace_reader_open(strip->paths.in, error);
     if (strip->reader == NULL)
         return strip_fail(error, 2);
     trace_text_strip(&strip->origin, trace_reader_origin(strip->reader));
     trace_text_strip(&strip->losses, trace_reader_losses(strip->reader));
-    strip->writer = trace_writer_open(strip->out, strip->origin.bytes, error);
+    strip->writer = trace_writer_open(strip->paths.out, strip->origin.bytes, error);
     if (strip->writer == NULL)
         return strip_fail(error, 2);
-    struct trace_op *ops = pages_map(bytes);
-    int status = ops == NULL ? strip_fail(strerror(errno), 1) : operations_copy(strip, ops);
-    pages_unmap(ops, bytes);
+    int status = trace_copy(strip->reader, strip->writer);
     return status == 0 ? strip_finish(strip) : status;
-}
-
-static bool options_parse(struct strip *strip, int argc, char **argv)
-{
-    static const struct option known[] = {{"output", required_argument, NULL, 'o'}, {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
-        if (option != 'o')
-            return false;
-        strip->out = optarg;
-    }
-    if (optind + 1 == argc)
-        strip->in = argv[optind];
-    return strip->in != NULL && strip->out != NULL;
 }
 
 int strip_main(int argc, char **argv)
 {
+    static const struct option known[] = {IN_OUT_OUTPUT, {0}};
     static struct strip strip;
     strip = (struct strip){0};
-    if (!options_parse(&strip, argc, argv))
-        return strip_fail("usage: trace strip FILE -o OUT", 2);
+    if (!in_out_parse(&strip.paths, argc, argv, known, NULL, NULL, "strip FILE -o OUT"))
+        return 2;
     int status = strip_run(&strip);
     if (strip.reader != NULL)
         trace_reader_close(strip.reader);

@@ -3,18 +3,18 @@
  */
 #include "synth.h"
 
+#include "in_out.h"
 #include "synth_learn.h"
 #include "synth_make.h"
 #include "trace_text.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct synth {
-    const char *in, *out;
+    struct in_out paths;
     bool profile_only;
     struct synth_order order; /* 0: as the original */
 };
@@ -25,7 +25,7 @@ static int synth_fail(const char *fault, int status)
     return status;
 }
 
-/* A count from 1 to most, or with `zero` from 0. */
+/* A count from least to most. */
 static bool count_parse(const char *name, uint64_t least, uint64_t most, uint64_t *value)
 {
     char *end;
@@ -39,44 +39,25 @@ static bool count_parse(const char *name, uint64_t least, uint64_t most, uint64_
     return false;
 }
 
-static bool synth_usage(void)
-{
-    fputs("usage: trace synth FILE [--ops N] [--threads T] [--seed S] [--profile-only] -o OUT\n",
-          stderr);
-    return false;
-}
-
 /* Arbitrary: a hundred years of recording. */
 static const uint64_t ops_max = (uint64_t)1 << 40;
 
-static bool options_parse(struct synth *synth, int argc, char **argv)
+/* An in_out_take. */
+static bool option_take(void *cookie, int option)
 {
-    static const struct option known[] = {
-        {"ops", required_argument, NULL, 'n'},    {"threads", required_argument, NULL, 't'},
-        {"seed", required_argument, NULL, 's'},   {"profile-only", no_argument, NULL, 'p'},
-        {"output", required_argument, NULL, 'o'}, {0}};
+    struct synth *synth = cookie;
     struct synth_order *order = &synth->order;
-    int option;
-    bool good = true;
-    while (good && (option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
-        if (option == '?')
-            return synth_usage();
-        if (option == 'o')
-            synth->out = optarg;
-        synth->profile_only |= option == 'p';
-        if (option == 'n')
-            good = count_parse("ops", 1, ops_max, &order->ops);
-        if (option == 't')
-            good = count_parse("threads", 1, TRACE_THREADS_MAX, &order->threads);
-        if (option == 's')
-            good = count_parse("seed", 0, UINT64_MAX, &order->seed);
+    switch (option) {
+    case 'n':
+        return count_parse("ops", 1, ops_max, &order->ops);
+    case 't':
+        return count_parse("threads", 1, TRACE_THREADS_MAX, &order->threads);
+    case 's':
+        return count_parse("seed", 0, UINT64_MAX, &order->seed);
+    default:
+        synth->profile_only = true;
+        return true;
     }
-    if (!good)
-        return false;
-    if (optind + 1 != argc || synth->out == NULL)
-        return synth_usage();
-    synth->in = argv[optind];
-    return true;
 }
 
 static bool profile_take(struct synth_profile *profile, const char *path,
@@ -106,7 +87,7 @@ static int trace_make(const struct synth *synth, const struct synth_profile *pro
     order.ops = order.ops ? order.ops : synth_total(profile, SYNTH_OPS);
     order.threads = order.threads ? order.threads : synth_total(profile, SYNTH_THREADS);
     origin_write(&origin, &order);
-    struct trace_writer *writer = trace_writer_open(synth->out, origin.bytes, error);
+    struct trace_writer *writer = trace_writer_open(synth->paths.out, origin.bytes, error);
     if (writer == NULL)
         return synth_fail(error, 2);
     if (!synth_make(profile, &order, writer, error)) {
@@ -119,16 +100,23 @@ static int trace_make(const struct synth *synth, const struct synth_profile *pro
 
 int synth_main(int argc, char **argv)
 {
+    static const struct option known[] = {{"ops", required_argument, NULL, 'n'},
+                                          {"threads", required_argument, NULL, 't'},
+                                          {"seed", required_argument, NULL, 's'},
+                                          {"profile-only", no_argument, NULL, 'p'},
+                                          IN_OUT_OUTPUT,
+                                          {0}};
     struct synth synth = {.order = {.seed = 1}};
     struct synth_profile profile = {0};
     char error[TRACE_ERROR_MAX];
-    if (!options_parse(&synth, argc, argv))
+    if (!in_out_parse(&synth.paths, argc, argv, known, option_take, &synth,
+                      "synth FILE [--ops N] [--threads T] [--seed S] [--profile-only] -o OUT"))
         return 2;
     int status;
-    if (!profile_take(&profile, synth.in, error))
+    if (!profile_take(&profile, synth.paths.in, error))
         status = synth_fail(error, 2);
     else if (synth.profile_only)
-        status = synth_profile_write(&profile, synth.out, error) ? 0 : synth_fail(error, 2);
+        status = synth_profile_write(&profile, synth.paths.out, error) ? 0 : synth_fail(error, 2);
     else
         status = trace_make(&synth, &profile);
     synth_profile_close(&profile);
