@@ -88,8 +88,8 @@ def measure(trace, allocators, links, rounds):
 
 
 class Record:
-    """What was measured, kept in a file, if there is a path: originals need not be measured for each
-    change of the model, and what there is of a study that was interrupted can be read."""
+    """What was measured, kept in a file, if there is a path: originals need not be measured for
+    each change of the model, and what there is of a study that was interrupted can be read."""
 
     def __init__(self, path, reads=True):
         self.path = path
@@ -132,8 +132,8 @@ def compare(trace, allocators, links, options, records, folder):
 
 
 def relate(old, new, allocators):
-    """{number of a relation: {allocator: (original, synthesised)}} of figures; the first allocator is
-    what others are compared with."""
+    """{number of a relation: {allocator: (original, synthesised)}} of figures; the first allocator
+    is what others are compared with."""
     first, *others = allocators
     pairs = {}
     for number, relation in enumerate(RELATIONS):
