@@ -20,6 +20,8 @@
 enum {
     RUN = 64,   /* blocks that one of several like threads makes in a row; arbitrary */
     LARGE = 32, /* a block is large from this part of the peak on, so there are no more of them */
+    PEAK_SLACK =
+        8, /* part of the peak; without slack large blocks would end too early, see below */
 };
 
 struct role {
@@ -208,21 +210,32 @@ static uint32_t thread_next(struct maker *maker, unsigned role)
 
 static bool version_end(struct maker *maker, uint32_t slot);
 
-/* Programs have their large buffers one after the other, where chance would have several at a time:
-   the oldest ones that are to be freed end early where the segment's peak would be exceeded. */
-static bool level_keep(struct maker *maker, uint64_t bytes)
+/* Ends large blocks that are to be freed, the oldest ones first, until so many bytes stay below the
+   limit. */
+static bool larges_end(struct maker *maker, uint64_t bytes, uint64_t limit, bool is_long)
 {
-    if (bytes <= maker->peak / LARGE)
-        return true;
-    for (unsigned i = 0; i < maker->larges && maker->live + bytes > maker->peak;) {
+    for (unsigned i = 0; i < maker->larges && maker->live + bytes > limit;) {
         uint32_t slot = maker->large[i];
         const struct synth_block *block = &maker->calendar.blocks[slot];
-        if (block->list == NULL || block->end == SYNTH_RESIZED)
+        bool may_end = block->list != NULL && block->end != SYNTH_RESIZED;
+        if (!may_end || block->is_long != is_long)
             i++;
         else if (!version_end(maker, slot))
             return false;
     }
     return true;
+}
+
+/* Programs have their large buffers one after the other, where chance would have several at a time:
+   short ones end early where the segment's peak would be exceeded, long ones where it would be by
+   much. */
+static bool level_keep(struct maker *maker, uint64_t bytes)
+{
+    uint64_t peak = maker->peak;
+    if (bytes <= peak / LARGE)
+        return true;
+    return larges_end(maker, bytes, peak, false) &&
+           larges_end(maker, bytes, peak + peak / PEAK_SLACK, true);
 }
 
 static bool block_make(struct maker *maker, unsigned role, uint32_t number)
