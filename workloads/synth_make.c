@@ -20,8 +20,8 @@
 enum {
     RUN = 64,   /* blocks that one of several like threads makes in a row; arbitrary */
     LARGE = 32, /* a block is large from this part of the peak on, so there are no more of them */
-    PEAK_SLACK =
-        8, /* part of the peak; without slack large blocks would end too early, see below */
+    PEAK_SLACK = 8, /* part of the peak: pdftoppm holds too little without slack, and has a peak
+                       too high without a limit */
 };
 
 struct role {
