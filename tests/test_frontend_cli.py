@@ -12,7 +12,7 @@ from frontend import cli, progress
 
 PROGRAM = REPO / "scripts" / "spanbench"
 VERBS = (
-    "advise record info import export reduce cut filter merge diff strip replay check exec"
+    "advise record info import export reduce cut filter merge synth diff strip replay check exec"
     " whole-programs run micro bench report compare merge-results bisect gate allocators"
 ).split()
 

@@ -32,6 +32,14 @@ def test_import_info_export(spanbench, tmp_path):
     assert (tmp_path / "my.rep").read_text() == "1\n1\n2\n0\na 0 100\nf 0\n"
 
 
+@pytest.mark.parametrize("verb", ["info", "replay"])
+def test_what_was_not_imported_yet_is_told(spanbench, tmp_path, verb):
+    (tmp_path / "in.txt").write_bytes(HEAPTRACK)
+    status, _, err = spanbench(verb, tmp_path / "in.txt")
+    assert status == 2 and err.count("\n") == 1
+    assert err.endswith(f"needs: spanbench import {tmp_path}/in.txt -o OUT\n")
+
+
 def test_from_names_the_format(spanbench, tmp_path):
     (tmp_path / "in.txt").write_bytes(HEAPTRACK)
     words = ("import", "--from", "rep", tmp_path / "in.txt", "-o", tmp_path / "my.trace")

@@ -129,3 +129,16 @@ def test_too_many_unfinished(work):
 @pytest.mark.parametrize("line", MALFORMED)
 def test_malformed(work, line):
     assert_refused(work, b"malloc(1) = 0x1\n12 " + line + b"\n", "line 2", MALFORMED[line])
+
+
+def test_calls_from_inside_libc_are_misnamed_and_left_out(tmp_path):
+    """As ltrace 0.7.3 writes them on a glibc 2.36: strlen and memcpy, in truth."""
+    text = b"""7 perl->malloc(8) = 0x563a1564af60
+7 libc.so.6->realloc(0x563a1564af60, 6) = 0x6
+7 libc.so.6->calloc(94807467018592, 2048) = 0x563a1564c960
+7 perl->realloc(0x563a1564af60, 60) = 0x563a1564af60
+"""
+    said = imported(tmp_path, text)
+    assert calls(tmp_path) == ["0: malloc #0 8", "0: realloc #0 60"]
+    assert "2 calls from inside libc, which ltrace misnames, left out" in said
+    assert info_of(tmp_path)["losses"]["lost_misnamed"].startswith("2 calls")

@@ -5,13 +5,13 @@
 #include "cut.h"
 
 #include "excerpt.h"
+#include "in_out.h"
 #include "selection.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 struct cut {
-    const char *in, *out;
+    struct in_out paths;
     struct selection_range ops;
     struct selection_range time_ns;
     struct selection_threads threads;
@@ -67,12 +67,11 @@ static bool cut_op(struct excerpt *excerpt, const struct trace_op *op, void *coo
     return !listed || excerpt_put(excerpt, op);
 }
 
-static bool option_take(struct cut *cut, int option)
+/* An in_out_take. */
+static bool option_take(void *cookie, int option)
 {
+    struct cut *cut = cookie;
     switch (option) {
-    case 'o':
-        cut->out = optarg;
-        return true;
     case 'n':
         return selection_option(cut->step, "ops", optarg, "want FROM:TO, numbers of operations",
                                 selection_range_parse(optarg, SELECTION_OPS, &cut->ops));
@@ -87,39 +86,18 @@ static bool option_take(struct cut *cut, int option)
     }
 }
 
-static bool cut_usage(void)
-{
-    fputs("usage: trace cut FILE [--ops A:B] [--time A:B] [--threads LIST] -o OUT\n", stderr);
-    return false;
-}
-
-static bool options_parse(struct cut *cut, int argc, char **argv)
+int cut_main(int argc, char **argv)
 {
     static const struct option known[] = {{"ops", required_argument, NULL, 'n'},
                                           {"time", required_argument, NULL, 't'},
                                           {"threads", required_argument, NULL, 'T'},
-                                          {"output", required_argument, NULL, 'o'},
+                                          IN_OUT_OUTPUT,
                                           {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
-        if (option == '?')
-            return cut_usage();
-        if (!option_take(cut, option))
-            return false;
-    }
-    if (optind + 1 == argc && cut->out != NULL) {
-        cut->in = argv[optind];
-        return true;
-    }
-    return cut_usage();
-}
-
-int cut_main(int argc, char **argv)
-{
     static struct cut cut;
     cut = (struct cut){
         .ops = {0, UINT64_MAX}, .time_ns = {0, UINT64_MAX}, .threads.any = true, .step = "cut"};
-    if (!options_parse(&cut, argc, argv))
+    if (!in_out_parse(&cut.paths, argc, argv, known, option_take, &cut,
+                      "cut FILE [--ops A:B] [--time A:B] [--threads LIST] -o OUT"))
         return 2;
-    return excerpt_run(cut.in, cut.out, cut.step, cut_op, &cut);
+    return excerpt_run(cut.paths.in, cut.paths.out, cut.step, cut_op, &cut);
 }

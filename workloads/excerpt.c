@@ -316,7 +316,8 @@ static bool excerpt_open(struct excerpt *excerpt, const char *in, const char *ou
     excerpt->reader = trace_reader_open(in, error);
     if (excerpt->reader != NULL) {
         trace_text_add_all(&origin, trace_reader_origin(excerpt->reader));
-        trace_text_extend(&origin, "excerpt", step);
+        if (step != NULL)
+            trace_text_extend(&origin, "excerpt", step);
         excerpt->writer = trace_copy_open(out, origin.bytes, excerpt->reader, error);
     }
     if (excerpt->writer == NULL)

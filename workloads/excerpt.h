@@ -1,8 +1,8 @@
 /*
- * A part of a trace as a trace of its own: what `trace cut` and `trace filter` share. A rule sees
- * each operation of the source and puts those that are to stay; this file keeps the account of live
- * blocks and threads, so that what is written is valid whatever the rule chooses. Which operations
- * those are is not known here. Memory is bounded by the blocks live at once.
+ * A part of a trace as a trace of its own: what `trace cut`, `filter` and `subset` share. A rule
+ * sees each operation of the source and puts those that are to stay; this file keeps the account of
+ * live blocks and threads, so that what is written is valid whatever the rule chooses. Which
+ * operations those are is not known here. Memory is bounded by the blocks live at once.
  */
 #ifndef WORKLOADS_EXCERPT_H
 #define WORKLOADS_EXCERPT_H
@@ -76,9 +76,8 @@ bool excerpt_release(struct excerpt *excerpt, const struct trace_op *op, uint32_
 
 /*
  * Reads `in`, lets the rule see each operation and writes `out`, whose origin is that of `in` with
- * `step` appended to its key "excerpt". Prints what is wrong. Exit status 0, 1 (writing failed) or
- * 2
- * (`in` is no good, or `out` cannot be opened).
+ * `step`, unless it is NULL, appended to its key "excerpt". Prints what is wrong. Exit status 0, 1
+ * (writing failed) or 2 (`in` is no good, or `out` cannot be opened).
  */
 int excerpt_run(const char *in, const char *out, const char *step, excerpt_rule rule, void *cookie);
 

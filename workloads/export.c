@@ -4,10 +4,10 @@
  */
 #include "export.h"
 
+#include "in_out.h"
 #include "pages.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -21,8 +21,7 @@ enum { FORMATS = sizeof formats / sizeof *formats };
 
 struct options {
     const char *to;
-    const char *in;
-    const char *out;
+    struct in_out paths;
 };
 
 static void formats_list(FILE *out)
@@ -174,7 +173,7 @@ static int export_write(struct export *export, const struct export_format *forma
                         const struct options *options)
 {
     struct target target;
-    export->out = target_open(&target, options->out);
+    export->out = target_open(&target, options->paths.out);
     if (export->out == NULL)
         return 2;
     int status = 1;
@@ -189,40 +188,34 @@ static int export_write(struct export *export, const struct export_format *forma
     if (status == 0)
         columns_lose(export, format);
     if (status == 0)
-        fprintf(stderr, "%s: %" PRIu64 " ops as %s%s\n", options->in, export->totals.ops,
+        fprintf(stderr, "%s: %" PRIu64 " ops as %s%s\n", options->paths.in, export->totals.ops,
                 format->name, export->losses);
     return status;
 }
 
-static bool options_parse(struct options *options, int argc, char **argv)
+/* An in_out_take: there is but one option. */
+static bool option_take(void *cookie, int option)
 {
-    static const struct option known[] = {
-        {"to", required_argument, NULL, 't'}, {"output", required_argument, NULL, 'o'}, {0}};
-    int option;
-    *options = (struct options){0};
-    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
-        if (option == 't')
-            options->to = optarg;
-        else if (option == 'o')
-            options->out = optarg;
-        else
-            return false;
-    }
-    if (optind + 1 == argc)
-        options->in = argv[optind];
-    return options->to != NULL && options->in != NULL && options->out != NULL;
+    (void)option;
+    ((struct options *)cookie)->to = optarg;
+    return true;
 }
 
 int export_main(int argc, char **argv)
 {
-    struct options options;
-    if (!options_parse(&options, argc, argv)) {
-        fputs("usage: trace export --to FORMAT FILE -o OUT\nformats: ", stderr);
+    static const struct option known[] = {{"to", required_argument, NULL, 't'}, IN_OUT_OUTPUT, {0}};
+    struct options options = {0};
+    static const char usage[] = "export --to FORMAT FILE -o OUT";
+    bool good = in_out_parse(&options.paths, argc, argv, known, option_take, &options, usage);
+    if (good && options.to == NULL)
+        fprintf(stderr, "usage: trace %s\n", usage);
+    if (!good || options.to == NULL) {
+        fputs("formats: ", stderr);
         formats_list(stderr);
         return 2;
     }
     const struct export_format *format = format_find(options.to);
-    struct export export = {.path = options.in};
+    struct export export = {.path = options.paths.in};
     if (format == NULL)
         return 2;
     export.ops = pages_map(TRACE_BLOCK_OPS * sizeof *export.ops);

@@ -4,15 +4,15 @@
 #include "filter.h"
 
 #include "excerpt.h"
+#include "in_out.h"
 #include "selection.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 enum { KINDS_ALL = (1u << TRACE_KINDS) - 1 };
 
 struct filter {
-    const char *in, *out;
+    struct in_out paths;
     struct selection_range sizes;
     struct selection_threads threads;
     unsigned kinds;            /* a bit for each enum trace_kind */
@@ -75,12 +75,11 @@ static bool filter_op(struct excerpt *excerpt, const struct trace_op *op, void *
     return wanted ? excerpt_put(excerpt, op) : excerpt_skip(excerpt, op);
 }
 
-static bool option_take(struct filter *filter, int option)
+/* An in_out_take. */
+static bool option_take(void *cookie, int option)
 {
+    struct filter *filter = cookie;
     switch (option) {
-    case 'o':
-        filter->out = optarg;
-        return true;
     case 's':
         return selection_option(filter->step, "sizes", optarg, "want MIN:MAX, such as 64:4K",
                                 selection_sizes_parse(optarg, &filter->sizes));
@@ -96,39 +95,18 @@ static bool option_take(struct filter *filter, int option)
     }
 }
 
-static bool filter_usage(void)
-{
-    fputs("usage: trace filter FILE [--threads LIST] [--sizes MIN:MAX] [--kinds LIST] -o OUT\n",
-          stderr);
-    return false;
-}
-
-static bool options_parse(struct filter *filter, int argc, char **argv)
+int filter_main(int argc, char **argv)
 {
     static const struct option known[] = {{"sizes", required_argument, NULL, 's'},
                                           {"kinds", required_argument, NULL, 'k'},
                                           {"threads", required_argument, NULL, 'T'},
-                                          {"output", required_argument, NULL, 'o'},
+                                          IN_OUT_OUTPUT,
                                           {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
-        if (option == '?')
-            return filter_usage();
-        if (!option_take(filter, option))
-            return false;
-    }
-    if (optind + 1 != argc || filter->out == NULL)
-        return filter_usage();
-    filter->in = argv[optind];
-    return true;
-}
-
-int filter_main(int argc, char **argv)
-{
     static struct filter filter;
     filter = (struct filter){
         .sizes = {0, UINT64_MAX}, .threads.any = true, .kinds = KINDS_ALL, .step = "filter"};
-    if (!options_parse(&filter, argc, argv))
+    if (!in_out_parse(&filter.paths, argc, argv, known, option_take, &filter,
+                      "filter FILE [--threads LIST] [--sizes MIN:MAX] [--kinds LIST] -o OUT"))
         return 2;
-    return excerpt_run(filter.in, filter.out, filter.step, filter_op, &filter);
+    return excerpt_run(filter.paths.in, filter.paths.out, filter.step, filter_op, &filter);
 }

@@ -3,8 +3,9 @@
  */
 #include "import.h"
 
+#include "in_out.h"
+
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,7 @@
 
 struct options {
     const char *from;
-    const char *in;
-    const char *out;
+    struct in_out paths;
 };
 
 static void formats_list(FILE *out)
@@ -36,7 +36,7 @@ static const struct import_format *format_find(const struct options *options,
     if (options->from != NULL)
         fprintf(stderr, "%s: no such format; known: ", options->from);
     else
-        fprintf(stderr, "%s: of no known format; known: ", options->in);
+        fprintf(stderr, "%s: of no known format; known: ", options->paths.in);
     formats_list(stderr);
     return NULL;
 }
@@ -62,7 +62,7 @@ static char *origin_text(const struct options *options, const struct import_form
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     value_put(out, "source", "imported");
     value_put(out, "format", format->name);
-    value_put(out, "input", options->in);
+    value_put(out, "input", options->paths.in);
     value_put(out, "date", date);
     value_put(out, "tool", "spanbench " SPANBENCH_VERSION);
     return fclose(out) == 0 ? text : NULL;
@@ -76,7 +76,8 @@ static void summary_print(const struct options *options, struct builder_counts c
     fprintf(stderr,
             "%s: %" PRIu64 " ops, %" PRIu64 " threads, %" PRIu64 " unknown frees, %" PRIu64
             " unknown reallocs",
-            options->in, counts.ops, counts.threads, counts.unknown_frees, counts.unknown_reallocs);
+            options->paths.in, counts.ops, counts.threads, counts.unknown_frees,
+            counts.unknown_reallocs);
     if (counts.repaired_inversions > 0)
         fprintf(stderr, ", %" PRIu64 " repaired inversions", counts.repaired_inversions);
     for (const char *line = losses; *line; line += strcspn(line, "\n") + 1) {
@@ -95,7 +96,7 @@ static int builder_import(const struct options *options, const struct import_for
     if (!import_read(import, format, in, builder)) {
         bool reading = import->error[0] != '\0';
         if (reading)
-            fprintf(stderr, "%s: %s\n", options->in, import->error);
+            fprintf(stderr, "%s: %s\n", options->paths.in, import->error);
         else
             fprintf(stderr, "%s\n", builder_error(builder));
         builder_abandon(builder);
@@ -118,12 +119,12 @@ static int input_import(const struct options *options, struct import *import, st
         return 2;
     char *origin = origin_text(options, format);
     if (origin == NULL) {
-        fprintf(stderr, "%s: %s\n", options->in, strerror(errno));
+        fprintf(stderr, "%s: %s\n", options->paths.in, strerror(errno));
         return 1;
     }
     size_t bytes;
     unsigned columns = format->columns != NULL ? format->columns(input_head(in, &bytes)) : 0;
-    struct builder *builder = builder_open(options->out, origin, columns, error);
+    struct builder *builder = builder_open(options->paths.out, origin, columns, error);
     free(origin);
     if (builder != NULL)
         return builder_import(options, format, import, in, builder);
@@ -131,36 +132,28 @@ static int input_import(const struct options *options, struct import *import, st
     return 2;
 }
 
-static bool options_parse(struct options *options, int argc, char **argv)
+/* An in_out_take: there is but one option. */
+static bool option_take(void *cookie, int option)
 {
-    static const struct option known[] = {
-        {"from", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'}, {0}};
-    int option;
-    *options = (struct options){0};
-    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
-        if (option == 'f')
-            options->from = optarg;
-        else if (option == 'o')
-            options->out = optarg;
-        else
-            return false;
-    }
-    if (optind + 1 == argc)
-        options->in = argv[optind];
-    return options->in != NULL && options->out != NULL;
+    (void)option;
+    ((struct options *)cookie)->from = optarg;
+    return true;
 }
 
 int import_main(int argc, char **argv)
 {
     static struct import import;
-    struct options options;
+    static const struct option known[] = {
+        {"from", required_argument, NULL, 'f'}, IN_OUT_OUTPUT, {0}};
+    struct options options = {0};
     char error[TRACE_ERROR_MAX];
-    if (!options_parse(&options, argc, argv)) {
-        fputs("usage: trace import [--from FORMAT] IN -o FILE\nformats: ", stderr);
+    if (!in_out_parse(&options.paths, argc, argv, known, option_take, &options,
+                      "import [--from FORMAT] IN -o FILE")) {
+        fputs("formats: ", stderr);
         formats_list(stderr);
         return 2;
     }
-    struct input *in = input_open(options.in, error);
+    struct input *in = input_open(options.paths.in, error);
     if (in == NULL) {
         fprintf(stderr, "%s\n", error);
         return 2;

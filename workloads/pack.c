@@ -4,11 +4,10 @@
  */
 #include "pack.h"
 
+#include "in_out.h"
 #include "trace_copy.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* The exit status; the reader stays open. */
 static int pack(struct trace_reader *reader, const char *out)
@@ -35,16 +34,16 @@ static int pack(struct trace_reader *reader, const char *out)
 int pack_main(int argc, char **argv)
 {
     char error[TRACE_ERROR_MAX];
-    if (argc != 4 || strcmp(argv[2], "-o") != 0) {
-        fputs("usage: trace pack IN -o FILE\n", stderr);
+    static const struct option known[] = {IN_OUT_OUTPUT, {0}};
+    struct in_out paths;
+    if (!in_out_parse(&paths, argc, argv, known, NULL, NULL, "pack IN -o FILE"))
         return 2;
-    }
-    struct trace_reader *reader = trace_reader_open(argv[1], error);
+    struct trace_reader *reader = trace_reader_open(paths.in, error);
     if (reader == NULL) {
         fprintf(stderr, "%s\n", error);
         return 2;
     }
-    int status = pack(reader, argv[3]);
+    int status = pack(reader, paths.out);
     trace_reader_close(reader);
     return status;
 }

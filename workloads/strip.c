@@ -3,17 +3,17 @@
  */
 #include "strip.h"
 
+#include "in_out.h"
 #include "sites.h"
 #include "trace_copy.h"
 #include "trace_text.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 struct strip {
-    const char *in, *out;
+    struct in_out paths;
     struct trace_reader *reader;
     struct trace_writer *writer;
     struct sites sites;
@@ -36,7 +36,7 @@ static bool sites_strip_copy(struct strip *strip)
     size_t stripped = sites_strip(&strip->sites);
     trace_writer_sites(strip->writer, &strip->sites);
     if (stripped > 0)
-        fprintf(stderr, "%s: folders of %zu modules of call sites left out\n", strip->out,
+        fprintf(stderr, "%s: folders of %zu modules of call sites left out\n", strip->paths.out,
                 stripped);
     return true;
 }
@@ -59,12 +59,12 @@ static int strip_finish(struct strip *strip)
 static int strip_run(struct strip *strip)
 {
     char error[TRACE_ERROR_MAX];
-    strip->reader = trace_reader_open(strip->in, error);
+    strip->reader = trace_reader_open(strip->paths.in, error);
     if (strip->reader == NULL)
         return strip_fail(error, 2);
     trace_text_strip(&strip->origin, trace_reader_origin(strip->reader));
     trace_text_strip(&strip->losses, trace_reader_losses(strip->reader));
-    strip->writer = trace_copy_open(strip->out, strip->origin.bytes, strip->reader, error);
+    strip->writer = trace_copy_open(strip->paths.out, strip->origin.bytes, strip->reader, error);
     if (strip->writer == NULL)
         return strip_fail(error, 2);
     if (!sites_strip_copy(strip))
@@ -73,26 +73,13 @@ static int strip_run(struct strip *strip)
     return status == 0 ? strip_finish(strip) : status;
 }
 
-static bool options_parse(struct strip *strip, int argc, char **argv)
-{
-    static const struct option known[] = {{"output", required_argument, NULL, 'o'}, {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
-        if (option != 'o')
-            return false;
-        strip->out = optarg;
-    }
-    if (optind + 1 == argc)
-        strip->in = argv[optind];
-    return strip->in != NULL && strip->out != NULL;
-}
-
 int strip_main(int argc, char **argv)
 {
+    static const struct option known[] = {IN_OUT_OUTPUT, {0}};
     static struct strip strip;
     strip = (struct strip){0};
-    if (!options_parse(&strip, argc, argv))
-        return strip_fail("usage: trace strip FILE -o OUT", 2);
+    if (!in_out_parse(&strip.paths, argc, argv, known, NULL, NULL, "strip FILE -o OUT"))
+        return 2;
     int status = strip_run(&strip);
     if (strip.reader != NULL)
         trace_reader_close(strip.reader);

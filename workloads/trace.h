@@ -138,8 +138,8 @@ struct trace_totals {
  * import), input, excerpt (how it was cut and filtered), merged (of how many). Loss keys in use:
  * unknown_frees, unknown_reallocs, repaired_inversions, lost_ops, lost_why, lost_threads,
  * lost_sites, lost_alignment, lost_calloc, lost_realloc, lost_time; of imports also lost_order,
- * lost_addresses, lost_halves, lost_processes, lost_start, lost_line, header_ops, header_ids,
- * header_threads, and what is known besides the calls: recorded_rss (MS:BYTES ...),
+ * lost_addresses, lost_halves, lost_misnamed, lost_processes, lost_start, lost_line, header_ops,
+ * header_ids, header_threads, and what is known besides the calls: recorded_rss (MS:BYTES ...),
  * recorded_peak_rss (bytes), recorded_presence; of parts made_at_start, left_out_frees,
  * made_by_realloc, released (see excerpt.h).
  */

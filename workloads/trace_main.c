@@ -12,6 +12,7 @@
 #include "site_census.h"
 #include "strip.h"
 #include "subset.h"
+#include "synth.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,7 @@ static const struct {
     {"sites", sites_main, "FILE"},
     {"strip", strip_main, "FILE -o OUT"},
     {"subset", subset_main, "[--keep FILE -o OUT] IN"},
+    {"synth", synth_main, "FILE [--ops N] [--threads T] [--seed S] [--profile-only] -o OUT"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

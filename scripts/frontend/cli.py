@@ -37,6 +37,7 @@ VERBS = {
     "cut": Verb("cut", "take a part of a trace by operations, time or threads"),
     "filter": Verb("filtering", "take some of a trace's blocks, by thread, size or kind"),
     "merge": Verb("merge_traces", "lay the traces of several processes side by side, as one"),
+    "synth": Verb("synthesising", "make a trace of any length with the statistics of another one"),
     "diff": Verb(
         "diffing", "tell whether a program asks for more than it did, from two recordings"
     ),

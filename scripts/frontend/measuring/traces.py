@@ -53,9 +53,16 @@ def read_info(path, *options):
     command = [str(built("trace")), "info", *options, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise Failure(lines[-1] if lines else f"{path}: trace info failed ({done.returncode})")
+        lines = done.stderr.strip().splitlines() or [f"{path}: trace info failed"]
+        raise Failure(lines[-1] + import_hint(path, lines[-1]))
     return json.loads(done.stdout)
+
+
+def import_hint(path, line):
+    """What may make a trace of a file that is none, by the line that says so."""
+    if ": not a trace" not in line:
+        return ""
+    return f"; another tool's file needs: spanbench import {path} -o OUT"
 
 
 def meant_file(path):

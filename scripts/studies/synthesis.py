@@ -1,0 +1,180 @@
+"""How like its original a synthesised trace is to allocators: instructions, memory and CPU time of
+both, each allocator against the first one.
+
+Instructions are callgrind's, in the allocator and what it calls, in recorded order on one thread,
+as the gate counts them; they and memory hardly depend on what else the machine does. CPU time does.
+"""
+
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.comparing.compare_table import markdown_line
+from frontend.figures import stats
+from frontend.gate import gate_subjects
+from frontend.measuring import deterministic, driver, traces
+from frontend.measuring.campaign import RunFailed
+from frontend.measuring.trace_tool import run_trace
+from frontend.progress import say
+
+KEPT = ("instructions", "peak_rss", "waste")
+# callgrind does not know of which object tcmalloc's fast paths are, which lie in a section of their
+# own, and so leaves them out.
+NOT_COUNTED = ("tcmalloc",)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A figure by which both traces are compared."""
+
+    key: str
+    title: str
+    against_first: bool  # as a ratio to the first allocator, or by itself
+
+    def value(self, figures, allocator, first):
+        """What of the figures of one trace is compared; None where it was not measured."""
+        mine, other = figures[allocator].get(self.key), figures[first].get(self.key)
+        if mine is None or other is None:
+            return None
+        if self.key == "waste":
+            mine, other = 1 + mine, 1 + other
+        return mine / other if self.against_first else mine
+
+
+RELATIONS = (
+    Relation("instructions", "instructions", True),
+    Relation("cpu_time_ns", "CPU time", True),
+    Relation("peak_rss", "peak RSS", True),
+    Relation("waste", "RSS per live byte", True),
+    Relation("peak_rss", "peak RSS itself", False),
+    Relation("waste", "RSS per live byte itself", False),
+)
+
+
+def synthesise(trace, folder, words):
+    """The Trace that `trace synth` makes of a Trace, with further options."""
+    path = Path(folder) / f"{trace.name}.trace"
+    if run_trace("synth", *words, "-o", path, "--", trace.path):
+        raise Failure(f"{trace.path}: cannot be synthesised", WORK_FAILED)
+    (made,) = traces.load([path])
+    return made
+
+
+def measure(trace, allocators, links, rounds):
+    """{allocator: figures} of one Trace; `rounds` of CPU time, whose least counts."""
+    subject = gate_subjects.from_trace(trace, True)
+    uncounted = replace(subject, is_counted=False)
+    jobs = [(uncounted if a.base in NOT_COUNTED else subject, a) for a in allocators]
+    found = deterministic.measure_all(jobs, links, KEPT)
+    for allocator, figures in zip(allocators, found):
+        if isinstance(figures, RunFailed):
+            raise Failure(f"{trace.name} on {allocator.name}: {figures}", WORK_FAILED)
+    kept = {
+        allocator.name: {key: figures[key] for key in KEPT if key in figures}
+        for allocator, figures in zip(allocators, found)
+    }
+    for _ in range(rounds):
+        for allocator in allocators:
+            words = ["--touch", "page", "--threads", "serial", str(trace.path)]
+            done = driver.run_once("replay", allocator, words, links, deterministic.TIMEOUT_S)
+            times = kept[allocator.name].setdefault("times", [])
+            times.append(done["cpu_time_ns"])
+    for figures in kept.values():
+        if "times" in figures:
+            figures["cpu_time_ns"] = stats.median(figures.pop("times"))
+    return kept
+
+
+class Record:
+    """What was measured, kept in a file, if there is a path: originals need not be measured for
+    each change of the model, and what there is of a study that was interrupted can be read."""
+
+    def __init__(self, path, reads=True):
+        self.path = path
+        self.figures = {}
+        if reads and path and path.exists():
+            try:
+                self.figures = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise Failure(f"{path}: no record of originals") from error
+
+    def original(self, trace, allocators, links, rounds):
+        """The figures of an original, measured where they are not known."""
+        known = self.figures.get(trace.name, {})
+        if not all(allocator.name in known for allocator in allocators):
+            known = measure(trace, allocators, links, rounds)
+            self.keep(trace, known)
+        return known
+
+    def keep(self, trace, figures):
+        """Adds the figures of a trace."""
+        self.figures[trace.name] = figures
+        if not self.path:
+            return
+        try:
+            self.path.write_text(json.dumps(self.figures, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise io_failure(error, self.path) from error
+
+
+def compare(trace, allocators, links, options, records, folder):
+    """What `relate` gives of a Trace, which is measured as far as its original was not; records are
+    those of originals and of what was made."""
+    say(f"{trace.name}")
+    made = synthesise(trace, folder, options.synth)
+    new = measure(made, allocators, links, options.rounds)
+    made.path.unlink()
+    records[1].keep(trace, new)
+    old = records[0].original(trace, allocators, links, options.rounds)
+    return relate(old, new, [allocator.name for allocator in allocators])
+
+
+def relate(old, new, allocators):
+    """{number of a relation: {allocator: (original, synthesised)}} of figures; the first allocator
+    is what others are compared with."""
+    first, *others = allocators
+    pairs = {}
+    for number, relation in enumerate(RELATIONS):
+        names = others if relation.against_first else allocators
+        names = [n for n in names if n not in NOT_COUNTED or relation.key != "instructions"]
+        both = {n: (relation.value(old, n, first), relation.value(new, n, first)) for n in names}
+        if None not in {value for pair in both.values() for value in pair}:
+            pairs[number] = both
+    return pairs
+
+
+def distance(pairs):
+    """The geometric mean of how far two values are apart: 0.1 is a tenth, either way."""
+    logs = [abs(math.log(new / old)) for old, new in pairs]
+    return math.exp(sum(logs) / len(logs)) - 1
+
+
+def page(compared):
+    """The lines of the report, Markdown: {trace: what `compare` gives}."""
+    lines = []
+    for number, relation in enumerate(RELATIONS):
+        rows = {trace: pairs[number] for trace, pairs in compared.items() if number in pairs}
+        if rows:
+            lines += ["", *relation_table(relation, rows)]
+    return lines
+
+
+def relation_table(relation, rows):
+    """One table: of each trace and allocator the original's value, the synthesised one's, and how
+    far they are apart."""
+    names = list(next(iter(rows.values())))
+    scale = 1 if relation.against_first or relation.key == "waste" else 1 << 20
+    head = [relation.title, *names, "apart"]
+    body = [
+        [trace]
+        + [f"{both[n][0] / scale:.2f} / {both[n][1] / scale:.2f}" for n in names]
+        + [f"{distance(both.values()):.0%}"]
+        for trace, both in rows.items()
+    ]
+    columns = [distance([both[n] for both in rows.values()]) for n in names]
+    whole = distance([pair for both in rows.values() for pair in both.values()])
+    body.append(["apart", *(f"{column:.0%}" for column in columns), f"{whole:.0%}"])
+    rule = [":--", *(["--:"] * (len(head) - 1))]
+    return [markdown_line(cells) for cells in (head, rule, *body)]
