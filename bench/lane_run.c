@@ -131,9 +131,9 @@ static void live_count(struct lanes *lanes, int64_t change)
         continue;
 }
 
-/* What is done with each call; where it is checked or timed, that is the matter of checker.h or
-   latency.h. */
-enum work { MAKES, COUNTS_LIVE, CHECKS, TIMES };
+/* What is done with each call; where it is checked, timed or modelled, that is the matter of
+   checker.h, latency.h or program_model.h. */
+enum work { MAKES, COUNTS_LIVE, CHECKS, TIMES, MODELS };
 
 ALWAYS_INLINE bool call_do(struct lane *lane, struct slot *table, const uint64_t **at,
                            enum work work, enum touch touch)
@@ -144,6 +144,8 @@ ALWAYS_INLINE bool call_do(struct lane *lane, struct slot *table, const uint64_t
         return checker_call(lanes->checker, table, at, &lane->random);
     if (work == TIMES)
         return latency_call(lanes->latency, &lane->timed, table, at);
+    if (work == MODELS)
+        return program_model_call(table, at, lanes->touch);
     if (!step_call(table, at, touch, &change))
         return false;
     if (work == COUNTS_LIVE)
@@ -187,6 +189,7 @@ DEFINE_RUN(run_page_live, COUNTS_LIVE, TOUCH_PAGE)
 DEFINE_RUN(run_all_live, COUNTS_LIVE, TOUCH_ALL)
 DEFINE_RUN(run_checked, CHECKS, TOUCH_NONE)
 DEFINE_RUN(run_timed, TIMES, TOUCH_NONE)
+DEFINE_RUN(run_modelled, MODELS, TOUCH_NONE)
 
 typedef void run_function(struct lane *);
 
@@ -199,6 +202,8 @@ static run_function *function_of(const struct lanes *lanes)
 {
     if (lanes->checker)
         return run_checked;
+    if (lanes->models_program)
+        return run_modelled;
     return lanes->latency ? run_timed : runs[lanes->counts_live][lanes->touch];
 }
 

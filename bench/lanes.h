@@ -12,7 +12,7 @@
 #include "cost.h"
 #include "latency.h"
 #include "pace.h"
-#include "step_call.h"
+#include "program_model.h"
 #include "streams.h"
 
 #include <pthread.h>
@@ -62,6 +62,7 @@ struct lanes {
     bool counts_live;
     struct checker *checker; /* verifies every call; NULL: none */
     struct latency *latency; /* times calls; NULL: none */
+    bool models_program;     /* as program_model.h says, around each call */
     _Atomic int64_t live;    /* requested bytes not yet freed; valid if counts_live, as peak_live */
     _Atomic int64_t peak_live;
 

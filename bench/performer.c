@@ -108,6 +108,7 @@ static bool table_open(struct performer *performer, const struct replay_options 
         performer->replayer.checker = &performer->checker;
     if (is_timed(options->pass))
         performer->replayer.latency = &performer->latency;
+    performer->replayer.models_program = options->models_program;
     latency_thread_begin(&performer->replayer.timed, STEPS_ANY_THREAD);
     return watchers_open(performer, options, performer->replayer.slots);
 }
@@ -121,6 +122,7 @@ static bool lanes_prepare(struct performer *performer, const struct replay_optio
         performer->lanes.checker = &performer->checker;
     if (is_timed(options->pass))
         performer->lanes.latency = &performer->latency;
+    performer->lanes.models_program = options->models_program;
     return watchers_open(performer, options, 1);
 }
 

@@ -63,10 +63,20 @@ static const uint64_t *run_timed(struct replayer *replayer, const uint64_t *at, 
     return at;
 }
 
+static const uint64_t *run_modelled(struct replayer *replayer, const uint64_t *at,
+                                    const uint64_t *end)
+{
+    while (at != end && program_model_call(replayer->table, &at, replayer->touch))
+        continue;
+    return at;
+}
+
 static run_function *function_of(const struct replayer *replayer)
 {
     if (replayer->checker)
         return run_checked;
+    if (replayer->models_program)
+        return run_modelled;
     return replayer->latency ? run_timed : runs[replayer->counts_live][replayer->touch];
 }
 

@@ -9,7 +9,7 @@
 #include "checker.h"
 #include "cost.h"
 #include "latency.h"
-#include "step_call.h"
+#include "program_model.h"
 
 struct replayer {
     struct slot *table;
@@ -20,6 +20,7 @@ struct replayer {
     uint64_t peak_live;      /* the most so far; valid if counts_live */
     struct checker *checker; /* verifies every call; NULL: none */
     struct latency *latency; /* times calls; NULL: none */
+    bool models_program;     /* as program_model.h says, around each call */
     struct latency_thread timed;
     struct cost cost; /* of the timed parts */
 };

@@ -68,7 +68,7 @@ if isinstance(ns, list):
     with open(f"{sys.argv[-1]}.{name}.runs", "a") as runs:
         ns = ns[runs.tell() % len(ns)]
         runs.write("x")
-ns = int(trace["ops"] * ns)
+ns = int(trace["ops"] * ns * (2 if options.get("--model") == "program" else 1))
 answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
           "checksum": "bad" if fault == "checksum" else "good",
           "peak_mapped": 1 << 20, "real_time_ns": ns, "cpu_time_ns": ns, "user_ns": ns, "sys_ns": 0,
@@ -139,7 +139,7 @@ try:
 except ValueError:
     sys.exit(print(sys.argv[2] + ": not a trace", file=sys.stderr) or 2)
 print(json.dumps({"ops": trace["ops"], "threads": trace.get("threads", 1),
-                  "peak_live": 1 << 19, "duration_ns": 1,
+                  "peak_live": 1 << 19, "duration_ns": trace.get("duration_ns", 1),
                   "bytes_per_op": 1.5, "origin": {"program": "made-up"}, "losses": {}}))
 """
 

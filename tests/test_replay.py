@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -164,6 +165,7 @@ def test_prints_all_keys_in_both_passes(kinds):
         *(
             "pass",
             "touch",
+            "model",
             "thread_order",
             "threads",
             "trace",
@@ -601,6 +603,9 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
     [
         ["--threads", "many"],
         ["--pauses", "long"],
+        ["--model", "other"],
+        ["--model", "program", "--pass", "memory"],
+        ["--model", "program", "--touch", "none"],
         ["--pass", "other"],
         ["--touch", "some"],
         ["--pass", "memory", "--points", "0"],
@@ -698,3 +703,42 @@ def test_version_and_help_are_printed():
         command = [str(BUILD / "replay-glibc"), option]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "replay" in done.stdout and done.stderr == ""
+
+
+# The model of a program between the calls
+
+
+@pytest.mark.parametrize("threads", ["serial", "original"])
+def test_a_modelled_program_makes_the_same_calls(crowd, threads):
+    plain = figures("span", SPAN, crowd, "--threads", threads)
+    done = figures("span", SPAN, crowd, "--threads", threads, "--model", "program")
+    assert (plain["model"], done["model"]) == ("none", "program")
+    assert all(done[key] == plain[key] for key in ("ops", "checksum", "peak_live"))
+
+
+def data_references(trace, *options):
+    """How many reads and writes cachegrind counts in a replay."""
+    command = [
+        "valgrind",
+        "--tool=cachegrind",
+        "--cache-sim=yes",
+        "--cachegrind-out-file=/dev/null",
+    ]
+    command += [str(BUILD / "replay-glibc"), *options, "--allocator", LIBC, str(trace)]
+    launch = [str(BUILD / "launch"), "--fixed-addresses", "--report", "/dev/null", "--"]
+    done = subprocess.run(launch + command, capture_output=True, text=True, check=True)
+    line = next(line for line in done.stderr.splitlines() if "D   refs" in line)
+    reads, writes = re.search(r"\(([\d,]+) rd\s+\+\s+([\d,]+) wr\)", line).groups()
+    return int(reads.replace(",", "")), int(writes.replace(",", ""))
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind: not installed")
+def test_a_modelled_program_reads_what_it_frees_and_always_the_same(churn):
+    """100,000 blocks of 1000 bytes, of which all but 40 are freed."""
+    plain, once, again = (
+        data_references(churn, *options)
+        for options in ((), ("--model", "program"), ("--model", "program"))
+    )
+    assert once == again
+    assert once[0] - plain[0] > 99960 * 16  # lines of a block
+    assert once[1] - plain[1] > 100000
