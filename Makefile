@@ -484,6 +484,13 @@ prove-gate: deps-gate
 	$(MAKE) --no-print-directory all
 	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/prove_gate $(STEPS)
 
+## fidelity: what replays predict against what programs save; docs/method.md (50 minutes)
+.PHONY: fidelity
+fidelity: deps-bench
+	scripts/deps programs rivals
+	$(MAKE) --no-print-directory all
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/measure_fidelity $(ROUNDS:%=-n %)
+
 ## lint: formatting, includes, Python
 C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] bench/*.cc workloads/*.[ch] workloads/*/*.[ch] \
 	tests/*.[ch] tests/*/*.[ch] tests/*/*.cc)
@@ -496,7 +503,7 @@ lint: deps-lint
 	flake8 $(PY_FILES) $(PY_SCRIPTS)
 
 PY_SCRIPTS = $(wildcard $(addprefix scripts/,spanbench install_tree write_manual write_completion \
-	studies/prove_gate studies/sweep_constants update_readme) \
+	studies/measure_fidelity studies/prove_gate studies/sweep_constants update_readme) \
 	workloads/record_corpus workloads/prepare_programs)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how

@@ -8,13 +8,12 @@ static size_t least_of(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Of each line that the block has a byte in, the line of the block's start counted from there: with
-   a block at an odd place this is as many reads as anywhere else, so that all allocators do the
-   same work. */
+/* Lines are counted from the start of the block, wherever that lies: so all allocators do the same
+   work. */
 static void block_read(const struct slot *slot)
 {
     const volatile char *p = slot->p;
-    size_t bytes = least_of(slot->size, MODEL_READ);
+    size_t bytes = least_of(slot->size, MODEL_MOST);
     for (size_t i = 0; i < bytes; i += MODEL_LINE)
         (void)p[i];
 }
@@ -22,7 +21,7 @@ static void block_read(const struct slot *slot)
 static void block_write(const struct slot *slot, size_t from)
 {
     if (slot->size > from)
-        memset((char *)slot->p + from, 1, least_of(slot->size - from, MODEL_WRITTEN));
+        memset((char *)slot->p + from, 1, least_of(slot->size - from, MODEL_MOST));
 }
 
 bool program_model_call(struct slot *table, const uint64_t **at, enum touch touch)

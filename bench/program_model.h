@@ -3,8 +3,8 @@
  * after the other finds the allocator's data in the cache, and does not notice where blocks lie; a
  * program works in between, on just these blocks. The model is the same for all programs:
  *
- * - what is new of a block is written, its first MODEL_WRITTEN bytes;
- * - before a block is freed or resized, its first MODEL_READ bytes are read.
+ * - what is new of a block is written, at most MODEL_MOST bytes of it;
+ * - before a block is freed or resized, each of its lines is read, in at most MODEL_MOST bytes.
  *
  * Which bytes are accessed depends on the steps alone, so it is the same under all allocators, in
  * all runs, and with any number of threads. Nothing here touches a block that another thread may
@@ -16,9 +16,8 @@
 #include "step_call.h"
 
 enum {
-    MODEL_WRITTEN = 1024, /* bytes; fitted, see docs/method.md, as the next one */
-    MODEL_READ = 1024,
-    MODEL_LINE = 64 /* bytes; of a line one byte is read. All processors that we know have it */
+    MODEL_MOST = 64 << 10, /* bytes; fitted, see docs/method.md */
+    MODEL_LINE = 64        /* bytes; of x86-64 and of most AArch64 */
 };
 
 /* As step_call, with the program's own accesses before and after the call. */

@@ -235,8 +235,8 @@ static void test_model_writes_the_beginning_of_what_is_made(void **state)
 {
     (void)state;
     assert_model_writes(1, 1);
-    assert_model_writes(MODEL_WRITTEN, MODEL_WRITTEN);
-    assert_model_writes(MODEL_WRITTEN + 3 * PAGE, MODEL_WRITTEN);
+    assert_model_writes(MODEL_MOST, MODEL_MOST);
+    assert_model_writes(MODEL_MOST + 3 * PAGE, MODEL_MOST);
 }
 
 static void test_model_writes_only_what_is_new_of_what_is_resized(void **state)
@@ -247,10 +247,10 @@ static void test_model_writes_only_what_is_new_of_what_is_resized(void **state)
     add(TRACE_MALLOC, 0, 100, 0);
     run_all();
     memset(replayer.table[0].p, 7, 100);
-    add(TRACE_REALLOC, 0, 100 + MODEL_WRITTEN, 0);
+    add(TRACE_REALLOC, 0, 100 + MODEL_MOST, 0);
     run_all();
     const char *p = replayer.table[0].p;
-    for (size_t i = 0; i < 100 + MODEL_WRITTEN; i++)
+    for (size_t i = 0; i < 100 + MODEL_MOST; i++)
         assert_int_equal(p[i], i < 100 ? 7 : 1);
     add(TRACE_REALLOC, 0, 50, 0);
     run_all();

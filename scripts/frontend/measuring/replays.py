@@ -120,10 +120,15 @@ def replay_once(trace, allocator, manner, has_more):
 
 
 def modelled_time(trace, allocator, manner, speed):
-    """What the replay takes with the model, in ns: wall time where threads wait for each other,
-    else time on the processor, which other work on the machine disturbs less."""
+    """What the replay takes with the model, in ns."""
     done = one_pass(SPEED, trace, allocator, manner, ["--model", manner.model])
     check_work("model", done, speed)
+    return counted_ns(trace, manner, done)
+
+
+def counted_ns(trace, manner, done):
+    """Of what the replayer prints the time that counts: wall time where threads wait for each
+    other, else time on the processor, which other work on the machine disturbs less."""
     is_threaded = thread_count(trace, manner.thread_order) > 1
     return done["real_time_ns" if is_threaded else "cpu_time_ns"]
 
