@@ -59,8 +59,8 @@ FAST := front thread_front pool_fronts
 IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
 EXPORTERS := memory_replay rep wl csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
-TRACE_READ := pages slots trace_format trace_reader
-TRACE_ALL := $(TRACE_READ) trace_writer block_map builder races raw_reader compile input lines import import_main \
+TRACE_READ := pages slots sites sites_file trace_format trace_reader
+TRACE_ALL := $(TRACE_READ) trace_writer trace_copy block_map builder races raw_reader compile input lines import import_main \
 	$(IMPORTERS:%=import_%) wl_streams export $(EXPORTERS:%=export_%) info pack subset \
 	trace_text slot_pool excerpt selection cut filter merge strip count_map census json_print
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \

@@ -49,7 +49,7 @@ static void assert_built(const struct call *calls, size_t n, const char *want)
 {
     char *text;
     size_t bytes;
-    struct builder *builder = builder_open(path, "source=recorded\n", error);
+    struct builder *builder = builder_open(path, "source=recorded\n", 0, error);
     assert_non_null(builder);
     for (size_t i = 0; i < n; i++) {
         if (!builder_add(builder, &calls[i]))
@@ -231,12 +231,12 @@ static void test_nonsense_is_told(void **state)
     (void)state;
     const struct call call = {
         .kind = TRACE_CALLOC, .result = 0x10, .size = UINT64_MAX, .count = UINT64_MAX};
-    struct builder *builder = builder_open(path, "", error);
+    struct builder *builder = builder_open(path, "", 0, error);
     assert_false(builder_add(builder, &call));
     assert_non_null(strstr(builder_error(builder), path));
     assert_false(builder_finish(builder, "", error));
     assert_non_null(strstr(error, "more bytes than can be counted"));
-    assert_null(builder_open("/nowhere/x.trace", "", error));
+    assert_null(builder_open("/nowhere/x.trace", "", 0, error));
     assert_string_equal(error, "/nowhere/x.trace: No such file or directory");
 }
 
@@ -247,7 +247,7 @@ static void test_many_addresses(void **state)
     enum { ADDRESSES = 50000, CALLS = 400000 };
     uint64_t *sizes = calloc(ADDRESSES, sizeof *sizes);
     uint64_t live = 0, blocks = 0, peak_live = 0, peak_blocks = 0, random = 88172645463325252;
-    struct builder *builder = builder_open(path, "", error);
+    struct builder *builder = builder_open(path, "", 0, error);
     for (int i = 0; i < CALLS; i++) {
         random ^= random << 13, random ^= random >> 7, random ^= random << 17;
         uint64_t at = (random >> 20) % ADDRESSES, size = 1 + random % 1000;

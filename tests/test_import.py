@@ -187,6 +187,13 @@ def test_alignment_is_rounded_up(work):
     assert info_of(work)["by_kind"]["memalign"] == 2
 
 
+def column_of(work, name):
+    """A column of the trace as it is exported to csv."""
+    done = run_trace("export", "--to", "csv", work / "out.trace", "-o", "-")
+    lines = done.stdout.decode().splitlines()
+    return [line.split(",")[lines[0].split(",").index(name)] for line in lines[1:]]
+
+
 def test_presence(work):
     """Clamped to what was asked; unknown is -1; of blocks never seen it means nothing."""
     line = imported(
@@ -205,6 +212,8 @@ def test_presence(work):
     kept = info_of(work)["losses"]["recorded_presence"]
     assert kept == "2 blocks given up: 5070 bytes, 4166 of them resident"
     assert "has no times" in line and "1 unknown frees" in line
+    assert info_of(work)["columns"] == ["present"]
+    assert column_of(work, "present") == ["", "", "", "", "4096", "", "70", "", "", ""]
 
 
 def test_presence_behind_times(work):
@@ -212,6 +221,14 @@ def test_presence_behind_times(work):
     info = info_of(work)
     assert info["duration_ns"] == 5000000
     assert info["losses"]["recorded_presence"] == "1 blocks given up: 50 bytes, 7 of them resident"
+    assert (info["version"], info["columns"]) == (2, ["gaps", "present"])
+    assert column_of(work, "present") == ["", "", "7"]
+    assert column_of(work, "gap_ns") == ["0", "0", "5242880"]  # of 4999900, to the nearest step
+
+
+def test_without_stamps_there_are_no_further_columns(work):
+    imported(work, b"1: malloc 0x10 50\n1: free 0x10\n")
+    assert (info_of(work)["version"], info_of(work)["columns"]) == (1, [])
 
 
 def test_races_are_repaired(work):

@@ -12,7 +12,7 @@ KEYS = set(
     " duration_ns bytes_requested file_bytes bytes_per_op blocks version realloc_share"
     " aligned_share origin losses sizes top_sizes lifetimes thread_ops failed_by_kind"
     " frees_by_owner frees_by_other_pairs reallocs resizes_of_a_block lifetimes_ops lifetimes_bytes"
-    " allocations freed_blocks mean_lifetime mean_lifetime_ops mean_lifetime_bytes peak"
+    " columns allocations freed_blocks mean_lifetime mean_lifetime_ops mean_lifetime_bytes peak"
     " live_curve".split()
 )
 

@@ -521,7 +521,7 @@ static struct image image_load(void)
 {
     struct image image;
     image.bytes = file_read(&image.n);
-    image.block = FORMAT_HEADER_BYTES + u32_take(image.bytes + 12) + FORMAT_CHECKSUM_BYTES;
+    image.block = layout_find(1)->header_bytes + u32_take(image.bytes + 12) + FORMAT_CHECKSUM_BYTES;
     image.trailer = image.n - u64_take(image.bytes + image.n - FORMAT_TAIL_BYTES);
     return image;
 }
@@ -550,8 +550,8 @@ static void image_store(const struct image *image)
 static size_t image_column(const struct image *image, enum column_name column, size_t i)
 {
     struct block_header header;
-    size_t at = image->block + FORMAT_BLOCK_BYTES;
-    assert_null(block_header_take(&header, image->bytes + image->block));
+    size_t at = image->block + layout_find(1)->block_bytes;
+    assert_null(block_header_take(&header, layout_find(1), image->bytes + image->block));
     assert_int_equal(header.stored, block_header_raw(&header));
     for (unsigned c = 0; c < column; c++)
         at += header.column[c];
@@ -659,7 +659,7 @@ static void header_refused(size_t offset, uint32_t value, const char *what)
 static void test_hostile_headers(void **state)
 {
     (void)state;
-    header_refused(8, 2, "header: version 2, but this program reads 1");
+    header_refused(8, 3, "header: version 3, but this program reads 1");
     header_refused(12, UINT32_MAX, "header: origin text is too long");
     header_refused(12, TRACE_TEXT_MAX, "cut short");
     header_refused(12, 3, "header: damaged (checksum)");
@@ -702,7 +702,7 @@ static void test_totals_that_lie(void **state)
 {
     (void)state;
     for (int i = 0; i < FORMAT_TOTALS; i++) {
-        long offset = FORMAT_TRAILER_BYTES + 8L * i;
+        long offset = layout_find(1)->trailer_bytes + 8L * i;
         struct image image = image_of_example();
         uint64_t true_value = u64_take(image.bytes + image.trailer + offset);
         free(image.bytes);
@@ -716,8 +716,9 @@ static void test_totals_that_lie(void **state)
 static void test_great_totals_are_refused_at_once(void **state)
 {
     (void)state;
-    const long slots = FORMAT_TRAILER_BYTES + (long)offsetof(struct trace_totals, slots);
-    const long threads = FORMAT_TRAILER_BYTES + (long)offsetof(struct trace_totals, threads);
+    const long slots = layout_find(1)->trailer_bytes + (long)offsetof(struct trace_totals, slots);
+    const long threads =
+        layout_find(1)->trailer_bytes + (long)offsetof(struct trace_totals, threads);
     trailer_refused(slots, UINT32_MAX - 1, "trailer: totals cannot be true");
     trailer_refused(threads, TRACE_THREADS_MAX, "trailer: totals cannot be true");
     assert_null(trace_reader_open(path, error));
@@ -732,8 +733,8 @@ static void test_sealed_random_changes(void **state)
     struct image image = image_load();
     unsigned refused = 0;
     for (int i = 0; i < 3000; i++) {
-        size_t at = image.block +
-                    program_random(&dice, i % 2 ? FORMAT_BLOCK_BYTES + 200 : image.n - image.block);
+        size_t at = image.block + program_random(&dice, i % 2 ? layout_find(1)->block_bytes + 200
+                                                              : image.n - image.block);
         unsigned char before = image.bytes[at];
         image.bytes[at] = (unsigned char)program_random(&dice, 256);
         image_store(&image);

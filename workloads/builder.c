@@ -31,18 +31,24 @@ static bool builder_fail_errno(struct builder *builder)
     return false;
 }
 
-struct builder *builder_open(const char *path, const char *origin, char error[TRACE_ERROR_MAX])
+struct builder *builder_open(const char *path, const char *origin, unsigned columns,
+                             char error[TRACE_ERROR_MAX])
 {
     struct builder *builder = pages_map(sizeof *builder);
     if (builder == NULL) {
         snprintf(error, TRACE_ERROR_MAX, "%.400s: %s", path, strerror(errno));
         return NULL;
     }
-    builder->writer = trace_writer_open(path, origin, error);
+    builder->writer = trace_writer_open_columns(path, origin, columns, error);
     if (builder->writer != NULL)
         return builder;
     pages_unmap(builder, sizeof *builder);
     return NULL;
+}
+
+void builder_sites(struct builder *builder, const struct sites *sites)
+{
+    trace_writer_sites(builder->writer, sites);
 }
 
 static void builder_close(struct builder *builder)
@@ -91,6 +97,17 @@ static bool thread_find(struct builder *builder, uint64_t key)
         return builder_fail_errno(builder);
     builder->running->block = (struct live_block){.serial = 1, .thread = number};
     return true;
+}
+
+/* The time since the call before of the running thread, whose end stands in `bytes` of its entry.
+ */
+static uint64_t gap_take(struct builder *builder, const struct call *call)
+{
+    uint64_t *end = &builder->running->block.bytes;
+    uint64_t gap = *end > 0 && call->begin_ns > *end ? call->begin_ns - *end : 0;
+    if (call->end_ns > *end)
+        *end = call->end_ns;
+    return gap;
 }
 
 /* The system gives a thread's number away again once it has ended: the next is another thread. */
@@ -173,10 +190,20 @@ static bool call_makes(struct builder *builder, const struct call *call, struct 
     return block_begin(builder, op, call, (struct live_block){0});
 }
 
-static bool call_frees(struct builder *builder, struct trace_op *op, struct entry *entry)
+/* What was present of a block that op gives up or resizes. */
+static uint64_t present_of(const struct call *call, const struct entry *entry)
 {
-    if (entry != NULL)
+    uint64_t bytes = entry->block.bytes;
+    return call->present > bytes + 1 ? bytes + 1 : call->present;
+}
+
+static bool call_frees(struct builder *builder, const struct call *call, struct trace_op *op,
+                       struct entry *entry)
+{
+    if (entry != NULL) {
+        op->present = present_of(call, entry);
         return block_end(builder, op, entry);
+    }
     op->flags = TRACE_NULL;
     return op_emit(builder, op, NULL);
 }
@@ -189,6 +216,7 @@ static bool realloc_to_nothing(struct builder *builder, const struct call *call,
     if (!block_end(builder, op, entry))
         return false;
     struct trace_op made = op_now(builder, TRACE_MALLOC, op->thread);
+    made.site = op->site;
     return call->result == 0 || call_makes(builder, call, &made);
 }
 
@@ -199,6 +227,8 @@ static bool call_resizes(struct builder *builder, const struct call *call, struc
         op->flags = TRACE_NULL;
         return call_makes(builder, call, op);
     }
+    if (call->result != 0 || call->size == 0)
+        op->present = present_of(call, entry);
     if (call->size == 0)
         return realloc_to_nothing(builder, call, op, entry);
     op->size = call->size;
@@ -235,13 +265,15 @@ static bool call_add(struct builder *builder, const struct call *call)
     if (!thread_find(builder, call->thread))
         return false;
     struct trace_op op = op_now(builder, call->kind, builder->running->block.thread);
+    op.gap_ns = gap_take(builder, call);
+    op.site = call->site;
     switch (call->kind) {
     case TRACE_THREAD_START:
         return true;
     case TRACE_THREAD_END:
         return thread_end(builder, &op);
     case TRACE_FREE:
-        return call_frees(builder, &op, entry);
+        return call_frees(builder, call, &op, entry);
     case TRACE_REALLOC:
         return call_resizes(builder, call, &op, entry);
     default:

@@ -144,6 +144,8 @@ static bool merge_add(struct merge *merge, struct head *head, uint64_t stamp, in
     if (time_ns > merge->time_ns)
         merge->time_ns = time_ns;
     call->time_ns = merge->time_ns;
+    call->begin_ns = raw_reader_ns(merge->reader, head->raw.before);
+    call->end_ns = raw_reader_ns(merge->reader, head->raw.stamp);
     return builder_add(merge->builder, call);
 }
 
@@ -350,7 +352,7 @@ static int compile_open(struct request *request, struct raw_reader *reader)
     static struct merge merge;
     size_t room = raw_reader_streams(reader) + 1;
     merge = (struct merge){.reader = reader};
-    merge.builder = builder_open(request->output, request->origin, error);
+    merge.builder = builder_open(request->output, request->origin, TRACE_GAPS, error);
     if (merge.builder == NULL)
         return report_error(error, COMPILE_BAD_FILE);
     merge.heads = calloc(room, sizeof *merge.heads);

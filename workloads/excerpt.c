@@ -4,6 +4,7 @@
 #include "excerpt.h"
 
 #include "pages.h"
+#include "trace_copy.h"
 #include "trace_text.h"
 
 #include <errno.h>
@@ -42,12 +43,21 @@ static bool excerpt_reserve(struct excerpt *excerpt, const struct trace_op *op)
     return ok || excerpt_fail_errno(excerpt);
 }
 
+/* The gaps of operations that were left out belong to the next one of their thread. */
+static uint64_t gap_take(struct excerpt *excerpt, uint32_t thread)
+{
+    uint64_t gap_ns = excerpt->threads[thread].gap_ns;
+    excerpt->threads[thread].gap_ns = 0;
+    return gap_ns;
+}
+
 static bool thread_put(struct excerpt *excerpt, uint32_t thread, enum trace_kind kind,
                        uint64_t time_ns)
 {
     struct trace_op op = {.slot = TRACE_NO_SLOT,
                           .thread = excerpt->threads[thread].number - 1,
                           .time_ns = time_ns,
+                          .gap_ns = gap_take(excerpt, thread),
                           .kind = (uint8_t)kind};
     return trace_writer_add(excerpt->writer, &op);
 }
@@ -58,6 +68,7 @@ static bool thread_start(struct excerpt *excerpt, uint32_t thread, uint64_t time
     if (excerpt->threads[thread].number != 0)
         return true;
     excerpt->threads[thread].number = ++excerpt->threads_written;
+    excerpt->threads[thread].gap_ns = 0;
     return thread_put(excerpt, thread, TRACE_THREAD_START, time_ns);
 }
 
@@ -75,6 +86,7 @@ static bool op_write(struct excerpt *excerpt, struct trace_op op)
     op.time_ns -= excerpt->base_ns;
     if (!thread_start(excerpt, op.thread, op.time_ns))
         return false;
+    op.gap_ns = gap_take(excerpt, op.thread);
     if (op.slot != TRACE_NO_SLOT)
         op.slot = excerpt->blocks[op.slot].slot;
     op.thread = excerpt->threads[op.thread].number - 1;
@@ -90,6 +102,7 @@ static void block_note(struct excerpt *excerpt, const struct trace_op *op)
     block->size = op->size;
     block->count = op->count;
     block->thread = op->thread;
+    block->site = op->site;
     block->kind = op->kind == TRACE_REALLOC ? TRACE_MALLOC : op->kind;
     if (makes) {
         block->maker = op->thread;
@@ -183,6 +196,7 @@ static bool block_make(struct excerpt *excerpt, struct excerpt_block *block)
         .time_ns = excerpt->base_ns,
         .slot = (uint32_t)(block - excerpt->blocks),
         .thread = block->thread,
+        .site = block->site,
         .kind = block->kind,
     };
     return block_take_slot(excerpt, block) && op_write(excerpt, op);
@@ -210,6 +224,8 @@ bool excerpt_begin(struct excerpt *excerpt, uint64_t base_ns)
             kept[n++] = &excerpt->blocks[i];
     }
     qsort(kept, n, sizeof *kept, block_compare);
+    for (size_t i = 0; i < excerpt->threads_capacity; i++)
+        excerpt->threads[i].gap_ns = 0;
     excerpt->base_ns = base_ns;
     excerpt->writing = true;
     excerpt->made_at_start = n;
@@ -218,6 +234,15 @@ bool excerpt_begin(struct excerpt *excerpt, uint64_t base_ns)
         ok = block_make(excerpt, kept[i]);
     free(kept);
     return ok && ended_threads_end(excerpt);
+}
+
+static bool operation_pass(struct excerpt *excerpt, excerpt_rule rule, void *cookie,
+                           const struct trace_op *op)
+{
+    if (!excerpt_reserve(excerpt, op))
+        return false;
+    excerpt->threads[op->thread].gap_ns += op->gap_ns;
+    return rule(excerpt, op, cookie);
 }
 
 /* 0, 1 or 2, having said what is wrong. */
@@ -231,7 +256,7 @@ static int operations_pass(struct excerpt *excerpt, excerpt_rule rule, void *coo
             return 2;
         }
         for (size_t i = 0; i < n && !excerpt->done; i++) {
-            if (excerpt_reserve(excerpt, &ops[i]) && rule(excerpt, &ops[i], cookie))
+            if (operation_pass(excerpt, rule, cookie, &ops[i]))
                 continue;
             const char *fault = trace_writer_error(excerpt->writer);
             fprintf(stderr, "%s\n", excerpt->error[0] ? excerpt->error : fault);
@@ -292,7 +317,7 @@ static bool excerpt_open(struct excerpt *excerpt, const char *in, const char *ou
     if (excerpt->reader != NULL) {
         trace_text_add_all(&origin, trace_reader_origin(excerpt->reader));
         trace_text_extend(&origin, "excerpt", step);
-        excerpt->writer = trace_writer_open(out, origin.bytes, error);
+        excerpt->writer = trace_copy_open(out, origin.bytes, excerpt->reader, error);
     }
     if (excerpt->writer == NULL)
         fprintf(stderr, "%s\n", error);

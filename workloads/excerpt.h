@@ -18,6 +18,7 @@ struct excerpt_block {
     uint32_t thread; /* of the source, that made or last resized it */
     uint32_t maker;  /* that made it */
     uint32_t slot;   /* in what is written, if it is there */
+    uint32_t site;   /* of the call that made or last resized it */
     uint8_t kind;    /* enum trace_kind */
     uint8_t made_by; /* kind of the call that made it at first */
     bool kept;       /* it belongs to the excerpt */
@@ -25,6 +26,7 @@ struct excerpt_block {
 
 /* A thread of the source. */
 struct excerpt_thread {
+    uint64_t gap_ns; /* since its last operation that was written */
     uint32_t number; /* 1 + its number in what is written; 0: not there */
     bool has_ended;
 };

@@ -94,6 +94,18 @@ void export_lose(struct export *export, uint64_t count, const char *what)
         snprintf(export->losses + at, sizeof export->losses - at, "; %" PRIu64 " %s", count, what);
 }
 
+/* Names the columns that the format has no place for. */
+static void columns_lose(struct export *export, const struct export_format *format)
+{
+    static const char *const what[] = {"gaps between calls", "call sites", "bytes present"};
+    unsigned lost = trace_reader_columns(export->reader) & ~format->columns;
+    for (int i = 0; i < 3; i++) {
+        size_t at = strlen(export->losses);
+        if (lost >> i & 1)
+            snprintf(export->losses + at, sizeof export->losses - at, "; %s left out", what[i]);
+    }
+}
+
 /* All that was written, to where it is wanted. */
 static bool file_copy(FILE *from, FILE *to)
 {
@@ -174,6 +186,8 @@ static int export_write(struct export *export, const struct export_format *forma
         status = 2;
     }
     fclose(export->out);
+    if (status == 0)
+        columns_lose(export, format);
     if (status == 0)
         fprintf(stderr, "%s: %" PRIu64 " ops as %s%s\n", options->in, export->totals.ops,
                 format->name, export->losses);

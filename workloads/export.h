@@ -27,6 +27,7 @@ struct export
 struct export_format {
     const char *name;    /* of --to */
     const char *summary; /* what such files are, in a few words */
+    unsigned columns;    /* enum trace_column, or-ed: those that they can tell */
     /* Writes all of the trace. false: export->error tells. */
     bool (*write)(struct export *export);
 };

@@ -28,6 +28,8 @@ struct import_format {
     /* Whether a file that begins with these bytes looks like this format. There is a zero behind
      * them. */
     bool (*sniff)(const char *head, size_t bytes);
+    /* Which columns (enum trace_column, or-ed) a file that begins so has; NULL: none. */
+    unsigned (*columns)(const char *head);
     /* Reads all of the file into the builder. false: import->error or builder_error tells. */
     bool (*read)(struct import *import);
 };

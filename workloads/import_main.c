@@ -121,7 +121,9 @@ static int input_import(const struct options *options, struct import *import, st
         fprintf(stderr, "%s: %s\n", options->in, strerror(errno));
         return 1;
     }
-    struct builder *builder = builder_open(options->out, origin, error);
+    size_t bytes;
+    unsigned columns = format->columns != NULL ? format->columns(input_head(in, &bytes)) : 0;
+    struct builder *builder = builder_open(options->out, origin, columns, error);
     free(origin);
     if (builder != NULL)
         return builder_import(options, format, import, in, builder);

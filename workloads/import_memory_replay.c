@@ -88,12 +88,15 @@ static void call_time(struct replay *replay, struct call *call, uint64_t stamp, 
         replay->start_ns = stamp;
     }
     call->time_ns = stamp > replay->start_ns ? stamp - replay->start_ns : 0;
+    call->begin_ns = stamp;
+    call->end_ns = end > stamp ? end : stamp;
 }
 
 /* A block has no more resident bytes than were asked for it. */
-static void presence_add(struct replay *replay, const struct call *call, uint64_t present)
+static void presence_add(struct replay *replay, struct call *call, uint64_t present)
 {
     uint64_t asked;
+    call->present = present < UINT64_MAX ? present + 1 : UINT64_MAX;
     if (!builder_find(replay->import->builder, call->old, &asked))
         return;
     replay->known++;
@@ -101,7 +104,7 @@ static void presence_add(struct replay *replay, const struct call *call, uint64_
     replay->present += present < asked ? present : asked;
 }
 
-static const char *presence_take(struct replay *replay, const char **at, const struct call *call)
+static const char *presence_take(struct replay *replay, const char **at, struct call *call)
 {
     uint64_t present;
     scan_blanks(at);
@@ -214,9 +217,30 @@ static bool memory_replay_sniff(const char *head, size_t bytes)
     return verb_take(&at) != NULL;
 }
 
+/* The columns that a line tells of, if it is one of a free: stamps, and what was present. */
+static unsigned free_columns(const char *text)
+{
+    char line[128];
+    uint64_t start = 0, end = 0;
+    int64_t present = -1;
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
+    sscanf(line, "%*u: free %*x %" SCNu64 " %" SCNu64 " %" SCNd64, &start, &end, &present);
+    return (start != 0 || end != 0 ? TRACE_GAPS : 0u) | (present >= 0 ? TRACE_PRESENT : 0u);
+}
+
+/* What frees say in the first lines: no other line says more. */
+static unsigned memory_replay_columns(const char *head)
+{
+    unsigned columns = 0;
+    for (const char *line = head; *line != '\0'; line += strcspn(line, "\n"), line += *line != '\0')
+        columns |= free_columns(line);
+    return columns;
+}
+
 const struct import_format import_memory_replay = {
     .name = "memory_replay",
     .summary = "Android memory_replay text, or a .zip of one",
     .sniff = memory_replay_sniff,
+    .columns = memory_replay_columns,
     .read = memory_replay_read,
 };

@@ -199,6 +199,20 @@ static void curve_print(const struct census *census)
     puts("\n  ]");
 }
 
+static void columns_print(unsigned columns)
+{
+    const char *separator = "";
+    fputs("  \"columns\": [", stdout);
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const names[] = {"gaps", "sites", "present"};
+        if (!(columns >> i & 1))
+            continue;
+        printf("%s\"%s\"", separator, names[i]);
+        separator = ", ";
+    }
+    puts("],");
+}
+
 /* NULL, or what went wrong. */
 static const char *info_print(struct info *info)
 {
@@ -209,7 +223,8 @@ static const char *info_print(struct info *info)
     json_number("file_bytes", info->file_bytes);
     json_share("bytes_per_op", (double)info->file_bytes, (double)totals->ops);
     json_number("blocks", info->blocks);
-    json_number("version", FORMAT_VERSION);
+    json_number("version", trace_reader_columns(info->reader) != 0 ? 2 : 1);
+    columns_print(trace_reader_columns(info->reader));
     shares_print(totals);
     json_text("origin", trace_reader_origin(info->reader), false);
     json_text("losses", trace_reader_losses(info->reader), true);

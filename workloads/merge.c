@@ -4,6 +4,7 @@
 #include "merge.h"
 
 #include "pages.h"
+#include "sites.h"
 #include "slot_pool.h"
 #include "trace_text.h"
 
@@ -27,6 +28,7 @@ struct source {
     uint32_t *slots;      /* slot in what is written, by that of the file */
     size_t slots_capacity;
     uint32_t *threads; /* likewise */
+    uint32_t sites;    /* its sites' numbers are larger by this in what is written */
     size_t threads_capacity;
 };
 
@@ -35,6 +37,7 @@ struct merge {
     size_t count;
     bool by_share; /* not by time */
     struct trace_writer *writer;
+    struct sites sites; /* those of all files */
     struct slot_pool pool;
     uint32_t threads;
     uint64_t time_ns; /* of the last operation */
@@ -95,6 +98,7 @@ static bool op_number(struct merge *merge, struct source *source, struct trace_o
     if (op->kind == TRACE_THREAD_START)
         source->threads[op->thread] = merge->threads++;
     op->thread = source->threads[op->thread];
+    op->site += op->site > 0 ? source->sites : 0;
     if (op->slot == TRACE_NO_SLOT)
         return true;
     uint32_t slot = op->slot;
@@ -202,12 +206,31 @@ static bool sources_open(struct merge *merge, const struct request *request)
     return sources_date(merge, request);
 }
 
+/* Puts the sites of all files into one table. Returns the columns that any of the files has; false
+   after a message. */
+static bool sites_merge(struct merge *merge, unsigned *columns)
+{
+    *columns = 0;
+    for (size_t i = 0; i < merge->count; i++) {
+        struct source *source = &merge->sources[i];
+        *columns |= trace_reader_columns(source->reader);
+        if (!sites_join(&merge->sites, trace_reader_sites(source->reader), &source->sites)) {
+            fprintf(stderr, "merging the tables of sites: %s\n", strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Names the files and their programs, one that is the same as that before not again. */
 static bool writer_open(struct merge *merge, const struct request *request)
 {
     struct trace_text origin = {.length = 0};
     char error[TRACE_ERROR_MAX], number[32];
     char program[256] = "";
+    unsigned columns;
+    if (!sites_merge(merge, &columns))
+        return false;
     snprintf(number, sizeof number, "%zu", merge->count);
     trace_text_add(&origin, "source", "merged");
     trace_text_add(&origin, "tool", "spanbench " SPANBENCH_VERSION);
@@ -225,10 +248,13 @@ static bool writer_open(struct merge *merge, const struct request *request)
             memcpy(program, value, sizeof program);
         }
     }
-    merge->writer = trace_writer_open(request->out, origin.bytes, error);
-    if (merge->writer == NULL)
+    merge->writer = trace_writer_open_columns(request->out, origin.bytes, columns, error);
+    if (merge->writer == NULL) {
         fprintf(stderr, "%s\n", error);
-    return merge->writer != NULL;
+        return false;
+    }
+    trace_writer_sites(merge->writer, &merge->sites);
+    return true;
 }
 
 /* Counts are added up; of words each key's first stays. */
@@ -272,6 +298,7 @@ static void merge_close(struct merge *merge)
         pages_unmap(source->threads, source->threads_capacity * sizeof *source->threads);
     }
     slot_pool_close(&merge->pool);
+    sites_close(&merge->sites);
     if (merge->writer != NULL)
         trace_writer_abandon(merge->writer);
     free(merge->sources);

@@ -4,46 +4,24 @@
  */
 #include "pack.h"
 
-#include "trace.h"
+#include "trace_copy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Hands all operations on. false after a message; *status says whose fault it is. */
-static bool ops_copy(struct trace_reader *reader, struct trace_writer *writer, int *status)
-{
-    static struct trace_op ops[TRACE_BLOCK_OPS];
-    size_t n;
-    do {
-        if (!trace_reader_next(reader, ops, &n)) {
-            fprintf(stderr, "%s\n", trace_reader_error(reader));
-            *status = 2;
-            return false;
-        }
-        for (size_t i = 0; i < n; i++) {
-            if (!trace_writer_add(writer, &ops[i])) {
-                fprintf(stderr, "%s\n", trace_writer_error(writer));
-                *status = 1;
-                return false;
-            }
-        }
-    } while (n > 0);
-    return true;
-}
-
 /* The exit status; the reader stays open. */
 static int pack(struct trace_reader *reader, const char *out)
 {
     char error[TRACE_ERROR_MAX];
-    int status = 0;
-    struct trace_writer *writer = trace_writer_open(out, trace_reader_origin(reader), error);
+    struct trace_writer *writer = trace_copy_open(out, trace_reader_origin(reader), reader, error);
     if (writer == NULL) {
         fprintf(stderr, "%s\n", error);
         return 1;
     }
     trace_writer_compress(writer, PACK_LEVEL);
-    if (!ops_copy(reader, writer, &status)) {
+    int status = trace_copy(reader, writer);
+    if (status != 0) {
         trace_writer_abandon(writer);
         return status;
     }

@@ -3,7 +3,7 @@
  */
 #include "strip.h"
 
-#include "pages.h"
+#include "trace_copy.h"
 #include "trace_text.h"
 
 #include <errno.h>
@@ -25,20 +25,6 @@ static int strip_fail(const char *fault, int status)
     return status;
 }
 
-static int operations_copy(struct strip *strip, struct trace_op *ops)
-{
-    size_t n;
-    do {
-        if (!trace_reader_next(strip->reader, ops, &n))
-            return strip_fail(trace_reader_error(strip->reader), 2);
-        for (size_t i = 0; i < n; i++) {
-            if (!trace_writer_add(strip->writer, &ops[i]))
-                return strip_fail(trace_writer_error(strip->writer), 1);
-        }
-    } while (n > 0);
-    return 0;
-}
-
 static int strip_finish(struct strip *strip)
 {
     char error[TRACE_ERROR_MAX];
@@ -57,18 +43,15 @@ static int strip_finish(struct strip *strip)
 static int strip_run(struct strip *strip)
 {
     char error[TRACE_ERROR_MAX];
-    size_t bytes = TRACE_BLOCK_OPS * sizeof(struct trace_op);
     strip->reader = trace_reader_open(strip->in, error);
     if (strip->reader == NULL)
         return strip_fail(error, 2);
     trace_text_strip(&strip->origin, trace_reader_origin(strip->reader));
     trace_text_strip(&strip->losses, trace_reader_losses(strip->reader));
-    strip->writer = trace_writer_open(strip->out, strip->origin.bytes, error);
+    strip->writer = trace_copy_open(strip->out, strip->origin.bytes, strip->reader, error);
     if (strip->writer == NULL)
         return strip_fail(error, 2);
-    struct trace_op *ops = pages_map(bytes);
-    int status = ops == NULL ? strip_fail(strerror(errno), 1) : operations_copy(strip, ops);
-    pages_unmap(ops, bytes);
+    int status = trace_copy(strip->reader, strip->writer);
     return status == 0 ? strip_finish(strip) : status;
 }
 

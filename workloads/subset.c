@@ -5,7 +5,7 @@
  */
 #include "subset.h"
 
-#include "trace.h"
+#include "trace_copy.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -143,7 +143,8 @@ static int ops_write(struct walk *walk, struct trace_writer *writer)
 static int subset_write(struct walk *walk, const char *out)
 {
     char error[TRACE_ERROR_MAX];
-    struct trace_writer *writer = trace_writer_open(out, trace_reader_origin(walk->reader), error);
+    struct trace_writer *writer =
+        trace_copy_open(out, trace_reader_origin(walk->reader), walk->reader, error);
     if (writer == NULL) {
         fprintf(stderr, "%s\n", error);
         return 2;

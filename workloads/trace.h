@@ -53,18 +53,21 @@ enum trace_column {
     TRACE_GAPS = 1,    /* gap_ns is known */
     TRACE_SITES = 2,   /* site is known, and trace_reader_sites has the table */
     TRACE_PRESENT = 4, /* present is known of some frees and reallocs */
+    TRACE_COLUMNS = 7, /* all of them */
 };
 
 /*
  * One operation. What a column that the trace does not have would tell is 0.
  *
- * A gap is the wall time that passed in op's thread between its call before and this one, whatever
- * passed it: the program's work, a wait, another process on the processor. It lies between the two
- * calls' stamps, so it contains the call before if that was a free (stamped at its start) and this
- * call if it allocates and is no realloc (stamped at its end). In a process of one thread up to
- * eight calls share a stamp: seven of them have a gap of 0, the eighth one has that of them all. So
- * sums over a few dozen operations mean something, single gaps little. Steps are of about a fifth.
- * The first operation of a thread has none; a thread's end has the time since its last call.
+ * gap_ns is the wall time between the thread's operation before and this one, whatever passed it:
+ * the program's work, a wait, another process on the processor. It lies between two stamps: a free
+ * is stamped at its start, an allocation at its end, a realloc at both. So a gap contains the call
+ * before it if that was a free, and this call if it allocates and is no realloc. While a recorded
+ * process has one thread, up to eight calls share a stamp: they have a gap of 0, and the first one
+ * with the next stamp has that of them all. So a sum over some dozens of operations says something,
+ * a single gap little. In steps: off by up to an eighth. Exact sums are not kept. 0 at the first
+ * operation of a thread; a thread's end has the time since its last call. A replay that spends
+ * gap_ns before each operation thus takes its time where the program did.
  */
 struct trace_op {
     uint64_t size;    /* bytes requested; of a calloc, of one element; 0 for frees */
@@ -144,6 +147,7 @@ enum { TRACE_TEXT_MAX = 64 * 1024 };
 
 enum { TRACE_ERROR_MAX = 512 };
 
+struct sites;
 struct trace_writer;
 
 /*
@@ -153,8 +157,15 @@ struct trace_writer;
  */
 struct trace_writer *trace_writer_open(const char *path, const char *origin,
                                        char error[TRACE_ERROR_MAX]);
+/* The same for a trace that has these columns, too (enum trace_column, or-ed): what operations say
+   of others is left out. Without any, version 1 of the format is written. */
+struct trace_writer *trace_writer_open_columns(const char *path, const char *origin,
+                                               unsigned columns, char error[TRACE_ERROR_MAX]);
 /* Compresses what is added from now on at a level of zstd; the file's format stays the same. */
 void trace_writer_compress(struct trace_writer *writer, int level);
+/* The table that the sites of operations are numbers of, written at the end: it must live until
+   then. */
+void trace_writer_sites(struct trace_writer *writer, const struct sites *sites);
 /*
  * Appends op, which may come from a reader as it is; HANDOFF is computed here, so the flag need not
  * be set. The order of calls is the order of the trace. false on an I/O error or an operation that
@@ -185,6 +196,8 @@ const char *trace_reader_origin(const struct trace_reader *reader);
 const char *trace_reader_losses(const struct trace_reader *reader);
 /* What the trace has beside the calls: enum trace_column, or-ed. */
 unsigned trace_reader_columns(const struct trace_reader *reader);
+/* The table of call sites (workloads/sites.h), empty without TRACE_SITES. It stays the reader's. */
+const struct sites *trace_reader_sites(const struct trace_reader *reader);
 /*
  * Decodes the next block into ops[TRACE_BLOCK_OPS], slots assigned, and sets *n; *n = 0 at the
  * end, when the totals have been compared with what was read. false: trace_reader_error tells.

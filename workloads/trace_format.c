@@ -11,35 +11,45 @@ enum {
     AT_OPS = 4,
     AT_STORED = 8,
     AT_THREAD = 12,
-    AT_COLUMNS = 16,
-    AT_SERIAL = 40,
-    AT_TICKS = 48,
+    AT_COLUMNS = 16, /* then the serial and the ticks */
 };
 
-void block_header_put(unsigned char at[FORMAT_BLOCK_BYTES], const struct block_header *header)
+const struct layout *layout_find(uint32_t version)
 {
+    static const struct layout layouts[FORMAT_VERSIONS] = {
+        {1, 16, 56, COLUMNS_1, 24, 48},
+        {2, FORMAT_HEADER_MAX, FORMAT_BLOCK_MAX, COLUMNS, FORMAT_TRAILER_MAX, 72},
+    };
+    return version >= 1 && version <= FORMAT_VERSIONS ? &layouts[version - 1] : NULL;
+}
+
+void block_header_put(unsigned char *at, const struct layout *layout,
+                      const struct block_header *header)
+{
+    unsigned char *behind = at + AT_COLUMNS + 4 * layout->columns;
     u32_put(at + AT_TAG, FORMAT_BLOCK_TAG);
     u32_put(at + AT_OPS, header->ops);
     u32_put(at + AT_STORED, header->stored);
     u32_put(at + AT_THREAD, header->thread);
-    for (int i = 0; i < COLUMNS; i++)
+    for (uint32_t i = 0; i < layout->columns; i++)
         u32_put(at + AT_COLUMNS + 4 * i, header->column[i]);
-    u64_put(at + AT_SERIAL, header->serial);
-    u64_put(at + AT_TICKS, header->ticks);
+    u64_put(behind, header->serial);
+    u64_put(behind + 8, header->ticks);
 }
 
-const char *block_header_take(struct block_header *header,
-                              const unsigned char at[FORMAT_BLOCK_BYTES])
+const char *block_header_take(struct block_header *header, const struct layout *layout,
+                              const unsigned char *at)
 {
+    const unsigned char *behind = at + AT_COLUMNS + 4 * layout->columns;
     if (u32_take(at + AT_TAG) != FORMAT_BLOCK_TAG)
         return "no block begins here";
-    header->ops = u32_take(at + AT_OPS);
+    *header = (struct block_header){.ops = u32_take(at + AT_OPS)};
     header->stored = u32_take(at + AT_STORED);
     header->thread = u32_take(at + AT_THREAD);
-    for (int i = 0; i < COLUMNS; i++)
+    for (uint32_t i = 0; i < layout->columns; i++)
         header->column[i] = u32_take(at + AT_COLUMNS + 4 * i);
-    header->serial = u64_take(at + AT_SERIAL);
-    header->ticks = u64_take(at + AT_TICKS);
+    header->serial = u64_take(behind);
+    header->ticks = u64_take(behind + 8);
     if (header->ops == 0 || header->ops > TRACE_BLOCK_OPS)
         return "impossible number of operations";
     if (block_header_raw(header) > FORMAT_RAW_MAX)

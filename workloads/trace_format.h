@@ -21,15 +21,14 @@
 #include <string.h>
 
 enum {
-    FORMAT_VERSION = 1,
+    FORMAT_VERSIONS = 2,
     FORMAT_MAGIC_BYTES = 8,
     FORMAT_CHECKSUM_BYTES = 8,
-    FORMAT_HEADER_BYTES = 16, /* before the origin text */
-    FORMAT_BLOCK_BYTES = 56,  /* before the payload */
+    FORMAT_HEADER_MAX = 20,   /* layout.header_bytes of the longest */
+    FORMAT_BLOCK_MAX = 68,    /* layout.block_bytes of the longest */
     FORMAT_RAW_MAX = 1 << 20, /* most bytes of a block's columns, unpacked */
-    FORMAT_OP_MAX = 48,       /* more than one operation adds to all columns */
     FORMAT_TOTALS = sizeof(struct trace_totals) / sizeof(uint64_t),
-    FORMAT_TRAILER_BYTES = 24,   /* before the totals */
+    FORMAT_TRAILER_MAX = 32,     /* layout.trailer_bytes of the longest */
     FORMAT_ENTRY_BYTES = 24,     /* of a block in the index */
     FORMAT_TAIL_BYTES = 24,      /* the end of the trailer */
     FORMAT_BLOCKS_MAX = 1 << 22, /* bounds the index to 96 MiB */
@@ -59,8 +58,51 @@ enum column_name {
     COLUMN_NAMES,   /* varint for each free and realloc of a block: distance_fold of its serial */
     COLUMN_THREADS, /* varint for each change of thread: the number */
     COLUMN_CLOCKS,  /* varint for each clock mark: ticks since the one before, at least 1 */
+    COLUMNS_1,      /* version 1 has those above */
+    COLUMN_GAPS = COLUMNS_1, /* a byte for each gap, or for up to GAP_RUN_MAX without one */
+    COLUMN_SITES,            /* varint for each call: its site; 0: unknown */
+    COLUMN_PRESENT, /* varint for each that frees or resizes: 1 + bytes present; 0: unknown */
     COLUMNS,
 };
+
+/* In what the versions differ. The texts, the totals and all that follows them are alike. */
+struct layout {
+    uint32_t version;
+    uint32_t header_bytes;  /* of the file's header before the origin text */
+    uint32_t block_bytes;   /* of a block before its payload */
+    uint32_t columns;       /* of a block */
+    uint32_t trailer_bytes; /* before the totals */
+    uint32_t op_max;        /* more than one operation adds to all columns */
+};
+
+/* Of a version from 1 to FORMAT_VERSIONS; NULL: there is none. */
+const struct layout *layout_find(uint32_t version);
+
+/*
+ * The gaps column. A byte below GAP_CODES is a gap, in steps of a quarter of the power of two below
+ * it; from 1 to 7 ns each has its own. A byte from there on stands for operations without a gap:
+ * one, or up to GAP_RUN_MAX of them. Nearly all gaps are 0 where calls share stamps.
+ */
+enum { GAP_CODES = 192, GAP_RUN_MAX = 64 };
+
+static inline uint64_t gap_decode(unsigned code)
+{
+    return code < 4 ? code : (uint64_t)(4 + code % 4) << (code / 4 - 1);
+}
+
+/* The nearest code; that of a gap which was decoded is its own. */
+static inline unsigned gap_encode(uint64_t ns)
+{
+    static const uint64_t most = UINT64_C(7) << (GAP_CODES / 4 - 2);
+    if (ns < 4)
+        return (unsigned)ns;
+    if (ns >= most)
+        return GAP_CODES - 1;
+    unsigned shift = 61 - (unsigned)__builtin_clzll(ns);
+    ns += UINT64_C(1) << shift >> 1;
+    shift = 61 - (unsigned)__builtin_clzll(ns); /* rounding may have reached the next power */
+    return shift * 4 + (unsigned)(ns >> shift);
+}
 
 /* A block's header in the machine's own form. */
 struct block_header {
@@ -139,10 +181,13 @@ static inline uint64_t distance_unfold(uint64_t from, uint64_t folded)
     return from + (folded >> 1 ^ (folded & 1 ? UINT64_MAX : 0));
 }
 
-void block_header_put(unsigned char at[FORMAT_BLOCK_BYTES], const struct block_header *header);
-/* NULL, or what is wrong: tag, counts and lengths are within their limits afterwards. */
-const char *block_header_take(struct block_header *header,
-                              const unsigned char at[FORMAT_BLOCK_BYTES]);
+/* Of layout->block_bytes. */
+void block_header_put(unsigned char *at, const struct layout *layout,
+                      const struct block_header *header);
+/* NULL, or what is wrong: tag, counts and lengths are within their limits afterwards. Columns that
+   the version does not have are empty. */
+const char *block_header_take(struct block_header *header, const struct layout *layout,
+                              const unsigned char *at);
 size_t block_header_raw(const struct block_header *header);
 
 /* What operations of a mark (kind and flags, as in the kinds column) are like. */
@@ -167,6 +212,18 @@ static inline unsigned op_mark(const struct trace_op *op)
 static inline unsigned op_shape(const struct trace_op *op)
 {
     return op_shapes[op_mark(op)];
+}
+
+/* Whether op is a call, which may have a site. */
+static inline bool op_is_call(const struct trace_op *op)
+{
+    return op->kind < TRACE_THREAD_START;
+}
+
+/* Whether op may say that so much was present of a block of `bytes` that it frees or resizes. */
+static inline bool present_is_possible(const struct trace_op *op, uint64_t bytes)
+{
+    return op->present == 0 || op->present - 1 <= bytes;
 }
 
 /* Whether op, of this shape, takes the next serial: makes a block or resizes one. */

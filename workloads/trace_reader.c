@@ -6,8 +6,10 @@
 #define ZSTD_STATIC_LINKING_ONLY
 
 #include "pages.h"
+#include "sites_file.h"
 #include "slots.h"
 #include "trace_format.h"
+#include "varint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +23,9 @@
 #include <zstd.h>
 
 enum {
-    PACKED_MAX = FORMAT_BLOCK_BYTES + FORMAT_RAW_MAX + FORMAT_CHECKSUM_BYTES,
+    HEADER_LEAST = 16, /* of a file's header, up to what every version has */
+    BLOCK_LEAST = 56 + 1 + FORMAT_CHECKSUM_BYTES, /* bytes of a block of any version */
+    PACKED_MAX = FORMAT_BLOCK_MAX + FORMAT_RAW_MAX + FORMAT_CHECKSUM_BYTES,
 };
 
 struct trace_reader {
@@ -32,13 +36,16 @@ struct trace_reader {
     uint64_t file_bytes;
     char origin[TRACE_TEXT_MAX + 1];
     char losses[TRACE_TEXT_MAX + 1];
+    const struct layout *layout;
     unsigned columns; /* enum trace_column, or-ed */
+    struct sites sites;
 
     unsigned char *trailer; /* as in the file; the index is read in place */
     size_t trailer_bytes;
     const unsigned char *index;
     size_t blocks;
-    uint64_t index_end;    /* where the trailer begins, and the last block ends */
+    uint64_t sites_bytes;  /* that the table of sites takes in the file */
+    uint64_t index_end;    /* where the last block ends, and the table of sites begins */
     uint64_t final_serial; /* as the trailer says */
     struct trace_totals totals;
 
@@ -141,30 +148,42 @@ static bool text_take(char *text, const unsigned char *bytes, size_t length)
     return strlen(text) == length;
 }
 
+/* What version 2 is for; one that has none of them is version 1. */
+static bool columns_take(struct trace_reader *reader, uint32_t columns)
+{
+    if (columns == 0 || (columns & ~(uint32_t)TRACE_COLUMNS) != 0)
+        return reader_fail(reader, "header: columns that this program does not know");
+    reader->columns = columns;
+    return true;
+}
+
 static bool header_read(struct trace_reader *reader)
 {
     unsigned char *at = reader->packed;
-    size_t first = FORMAT_HEADER_BYTES;
     if (reader->file_bytes < FORMAT_MAGIC_BYTES)
         return reader_fail(reader, "not a trace (%" PRIu64 " bytes)", reader->file_bytes);
     if (!bytes_read(reader, 0, at, FORMAT_MAGIC_BYTES))
         return false;
     if (memcmp(at, FORMAT_MAGIC, FORMAT_MAGIC_BYTES) != 0)
         return reader_fail(reader, "not a trace (its first bytes are not a trace's)");
-    if (!bytes_read(reader, 0, at, first))
+    if (!bytes_read(reader, 0, at, HEADER_LEAST))
         return false;
-    if (u32_take(at + 8) != FORMAT_VERSION)
-        return reader_fail(reader, "header: version %" PRIu32 ", but this program reads %d",
-                           u32_take(at + 8), FORMAT_VERSION);
+    reader->layout = layout_find(u32_take(at + 8));
+    if (reader->layout == NULL)
+        return reader_fail(reader, "header: version %" PRIu32 ", but this program reads 1 to %d",
+                           u32_take(at + 8), FORMAT_VERSIONS);
+    size_t first = reader->layout->header_bytes;
     uint32_t length = u32_take(at + 12);
     if (!text_fits(length))
         return reader_fail(reader, "header: origin text is too long");
-    if (!bytes_read(reader, first, at + first, length + FORMAT_CHECKSUM_BYTES))
+    if (!bytes_read(reader, 0, at, first + length + FORMAT_CHECKSUM_BYTES))
         return false;
     if (!bytes_are_sealed(at, first + length))
         return reader_fail(reader, "header: damaged (checksum)");
     if (!text_take(reader->origin, at + first, length))
         return reader_fail(reader, "header: origin text holds a zero byte");
+    if (first > HEADER_LEAST && !columns_take(reader, u32_take(at + HEADER_LEAST)))
+        return false;
     reader->index_end = first + length + FORMAT_CHECKSUM_BYTES;
     return true;
 }
@@ -174,7 +193,7 @@ static bool trailer_read(struct trace_reader *reader)
 {
     unsigned char tail[FORMAT_TAIL_BYTES];
     uint64_t body = reader->file_bytes - reader->index_end;
-    const size_t least = FORMAT_TRAILER_BYTES + FORMAT_TOTALS * 8 + FORMAT_TAIL_BYTES;
+    const size_t least = reader->layout->trailer_bytes + FORMAT_TOTALS * 8 + FORMAT_TAIL_BYTES;
     if (body < least)
         return reader_fail(reader, "cut short (no trailer at its end)");
     if (!bytes_read(reader, reader->file_bytes - sizeof tail, tail, sizeof tail))
@@ -204,12 +223,17 @@ static bool trailer_take(struct trace_reader *reader)
     uint32_t length = u32_take(at + 8);
     reader->blocks = u32_take(at + 12);
     reader->final_serial = u64_take(at + 16);
+    if (reader->columns != 0)
+        reader->sites_bytes = u64_take(at + 24);
     if (u32_take(at) != FORMAT_TRAILER_TAG || u32_take(at + 4) != FORMAT_TOTALS ||
         !text_fits(length) || reader->blocks > FORMAT_BLOCKS_MAX ||
-        reader->trailer_bytes != FORMAT_TRAILER_BYTES + FORMAT_TOTALS * 8 + length +
+        (reader->sites_bytes > 0 && !(reader->columns & TRACE_SITES)) ||
+        reader->sites_bytes > SITES_FILE_MOST ||
+        reader->sites_bytes > reader->file_bytes - reader->trailer_bytes - reader->index_end ||
+        reader->trailer_bytes != reader->layout->trailer_bytes + FORMAT_TOTALS * 8 + length +
                                      reader->blocks * FORMAT_ENTRY_BYTES + FORMAT_TAIL_BYTES)
         return reader_fail(reader, "trailer: its parts do not fit its length");
-    at += FORMAT_TRAILER_BYTES;
+    at += reader->layout->trailer_bytes;
     for (int i = 0; i < FORMAT_TOTALS; i++, at += 8)
         totals[i] = u64_take(at);
     if (!text_take(reader->losses, at, length))
@@ -229,10 +253,10 @@ static struct block_entry index_entry(const struct trace_reader *reader, size_t 
 
 static bool entry_is_possible(const struct block_entry *entry, const struct block_entry *next)
 {
-    const uint64_t least = FORMAT_BLOCK_BYTES + 1 + FORMAT_CHECKSUM_BYTES;
     return entry->ops > 0 && entry->ops <= TRACE_BLOCK_OPS && entry->offset < next->offset &&
-           next->offset - entry->offset >= least && next->offset - entry->offset <= PACKED_MAX &&
-           entry->serial <= next->serial && next->serial - entry->serial <= entry->ops;
+           next->offset - entry->offset >= BLOCK_LEAST &&
+           next->offset - entry->offset <= PACKED_MAX && entry->serial <= next->serial &&
+           next->serial - entry->serial <= entry->ops;
 }
 
 /* The index must cover all between header and trailer without a gap. */
@@ -240,7 +264,7 @@ static bool index_check(struct trace_reader *reader)
 {
     uint64_t start = reader->index_end;
     uint64_t ops = 0;
-    reader->index_end = reader->file_bytes - reader->trailer_bytes;
+    reader->index_end = reader->file_bytes - reader->trailer_bytes - reader->sites_bytes;
     struct block_entry entry = index_entry(reader, 0);
     if (entry.offset != start || entry.serial != 1)
         return reader_fail(reader, "trailer: the index does not begin at the first block");
@@ -276,6 +300,21 @@ static bool totals_check(struct trace_reader *reader)
     return true;
 }
 
+/* The table of sites lies between the last block and the trailer. */
+static bool sites_read(struct trace_reader *reader)
+{
+    size_t bytes = reader->sites_bytes;
+    if (bytes == 0)
+        return true;
+    unsigned char *part = pages_map(bytes);
+    if (part == NULL)
+        return reader_fail_errno(reader);
+    bool ok = bytes_read(reader, reader->index_end, part, bytes);
+    const char *fault = ok ? sites_file_take(&reader->sites, part, bytes) : NULL;
+    pages_unmap(part, bytes);
+    return fault == NULL ? ok : reader_fail(reader, "table of sites: %s", fault);
+}
+
 static bool reader_open_all(struct trace_reader *reader, const char *path)
 {
     int n = snprintf(reader->path, sizeof reader->path, "%s", path);
@@ -285,7 +324,7 @@ static bool reader_open_all(struct trace_reader *reader, const char *path)
         return reader_fail(reader, "%s", strerror(ENAMETOOLONG));
     return reader_open_file(reader) && reader_open_memory(reader) && header_read(reader) &&
            trailer_read(reader) && trailer_take(reader) && index_check(reader) &&
-           totals_check(reader);
+           totals_check(reader) && sites_read(reader);
 }
 
 struct trace_reader *trace_reader_open(const char *path, char error[TRACE_ERROR_MAX])
@@ -310,6 +349,7 @@ void trace_reader_close(struct trace_reader *reader)
     ZSTD_freeDCtx(reader->zstd);
     tally_close(&reader->tally);
     slots_close(&reader->slots);
+    sites_close(&reader->sites);
     if (reader->fd >= 0)
         close(reader->fd);
     pages_unmap(reader, sizeof *reader);
@@ -325,21 +365,16 @@ static bool block_read(struct trace_reader *reader, struct block_header *header)
         return false;
     if (!bytes_are_sealed(reader->packed, bytes - FORMAT_CHECKSUM_BYTES))
         return block_fail(reader, "damaged (checksum)");
-    const char *fault = block_header_take(header, reader->packed);
+    const char *fault = block_header_take(header, reader->layout, reader->packed);
     if (fault != NULL)
         return block_fail(reader, fault);
-    if (FORMAT_BLOCK_BYTES + header->stored + FORMAT_CHECKSUM_BYTES != bytes ||
+    if (reader->layout->block_bytes + header->stored + FORMAT_CHECKSUM_BYTES != bytes ||
         header->ops != entry.ops || header->serial != entry.serial)
         return block_fail(reader, "its header does not agree with the index");
     if (header->serial != reader->serial || header->ticks != reader->ticks)
         return block_fail(reader, "it does not continue the block before");
     return true;
 }
-
-/* What is left of a column. */
-struct column {
-    const unsigned char *at, *end;
-};
 
 /* How far a block's columns are taken. */
 struct decoder {
@@ -348,13 +383,16 @@ struct decoder {
     uint64_t serial; /* the next to be given */
     uint64_t named;  /* where the next distance starts */
     uint32_t thread;
+    unsigned columns; /* enum trace_column, or-ed */
+    unsigned gapless; /* operations without a gap that were told and not taken */
+    uint32_t sites;   /* numbers that a site may have */
 };
 
 /* The columns, unpacked; NULL: the reader has failed. */
 static const unsigned char *block_unpack(struct trace_reader *reader,
                                          const struct block_header *header)
 {
-    const unsigned char *payload = reader->packed + FORMAT_BLOCK_BYTES;
+    const unsigned char *payload = reader->packed + reader->layout->block_bytes;
     size_t raw = block_header_raw(header);
     if (header->stored == raw)
         return payload;
@@ -365,53 +403,22 @@ static const unsigned char *block_unpack(struct trace_reader *reader,
     return NULL;
 }
 
-static struct decoder decoder_open(const struct block_header *header, const unsigned char *raw)
+static struct decoder decoder_open(const struct trace_reader *reader,
+                                   const struct block_header *header, const unsigned char *raw)
 {
     struct decoder decoder = {
         .ticks = header->ticks,
         .serial = header->serial,
         .named = header->serial,
         .thread = header->thread,
+        .columns = reader->columns,
+        .sites = (uint32_t)reader->sites.count,
     };
     for (int i = 0; i < COLUMNS; i++) {
         decoder.column[i] = (struct column){raw, raw + header->column[i]};
         raw += header->column[i];
     }
     return decoder;
-}
-
-/* A number, and what is left behind it: NULL if there is none, or one of more than 64 bits. */
-struct varint {
-    const unsigned char *rest;
-    uint64_t value;
-};
-
-static struct varint varint_long(struct column column)
-{
-    uint64_t sum = 0;
-    for (unsigned shift = 0; shift < 64 && column.at < column.end; shift += 7) {
-        uint64_t byte = *column.at++;
-        if (shift == 63 && byte > 1)
-            break;
-        sum |= (byte & 127) << shift;
-        if (byte < 128)
-            return (struct varint){column.at, sum};
-    }
-    return (struct varint){NULL, 0};
-}
-
-static inline bool varint_take(struct column *column, uint64_t *value)
-{
-    if (column->at < column->end && *column->at < 128) {
-        *value = *column->at++;
-        return true;
-    }
-    struct varint varint = varint_long(*column);
-    if (varint.rest == NULL)
-        return false;
-    column->at = varint.rest;
-    *value = varint.value;
-    return true;
 }
 
 /* Takes clock marks up to the next operation's mark. */
@@ -450,6 +457,52 @@ static inline const char *sizes_take(struct decoder *decoder, struct trace_op *o
     return op->flags & TRACE_FAILED ? NULL : size_fault(op, shape);
 }
 
+static inline const char *gap_take(struct decoder *decoder, struct trace_op *op)
+{
+    struct column *gaps = &decoder->column[COLUMN_GAPS];
+    if (decoder->gapless > 0) {
+        decoder->gapless--;
+        return NULL;
+    }
+    if (gaps->at == gaps->end || *gaps->at == 0)
+        return "impossible gap";
+    unsigned code = *gaps->at++;
+    if (code < GAP_CODES)
+        op->gap_ns = gap_decode(code);
+    else
+        decoder->gapless = code - GAP_CODES;
+    return NULL;
+}
+
+static inline const char *site_take(struct decoder *decoder, struct trace_op *op)
+{
+    uint64_t site;
+    if (!varint_take(&decoder->column[COLUMN_SITES], &site) || site > decoder->sites)
+        return "a site that is not in the table";
+    op->site = (uint32_t)site;
+    return NULL;
+}
+
+/* What columns tell of any operation, or any call. */
+static const char *columns_tell(struct decoder *decoder, struct trace_op *op)
+{
+    const char *fault = decoder->columns & TRACE_GAPS ? gap_take(decoder, op) : NULL;
+    if (fault == NULL && decoder->columns & TRACE_SITES && op_is_call(op))
+        fault = site_take(decoder, op);
+    return fault;
+}
+
+/* How much was present of the block, which has `bytes`. */
+static inline const char *present_take(struct decoder *decoder, struct trace_op *op, uint64_t bytes)
+{
+    if (!(decoder->columns & TRACE_PRESENT))
+        return NULL;
+    if (!varint_take(&decoder->column[COLUMN_PRESENT], &op->present) ||
+        !present_is_possible(op, bytes))
+        return "more bytes present than the block has";
+    return NULL;
+}
+
 /* Frees or resizes the live block that op names, or fails to. */
 static inline const char *op_change(struct trace_reader *reader, struct decoder *decoder,
                                     struct trace_op *op, unsigned shape)
@@ -467,7 +520,10 @@ static inline const char *op_change(struct trace_reader *reader, struct decoder 
     bool handoff = changes && block->thread != op->thread;
     if (handoff != ((op->flags & TRACE_HANDOFF) != 0))
         return "hand-off flag is wrong";
-    const char *fault = tally_block(&reader->tally.totals, op, shape, block);
+    const char *fault = changes ? present_take(decoder, op, block->bytes) : NULL;
+    if (fault != NULL)
+        return fault;
+    fault = tally_block(&reader->tally.totals, op, shape, block);
     if (op_takes_serial(op, shape)) {
         decoder->named = decoder->serial++;
         return slots_rename(slots, op->slot, name, decoder->named) ? fault : "out of memory";
@@ -502,6 +558,8 @@ static inline const char *op_take(struct trace_reader *reader, struct decoder *d
         fault = sizes_take(decoder, op, shape);
     if (fault == NULL)
         fault = tally_thread(&reader->tally, op);
+    if (fault == NULL && decoder->columns != 0)
+        fault = columns_tell(decoder, op);
     if (fault != NULL)
         return fault;
     reader->tally.marks[mark]++;
@@ -517,7 +575,7 @@ static inline const char *op_take(struct trace_reader *reader, struct decoder *d
 
 static bool columns_are_used_up(const struct decoder *decoder)
 {
-    bool used_up = true;
+    bool used_up = decoder->gapless == 0;
     for (int i = 0; i < COLUMNS; i++)
         used_up = used_up && decoder->column[i].at == decoder->column[i].end;
     return used_up;
@@ -529,7 +587,7 @@ static bool block_take(struct trace_reader *reader, const struct block_header *h
     const unsigned char *raw = block_unpack(reader, header);
     if (raw == NULL)
         return false;
-    struct decoder decoder = decoder_open(header, raw);
+    struct decoder decoder = decoder_open(reader, header, raw);
     for (size_t i = 0; i < header->ops; i++) {
         struct trace_op op; /* a local one, which nothing that is stored can change */
         const char *fault = op_take(reader, &decoder, &op);
@@ -586,6 +644,11 @@ unsigned trace_reader_columns(const struct trace_reader *reader)
     return reader->columns;
 }
 
+const struct sites *trace_reader_sites(const struct trace_reader *reader)
+{
+    return &reader->sites;
+}
+
 const char *trace_reader_error(const struct trace_reader *reader)
 {
     return reader->error;
@@ -595,5 +658,5 @@ size_t trace_reader_mapped(const struct trace_reader *reader)
 {
     return sizeof *reader + reader->trailer_bytes + PACKED_MAX + FORMAT_RAW_MAX +
            ZSTD_sizeof_DCtx(reader->zstd) + reader->tally.ended_words * sizeof(uint64_t) +
-           slots_mapped(&reader->slots);
+           slots_mapped(&reader->slots) + sites_mapped(&reader->sites);
 }

@@ -5,7 +5,9 @@
 #define ZSTD_STATIC_LINKING_ONLY
 
 #include "pages.h"
+#include "sites_file.h"
 #include "trace_format.h"
+#include "varint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +23,7 @@
 /* Measured on recorded programs: 12 takes five times as long for 3 in 100 bytes less. */
 enum { LEVEL = 9 };
 
-struct column {
+struct column_out {
     unsigned char *bytes; /* FORMAT_RAW_MAX mapped */
     size_t used;
 };
@@ -34,9 +36,14 @@ struct trace_writer {
     char error[TRACE_ERROR_MAX];
     bool failed;
     uint64_t offset; /* bytes written */
+    const struct layout *layout;
+    unsigned columns;          /* enum trace_column, or-ed */
+    const struct sites *sites; /* the caller's; NULL: none */
+    uint64_t sites_bytes;      /* that they took in the file */
+    uint32_t site;             /* the largest number used */
 
     struct block_header header; /* of the block being filled */
-    struct column column[COLUMNS];
+    struct column_out column[COLUMNS];
     unsigned char *raw;    /* columns joined */
     unsigned char *packed; /* header, payload and checksum as they go to the file */
     size_t packed_bytes;   /* mapped there */
@@ -47,6 +54,7 @@ struct trace_writer {
     uint64_t serial; /* the next to be given */
     uint64_t named;  /* where the next distance starts */
     struct tally tally;
+    unsigned gapless;        /* last operations without a gap, not put into their column yet */
     size_t fitting;          /* operations that fit the block for certain */
     struct live_block *live; /* by slot, for trace_writer_add */
     size_t live_capacity;
@@ -126,7 +134,7 @@ static bool writer_open_memory(struct trace_writer *writer)
     for (int i = 0; i < COLUMNS; i++)
         ok = (writer->column[i].bytes = pages_map(FORMAT_RAW_MAX)) && ok;
     writer->packed_bytes =
-        FORMAT_BLOCK_BYTES + ZSTD_compressBound(FORMAT_RAW_MAX) + FORMAT_CHECKSUM_BYTES;
+        FORMAT_BLOCK_MAX + ZSTD_compressBound(FORMAT_RAW_MAX) + FORMAT_CHECKSUM_BYTES;
     writer->raw = pages_map(FORMAT_RAW_MAX);
     writer->packed = pages_map(writer->packed_bytes);
     ZSTD_customMem memory = {pages_lend, pages_return, NULL};
@@ -154,21 +162,27 @@ static size_t bytes_seal(unsigned char *bytes, size_t n)
 static bool writer_put_header(struct trace_writer *writer, const char *origin)
 {
     size_t length = strlen(origin);
+    size_t first = writer->layout->header_bytes;
+    unsigned char *at = writer->packed;
     if (length > TRACE_TEXT_MAX)
         return writer_fail(writer, "origin text is too long");
-    unsigned char *at = writer->packed;
     memcpy(at, FORMAT_MAGIC, FORMAT_MAGIC_BYTES);
-    u32_put(at + 8, FORMAT_VERSION);
+    u32_put(at + 8, writer->layout->version);
     u32_put(at + 12, (uint32_t)length);
-    memcpy(at + FORMAT_HEADER_BYTES, origin, length);
-    return bytes_write(writer, at, bytes_seal(at, FORMAT_HEADER_BYTES + length));
+    if (writer->columns != 0)
+        u32_put(at + 16, writer->columns);
+    memcpy(at + first, origin, length);
+    return bytes_write(writer, at, bytes_seal(at, first + length));
 }
 
-static bool writer_open_all(struct trace_writer *writer, const char *path, const char *origin)
+static bool writer_open_all(struct trace_writer *writer, const char *path, const char *origin,
+                            unsigned columns)
 {
     int n = snprintf(writer->path, sizeof writer->path, "%s", path);
     writer->fd = -1;
     writer->serial = 1;
+    writer->columns = columns;
+    writer->layout = layout_find(columns != 0 ? 2 : 1);
     if (n >= (int)sizeof writer->path)
         return writer_fail(writer, "%s", strerror(ENAMETOOLONG));
     return writer_open_file(writer) && writer_open_memory(writer) &&
@@ -190,35 +204,47 @@ static void writer_close(struct trace_writer *writer)
     pages_unmap(writer, sizeof *writer);
 }
 
-struct trace_writer *trace_writer_open(const char *path, const char *origin,
-                                       char error[TRACE_ERROR_MAX])
+struct trace_writer *trace_writer_open_columns(const char *path, const char *origin,
+                                               unsigned columns, char error[TRACE_ERROR_MAX])
 {
     struct trace_writer *writer = pages_map(sizeof *writer);
     if (writer == NULL) {
         snprintf(error, TRACE_ERROR_MAX, "%.400s: %s", path, strerror(errno));
         return NULL;
     }
-    if (writer_open_all(writer, path, origin))
+    if (writer_open_all(writer, path, origin, columns))
         return writer;
     memcpy(error, writer->error, TRACE_ERROR_MAX);
     trace_writer_abandon(writer);
     return NULL;
 }
 
-static inline void varint_put(struct column *column, uint64_t value)
+static inline void column_put(struct column_out *column, uint64_t value)
 {
-    unsigned char *at = column->bytes + column->used;
-    for (; value >= 128; value >>= 7)
-        *at++ = (unsigned char)(value | 128);
-    *at++ = (unsigned char)value;
-    column->used = (size_t)(at - column->bytes);
+    column->used = (size_t)(varint_put(column->bytes + column->used, value) - column->bytes);
+}
+
+static inline void byte_put(struct column_out *column, unsigned value)
+{
+    column->bytes[column->used++] = (unsigned char)value;
+}
+
+struct trace_writer *trace_writer_open(const char *path, const char *origin,
+                                       char error[TRACE_ERROR_MAX])
+{
+    return trace_writer_open_columns(path, origin, 0, error);
+}
+
+void trace_writer_sites(struct trace_writer *writer, const struct sites *sites)
+{
+    writer->sites = sites;
 }
 
 static size_t columns_join(struct trace_writer *writer)
 {
     size_t raw = 0;
     for (int i = 0; i < COLUMNS; i++) {
-        struct column *column = &writer->column[i];
+        struct column_out *column = &writer->column[i];
         memcpy(writer->raw + raw, column->bytes, column->used);
         raw += column->used;
         writer->header.column[i] = (uint32_t)column->used;
@@ -230,8 +256,8 @@ static size_t columns_join(struct trace_writer *writer)
 /* Compresses the joined columns into `packed`, or copies them if that is not shorter. */
 static bool columns_pack(struct trace_writer *writer, size_t raw)
 {
-    unsigned char *payload = writer->packed + FORMAT_BLOCK_BYTES;
-    size_t room = writer->packed_bytes - FORMAT_BLOCK_BYTES - FORMAT_CHECKSUM_BYTES;
+    unsigned char *payload = writer->packed + writer->layout->block_bytes;
+    size_t room = writer->packed_bytes - writer->layout->block_bytes - FORMAT_CHECKSUM_BYTES;
     size_t stored = ZSTD_compress2(writer->zstd, payload, room, writer->raw, raw);
     if (ZSTD_isError(stored))
         return writer_fail(writer, "compressing: %s", ZSTD_getErrorName(stored));
@@ -259,14 +285,23 @@ static bool index_add(struct trace_writer *writer)
     return true;
 }
 
+static void gapless_end(struct trace_writer *writer)
+{
+    if (writer->gapless > 0)
+        byte_put(&writer->column[COLUMN_GAPS], GAP_CODES + writer->gapless - 1);
+    writer->gapless = 0;
+}
+
 static bool block_end(struct trace_writer *writer)
 {
     if (writer->header.ops == 0)
         return true;
+    gapless_end(writer);
     if (!index_add(writer) || !columns_pack(writer, columns_join(writer)))
         return false;
-    block_header_put(writer->packed, &writer->header);
-    size_t bytes = bytes_seal(writer->packed, FORMAT_BLOCK_BYTES + writer->header.stored);
+    block_header_put(writer->packed, writer->layout, &writer->header);
+    size_t packed = writer->layout->block_bytes + writer->header.stored;
+    size_t bytes = bytes_seal(writer->packed, packed);
     writer->header.ops = 0;
     return bytes_write(writer, writer->packed, bytes);
 }
@@ -286,7 +321,7 @@ static bool block_make_room(struct trace_writer *writer)
     size_t raw = 0;
     for (int i = 0; i < COLUMNS; i++)
         raw += writer->column[i].used;
-    size_t room = (FORMAT_RAW_MAX - raw) / FORMAT_OP_MAX;
+    size_t room = (FORMAT_RAW_MAX - raw) / writer->layout->op_max;
     size_t ops = TRACE_BLOCK_OPS - writer->header.ops;
     writer->fitting = room < ops ? room : ops;
     return writer->fitting > 0 || (block_end(writer) && block_make_room(writer));
@@ -307,22 +342,49 @@ static inline void clock_put(struct trace_writer *writer, uint64_t ticks)
 {
     if (ticks == writer->ticks)
         return;
-    struct column *kinds = &writer->column[COLUMN_KINDS];
+    struct column_out *kinds = &writer->column[COLUMN_KINDS];
     kinds->bytes[kinds->used++] = MARK_CLOCK;
-    varint_put(&writer->column[COLUMN_CLOCKS], ticks - writer->ticks);
+    column_put(&writer->column[COLUMN_CLOCKS], ticks - writer->ticks);
     writer->ticks = ticks;
 }
 
 static inline void mark_put(struct trace_writer *writer, const struct trace_op *op)
 {
-    struct column *kinds = &writer->column[COLUMN_KINDS];
+    struct column_out *kinds = &writer->column[COLUMN_KINDS];
     unsigned mark = op_mark(op);
     if (op->thread != writer->thread) {
         mark |= MARK_THREAD;
-        varint_put(&writer->column[COLUMN_THREADS], op->thread);
+        column_put(&writer->column[COLUMN_THREADS], op->thread);
         writer->thread = op->thread;
     }
     kinds->bytes[kinds->used++] = (unsigned char)mark;
+}
+
+static inline void gap_put(struct trace_writer *writer, uint64_t gap_ns)
+{
+    unsigned code = gap_encode(gap_ns);
+    if (code > 0) {
+        gapless_end(writer);
+        byte_put(&writer->column[COLUMN_GAPS], code);
+    } else if (++writer->gapless == GAP_RUN_MAX)
+        gapless_end(writer);
+}
+
+static void site_put(struct trace_writer *writer, uint32_t site)
+{
+    writer->site = site > writer->site ? site : writer->site;
+    column_put(&writer->column[COLUMN_SITES], site);
+}
+
+/* What the columns of version 2 tell of op. */
+static void columns_put(struct trace_writer *writer, const struct trace_op *op, unsigned shape)
+{
+    if (writer->columns & TRACE_GAPS)
+        gap_put(writer, op->gap_ns);
+    if (writer->columns & TRACE_SITES && op_is_call(op))
+        site_put(writer, op->site);
+    if (writer->columns & TRACE_PRESENT && shape & (SHAPE_FREES | SHAPE_RESIZES))
+        column_put(&writer->column[COLUMN_PRESENT], op->present);
 }
 
 static inline void op_put(struct trace_writer *writer, const struct trace_op *op, unsigned shape,
@@ -330,11 +392,13 @@ static inline void op_put(struct trace_writer *writer, const struct trace_op *op
 {
     mark_put(writer, op);
     if (shape & SHAPE_SIZE)
-        varint_put(&writer->column[COLUMN_SIZES], op->size);
+        column_put(&writer->column[COLUMN_SIZES], op->size);
     if (shape & SHAPE_COUNT)
-        varint_put(&writer->column[COLUMN_COUNTS], op->count);
+        column_put(&writer->column[COLUMN_COUNTS], op->count);
     if (shape & SHAPE_NAMES)
-        varint_put(&writer->column[COLUMN_NAMES], distance_fold(writer->named, block->serial));
+        column_put(&writer->column[COLUMN_NAMES], distance_fold(writer->named, block->serial));
+    if (writer->columns != 0)
+        columns_put(writer, op, shape);
     writer->header.ops++;
 }
 
@@ -391,8 +455,11 @@ bool trace_writer_put(struct trace_writer *writer, const struct trace_op *given,
     const char *fault = op_fault(writer, &op, shape);
     if (fault != NULL)
         return writer_refuse(writer, fault);
-    if (shape & (SHAPE_FREES | SHAPE_RESIZES) && block->thread != op.thread)
+    bool changes = shape & (SHAPE_FREES | SHAPE_RESIZES);
+    if (changes && block->thread != op.thread)
         op.flags |= TRACE_HANDOFF;
+    if (changes && writer->columns & TRACE_PRESENT && !present_is_possible(&op, block->bytes))
+        return writer_refuse(writer, "more bytes present than the block has");
     if (!block_reserve(writer, &op))
         return false;
     clock_put(writer, op.time_ns / FORMAT_TICK_NS);
@@ -442,8 +509,9 @@ static unsigned char *trailer_build(struct trace_writer *writer, const char *los
 {
     size_t length = strlen(losses);
     const uint64_t *totals = (const uint64_t *)tally_sum(&writer->tally, writer->ticks);
-    *bytes = FORMAT_TRAILER_BYTES + FORMAT_TOTALS * 8 + length +
-             writer->blocks * FORMAT_ENTRY_BYTES + FORMAT_TAIL_BYTES;
+    size_t first = writer->layout->trailer_bytes;
+    *bytes = first + FORMAT_TOTALS * 8 + length + writer->blocks * FORMAT_ENTRY_BYTES +
+             FORMAT_TAIL_BYTES;
     unsigned char *start = pages_map(*bytes);
     if (start == NULL)
         return NULL;
@@ -452,7 +520,9 @@ static unsigned char *trailer_build(struct trace_writer *writer, const char *los
     u32_put(start + 8, (uint32_t)length);
     u32_put(start + 12, (uint32_t)writer->blocks);
     u64_put(start + 16, writer->serial);
-    unsigned char *at = start + FORMAT_TRAILER_BYTES;
+    if (writer->columns != 0)
+        u64_put(start + 24, writer->sites_bytes);
+    unsigned char *at = start + first;
     for (int i = 0; i < FORMAT_TOTALS; i++, at += 8)
         u64_put(at, totals[i]);
     memcpy(at, losses, length);
@@ -466,6 +536,25 @@ static unsigned char *trailer_build(struct trace_writer *writer, const char *los
     memcpy(at + 8, FORMAT_END_MAGIC, FORMAT_MAGIC_BYTES);
     bytes_seal(start, *bytes - FORMAT_CHECKSUM_BYTES);
     return start;
+}
+
+static bool writer_put_sites(struct trace_writer *writer)
+{
+    size_t bytes, mapped;
+    size_t known = writer->sites != NULL ? writer->sites->count : 0;
+    if (!(writer->columns & TRACE_SITES))
+        return true;
+    if (writer->site > known)
+        return writer_fail(writer, "site %" PRIu32 " is not in the table", writer->site);
+    if (known == 0)
+        return true;
+    unsigned char *part = sites_file_build(writer->sites, &bytes, &mapped);
+    if (part == NULL)
+        return writer_fail_errno(writer);
+    writer->sites_bytes = bytes;
+    bool ok = bytes_write(writer, part, bytes);
+    pages_unmap(part, mapped);
+    return ok;
 }
 
 static bool writer_put_trailer(struct trace_writer *writer, const char *losses)
@@ -497,8 +586,8 @@ static bool writer_publish(struct trace_writer *writer)
 bool trace_writer_finish(struct trace_writer *writer, const char *losses,
                          char error[TRACE_ERROR_MAX])
 {
-    bool ok = !writer->failed && block_end(writer) && writer_put_trailer(writer, losses) &&
-              writer_publish(writer);
+    bool ok = !writer->failed && block_end(writer) && writer_put_sites(writer) &&
+              writer_put_trailer(writer, losses) && writer_publish(writer);
     if (!ok)
         memcpy(error, writer->error, TRACE_ERROR_MAX);
     trace_writer_abandon(writer);

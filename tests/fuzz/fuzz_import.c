@@ -35,7 +35,7 @@ static void input_import(struct input *in, const char *path)
 {
     static struct import import;
     char error[TRACE_ERROR_MAX];
-    struct builder *builder = builder_open(path, "source=imported\n", error);
+    struct builder *builder = builder_open(path, "source=imported\n", 0, error);
     if (builder == NULL)
         abort();
     if (!import_read(&import, &FUZZ_FORMAT, in, builder)) {

@@ -1,8 +1,9 @@
 /*
- * The fuzz target of the reader of traces: the input becomes the columns of a block, in a file
- * whose checksums, index and totals let the reader come to them. What stands before the columns has
- * its tests in tests/test_trace.c.
+ * The fuzz target of the reader of traces: the input becomes the columns of a block and the table
+ * of call sites, in a file whose checksums, index and totals let the reader come to them. What
+ * stands before them has its tests in tests/test_trace.c and tests/test_columns.c.
  */
+#include "workloads/sites_file.h"
 #include "workloads/trace_format.h"
 
 #include <stdio.h>
@@ -14,7 +15,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 enum {
-    INPUT_HEAD = 4 + 2 * COLUMNS, /* operations, serials taken, length of each column */
+    /* Operations, serials taken, length of each column and of the table of sites; then bytes: enum
+       trace_column, modules, sites. */
+    INPUT_HEAD = 4 + 2 * COLUMNS + 2 + 3,
+    AT_TABLE = 4 + 2 * COLUMNS,
+    AT_COLUMNS = AT_TABLE + 2,
+    AT_MODULES,
+    AT_SITES,
     INPUT_MAX = 1 << 16,
 };
 
@@ -22,6 +29,9 @@ enum {
 struct image {
     unsigned char bytes[INPUT_MAX + 1024];
     size_t n;
+    const struct layout *layout;
+    unsigned columns;
+    size_t sites_bytes;
 };
 
 static unsigned u16_take(const uint8_t *at)
@@ -55,10 +65,24 @@ static void image_add_block(struct image *image, const struct block_header *head
                             const uint8_t *columns)
 {
     size_t start = image->n;
-    image->n += FORMAT_BLOCK_BYTES;
-    block_header_put(image->bytes + start, header);
+    image->n += image->layout->block_bytes;
+    block_header_put(image->bytes + start, image->layout, header);
     image_add(image, columns, header->stored);
     image_seal(image, start);
+}
+
+static void image_add_sites(struct image *image, const uint8_t *data, const uint8_t *table,
+                            size_t bytes)
+{
+    size_t start = image->n;
+    if (!(image->columns & TRACE_SITES))
+        return;
+    image_add(image, "SITE", 4);
+    image_add_pair(image, data[AT_MODULES], data[AT_SITES]);
+    image_add_pair(image, (uint32_t)bytes, (uint32_t)bytes);
+    image_add(image, table, bytes);
+    image_seal(image, start);
+    image->sites_bytes = image->n - start;
 }
 
 /* One block; of the totals only what is compared before the block is read. */
@@ -70,6 +94,8 @@ static void image_add_trailer(struct image *image, const struct block_header *he
     image_add_pair(image, FORMAT_TRAILER_TAG, FORMAT_TOTALS);
     image_add_pair(image, 0, 1);
     image_add_u64(image, 1 + serials);
+    if (image->columns != 0)
+        image_add_u64(image, image->sites_bytes);
     for (int i = 0; i < FORMAT_TOTALS; i++)
         image_add_u64(image, ((const uint64_t *)&totals)[i]);
     image_add_u64(image, block);
@@ -80,24 +106,35 @@ static void image_add_trailer(struct image *image, const struct block_header *he
     image_seal(image, start);
 }
 
+static void image_add_header(struct image *image)
+{
+    image->n = 0;
+    image_add(image, FORMAT_MAGIC, FORMAT_MAGIC_BYTES);
+    image_add_pair(image, image->layout->version, 0);
+    u32_put(image->bytes + image->n, image->columns);
+    image->n += image->columns != 0 ? 4 : 0;
+    image_seal(image, 0);
+}
+
 /* The input as a file. Its columns are cut where the input ends. */
 static void image_make(struct image *image, const uint8_t *data, size_t bytes)
 {
     struct block_header header = {.ops = 1 + u16_take(data), .serial = 1};
     uint64_t serials = u16_take(data + 2) % (header.ops + 1);
     size_t left = bytes - INPUT_HEAD;
-    for (int i = 0; i < COLUMNS; i++) {
+    *image = (struct image){.columns = data[AT_COLUMNS] & TRACE_COLUMNS};
+    image->layout = layout_find(image->columns != 0 ? 2 : 1);
+    for (uint32_t i = 0; i < image->layout->columns; i++) {
         size_t wanted = u16_take(data + 4 + 2 * i);
         header.column[i] = (uint32_t)(wanted < left ? wanted : left);
         header.stored += header.column[i];
         left -= header.column[i];
     }
-    image->n = 0;
-    image_add(image, FORMAT_MAGIC, FORMAT_MAGIC_BYTES);
-    image_add_pair(image, FORMAT_VERSION, 0);
-    image_seal(image, 0);
+    image_add_header(image);
     size_t block = image->n;
+    size_t table = u16_take(data + AT_TABLE);
     image_add_block(image, &header, data + INPUT_HEAD);
+    image_add_sites(image, data, data + bytes - left, table < left ? table : left);
     image_add_trailer(image, &header, serials, block);
 }
 
