@@ -66,7 +66,7 @@ TRACE_ALL := $(TRACE_READ) trace_writer trace_copy block_map builder races raw_r
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 REPLAY := replay replay_options replay_print performer pauses checksum steps step_call checker latency histogram \
-	cycle_counter program_model replayer streams pace lanes lane_run repeats cost driver memory_curve decay limit footprint \
+	cycle_counter program_model touched replayer streams pace lanes lane_run repeats cost driver memory_curve decay limit footprint \
 	own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text

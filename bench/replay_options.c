@@ -20,12 +20,12 @@ enum {
 static const uint64_t LIMIT_MAX = UINT64_C(1) << 50;
 
 static const char *const pass_names[] = {"speed", "memory", "check", "latency", "worst", "limit"};
-static const char *const touch_names[] = {"none", "first", "page", "all"};
+static const char *const touch_names[] = {"none", "first", "page", "all", "recorded"};
 static const char *const threads_names[] = {"serial", "original"};
 
 static const char help[] =
     "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check|limit]\n"
-    "                        [--touch none|first|page|all]\n"
+    "                        [--touch none|first|page|all|recorded]\n"
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
     "                        [--points N] [--chunk OPS] [--repeats N] [--decay]\n"
     "                        [--limit BYTES --ledger FILE [--group FOLDER]]\n"
@@ -84,9 +84,10 @@ static int parse_option(int option, const char *value, struct replay_options *op
                    ? EXIT_OK
                    : driver_fail(EXIT_USAGE, "--pass %s: no such pass", value);
     case 't':
-        options->touch = name_find(touch_names, 4, value);
-        return options->touch < 4 ? EXIT_OK
-                                  : driver_fail(EXIT_USAGE, "--touch %s: no such policy", value);
+        options->touch = name_find(touch_names, TOUCH_RECORDED + 1, value);
+        return options->touch <= TOUCH_RECORDED
+                   ? EXIT_OK
+                   : driver_fail(EXIT_USAGE, "--touch %s: no such policy", value);
     case 'T':
         return parse_threads(value, options);
     case 'n':
@@ -150,6 +151,9 @@ static int options_check(const struct replay_options *options)
         return driver_fail(EXIT_USAGE, "--repeats needs --pass speed");
     if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)
         return driver_fail(EXIT_USAGE, "--epoch needs --threads original");
+    if (options->touch == TOUCH_RECORDED &&
+        (options->pass == PASS_LATENCY || options->pass == PASS_WORST))
+        return driver_fail(EXIT_USAGE, "--touch recorded needs another pass");
     if (options->models_program && options->pass != PASS_SPEED)
         return driver_fail(EXIT_USAGE, "--model program needs --pass speed");
     if (options->models_program && options->touch != TOUCH_PAGE)

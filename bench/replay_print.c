@@ -87,6 +87,8 @@ int replay_print(const struct run *run)
     cost_print(performer_cost(performer), &text);
     print_memory(&text, run);
     print_latency(&text, run);
+    if (run->options.touch == TOUCH_RECORDED)
+        json_text_flag(&text, "knows_present", performer->knows_present);
     if (run->options.pauses)
         print_pauses(&text, run);
     if (run->options.pass == PASS_LIMIT)

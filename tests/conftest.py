@@ -76,6 +76,8 @@ answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
           "thp_disabled": ctypes.CDLL(None).prctl(42, 0, 0, 0, 0) == 1,
           "preload": os.environ.get("LD_PRELOAD"),
           "malloc": {"path": "/lib/imposter.so", "device": file.st_dev, "inode": file.st_ino}}
+if options["--touch"] == "recorded":
+    answer["knows_present"] = trace.get("knows_present", False)
 if options.get("--pauses") == "recorded":
     answer.update(pauses=3, paused_ns=40000000)
 if options["--pass"] == "memory":

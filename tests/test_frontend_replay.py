@@ -301,6 +301,7 @@ def test_a_model_that_does_other_work_fails_the_row(replay, made_up_trace, made_
     "words, complaint",
     [
         (("--touch", "none", "-a", "glibc"), "--touch none: a program writes to its blocks"),
+        (("--touch", "recorded"), "--touch recorded: a program writes to its blocks"),
         (("-a", "null"), "-a null: runs no program, so --model predicts nothing"),
     ],
 )
@@ -308,6 +309,16 @@ def test_what_contradicts_the_model_is_refused(replay, made_up_trace, words, com
     status, measured, out, err = replay(made_up_trace(), "--model", "program", *words)
     assert (status, measured, out) == (2, None, "") and err.count("\n") == 1
     assert complaint in err
+
+
+def test_a_trace_that_does_not_tell_what_was_touched_is_named(replay, made_up_trace):
+    status, measured, _, err = replay(made_up_trace(), *USUAL, "--touch", "recorded")
+    assert status == 0 and measured.context["touch"] == "recorded"
+    line = "made: the trace does not tell what was touched: a byte in each page was written"
+    assert err.count(line) == 1
+    told = made_up_trace("told", knows_present=True)
+    assert "does not tell" not in replay(told, *USUAL, "--touch", "recorded")[3]
+    assert "does not tell" not in replay(made_up_trace(), *USUAL)[3]
 
 
 def test_pauses_are_told(replay, made_up_trace):

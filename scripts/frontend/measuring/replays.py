@@ -11,7 +11,8 @@ from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import TIMEOUT_S
 from frontend.progress import progress
 
-TOUCHES = ("none", "first", "page", "all")
+RECORDED = "recorded"
+TOUCHES = ("none", "first", "page", "all", RECORDED)
 MODEL_TOUCHES = ("page",)  # with which a program can be modelled
 ORIGINAL, SERIAL = "original", "serial"
 THREAD_ORDERS = (ORIGINAL, SERIAL)
@@ -20,7 +21,7 @@ PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
-    *("wait_ns", "pauses", "paused_ns"),
+    *("wait_ns", "pauses", "paused_ns", "knows_present"),
 )
 MEMORY_FIGURES = (
     *("peak_rss", "peak_live", "peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"),

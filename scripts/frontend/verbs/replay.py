@@ -10,6 +10,7 @@ from frontend.figures import decay_table, latency_table, limit_table, prediction
 from frontend.figures import prediction_table, results
 from frontend.figures.metrics import LATENCIES
 from frontend.measuring import limits, replays, shards, traces
+from frontend.progress import say
 from frontend.verbs.options import add_measuring, add_thread_order, limit_size, names_of
 from frontend.verbs.outcome import keep, show
 
@@ -30,8 +31,9 @@ def add_arguments(parser):
         "--touch",
         choices=replays.TOUCHES,
         default="page",
-        help="what is written to a new block: nothing, its first byte, a byte in each page, or "
-        "every byte (default: %(default)s)",
+        help="what is written to a new block: nothing, its first byte, a byte in each page, every "
+        "byte, or a byte in as many pages as the program touched, where the trace tells (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--pass",
@@ -95,6 +97,7 @@ def run(options, argv):
     """Replays and shows; exit status 1 if a row failed."""
     asked = registry.resolve(options.allocators)
     check_model(options, asked)
+    check_touch(options)
     allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
     if options.output:
@@ -118,6 +121,8 @@ def run(options, argv):
         decay_table.show,
         limit_table.show,
     )
+    for name in untold(measured):
+        say(f"{name}: the trace does not tell what was touched: a byte in each page was written")
     return show(measured, unasked, more)
 
 
@@ -132,6 +137,20 @@ def check_model(options, allocators):
         )
     if all(allocator.is_floor for allocator in allocators):
         raise Failure(f"-a {allocators[0].name}: runs no program, so --model predicts nothing")
+
+
+def check_touch(options):
+    """Fails if the pages that the program touched are asked for where they cannot be written."""
+    if options.touch == replays.RECORDED and replays.LATENCY in passes_of(options):
+        raise Failure(f"--touch {options.touch}: not with the latency pass")
+
+
+def untold(measured):
+    """The traces that do not tell what was touched, where that was asked for."""
+    told = (
+        (row.subject, entry.get("knows_present")) for row in measured.rows for entry in row.samples
+    )
+    return results.unique(subject for subject, knows in told if knows is False)
 
 
 def manner_of(options, curves, links):
