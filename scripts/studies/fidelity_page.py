@@ -2,6 +2,7 @@
 they are, with and without the model, and a chart of both.
 """
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from frontend.failure import Failure
 from frontend.figures import digest, paired_samples, results, stats
 from frontend.figures.digest import coverage_remark
 from frontend.lazily import Lazy
-from studies.fidelity import LOAD_WORTH_TELLING, REFERENCE, RIVALS, WAYS, fitted
+from studies.fidelity import FITTED, LOAD_WORTH_TELLING, REFERENCE, RIVALS, WAYS
 
 numpy = Lazy("numpy")
 
@@ -43,9 +44,8 @@ class Pair:
 def pairs_of(record):
     """The Pairs of a Record, programs in alphabetical order."""
     programs = record.data["programs"]
-    chosen = fitted(programs)
     return [
-        pair_of(name, rival, name in chosen, programs[name])
+        pair_of(name, rival, name in FITTED, programs[name])
         for name in sorted(programs)
         for rival in RIVALS
         if rival in programs[name]
@@ -84,8 +84,9 @@ def circumstances(record, pairs):
     coverage = 100 * min(pair.real.coverage for pair in pairs)
     load = facts.get("load_before", 0)
     busy = f" **Busy machine** (load {load:.1f} before)." if load > LOAD_WORTH_TELLING else ""
+    intervals = f"intervals of {coverage:.3g} %" if coverage else "no intervals, no ratios"
     return (
-        f"n = {n} interleaved rounds, medians, intervals of {coverage:.3g} %;"
+        f"n = {n} interleaved rounds, medians, {intervals};"
         f" {digest.machine_text(facts)}; commit {digest.commit_text(facts)},"
         f" {str(facts.get('date', 'no date'))[:10]}.{busy}"
     )
@@ -173,15 +174,15 @@ def figure_of(record):
     pairs = pairs_of(record)
     figure = canvas.sheet(
         5.2,
-        circumstances(record, pairs).replace("**", ""),
+        textwrap.fill(circumstances(record, pairs).replace("**", ""), canvas.CAPTION_COLUMNS),
         "What replays predict, and what programs save",
         "share of the program's time saved against glibc; on the line, both agree",
     )
     shares = [100 * e.median for pair in pairs for e in (pair.real, pair.plain, pair.modelled)]
     ends = min(0, *shares) - 2, max(shares) + 2
-    width = (canvas.WIDTH - 0.6) / 2
+    width = (canvas.WIDTH - 0.8) / 2
     for i, (title, way) in enumerate((("replay", "plain"), ("with the model", "modelled"))):
-        axes = canvas.plot_area(figure, 0.6 + i * width, 0.95, width - 0.6, 3.2)
+        axes = canvas.plot_area(figure, 0.8 + i * width, 0.95, width - 0.6, 3.2)
         draw_panel(axes, pairs, way, title, ends)
     return figure
 
