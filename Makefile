@@ -72,7 +72,7 @@ RECORDER := recorder recorder_operators recorder_image recorder_window recorder_
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 RECORDER_SITES := $(RECORDER) recorder_sites
 REPLAY := replay replay_options replay_print performer pauses checksum steps step_call checker latency histogram \
-	cycle_counter replayer streams pace lanes lane_run repeats cost driver memory_curve decay limit footprint \
+	cycle_counter program_model touched replayer streams pace lanes lane_run repeats cost driver memory_curve decay limit footprint \
 	own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text
@@ -532,6 +532,13 @@ prove-gate: deps-gate
 	$(MAKE) --no-print-directory all
 	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/prove_gate $(STEPS)
 
+## fidelity: what replays predict against what programs save; docs/method.md (50 minutes)
+.PHONY: fidelity
+fidelity: deps-bench
+	scripts/deps programs rivals
+	$(MAKE) --no-print-directory all
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/measure_fidelity $(ROUNDS:%=-n %)
+
 ## lint: formatting, includes, Python
 C_FILES = $(wildcard allocator/*.[ch] bench/*.[ch] bench/*.cc workloads/*.[ch] workloads/*/*.[ch] \
 	tests/*.[ch] tests/*/*.[ch] tests/*/*.cc)
@@ -544,7 +551,7 @@ lint: deps-lint
 	flake8 $(PY_FILES) $(PY_SCRIPTS)
 
 PY_SCRIPTS = $(wildcard $(addprefix scripts/,spanbench install_tree write_manual write_completion \
-	studies/prove_gate studies/sweep_constants update_readme) \
+	studies/measure_fidelity studies/prove_gate studies/sweep_constants update_readme) \
 	workloads/record_corpus workloads/prepare_programs)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how

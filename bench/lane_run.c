@@ -131,9 +131,9 @@ static void live_count(struct lanes *lanes, int64_t change)
         continue;
 }
 
-/* What is done with each call; where it is checked or timed, that is the matter of checker.h or
-   latency.h. */
-enum work { MAKES, COUNTS_LIVE, CHECKS, TIMES };
+/* What is done with each call; where it is checked, timed or modelled, that is the matter of
+   checker.h, latency.h or program_model.h. */
+enum work { MAKES, COUNTS_LIVE, CHECKS, TIMES, MODELS };
 
 ALWAYS_INLINE bool call_do(struct lane *lane, struct slot *table, const uint64_t **at,
                            enum work work, enum touch touch)
@@ -144,7 +144,12 @@ ALWAYS_INLINE bool call_do(struct lane *lane, struct slot *table, const uint64_t
         return checker_call(lanes->checker, table, at, &lane->random);
     if (work == TIMES)
         return latency_call(lanes->latency, &lane->timed, table, at);
-    if (!step_call(table, at, touch, &change))
+    if (work == MODELS)
+        return program_model_call(table, at, lanes->touch);
+    bool is_done = touch == TOUCH_RECORDED
+                       ? touched_call(lanes->touched, lanes->streams->words, table, at, &change)
+                       : step_call(table, at, touch, &change);
+    if (!is_done)
         return false;
     if (work == COUNTS_LIVE)
         live_count(lanes, change);
@@ -181,24 +186,29 @@ DEFINE_RUN(run_none, MAKES, TOUCH_NONE)
 DEFINE_RUN(run_first, MAKES, TOUCH_FIRST)
 DEFINE_RUN(run_page, MAKES, TOUCH_PAGE)
 DEFINE_RUN(run_all, MAKES, TOUCH_ALL)
+DEFINE_RUN(run_recorded, MAKES, TOUCH_RECORDED)
 DEFINE_RUN(run_none_live, COUNTS_LIVE, TOUCH_NONE)
 DEFINE_RUN(run_first_live, COUNTS_LIVE, TOUCH_FIRST)
 DEFINE_RUN(run_page_live, COUNTS_LIVE, TOUCH_PAGE)
 DEFINE_RUN(run_all_live, COUNTS_LIVE, TOUCH_ALL)
+DEFINE_RUN(run_recorded_live, COUNTS_LIVE, TOUCH_RECORDED)
 DEFINE_RUN(run_checked, CHECKS, TOUCH_NONE)
 DEFINE_RUN(run_timed, TIMES, TOUCH_NONE)
+DEFINE_RUN(run_modelled, MODELS, TOUCH_NONE)
 
 typedef void run_function(struct lane *);
 
-static run_function *const runs[2][TOUCH_ALL + 1] = {
-    {run_none, run_first, run_page, run_all},
-    {run_none_live, run_first_live, run_page_live, run_all_live},
+static run_function *const runs[2][TOUCH_RECORDED + 1] = {
+    {run_none, run_first, run_page, run_all, run_recorded},
+    {run_none_live, run_first_live, run_page_live, run_all_live, run_recorded_live},
 };
 
 static run_function *function_of(const struct lanes *lanes)
 {
     if (lanes->checker)
         return run_checked;
+    if (lanes->models_program)
+        return run_modelled;
     return lanes->latency ? run_timed : runs[lanes->counts_live][lanes->touch];
 }
 

@@ -12,8 +12,9 @@
 #include "cost.h"
 #include "latency.h"
 #include "pace.h"
-#include "step_call.h"
+#include "program_model.h"
 #include "streams.h"
+#include "touched.h"
 
 #include <pthread.h>
 
@@ -60,9 +61,11 @@ struct lanes {
     size_t slots_capacity;
     enum touch touch;
     bool counts_live;
-    struct checker *checker; /* verifies every call; NULL: none */
-    struct latency *latency; /* times calls; NULL: none */
-    _Atomic int64_t live;    /* requested bytes not yet freed; valid if counts_live, as peak_live */
+    struct checker *checker;       /* verifies every call; NULL: none */
+    struct latency *latency;       /* times calls; NULL: none */
+    bool models_program;           /* as program_model.h says, around each call */
+    const struct touched *touched; /* of the streams' words; valid if TOUCH_RECORDED */
+    _Atomic int64_t live; /* requested bytes not yet freed; valid if counts_live, as peak_live */
     _Atomic int64_t peak_live;
 
     struct pace pace;

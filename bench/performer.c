@@ -45,6 +45,7 @@ int performer_decode_part(struct performer *performer)
 {
     struct steps_fault fault;
     bool decoded;
+    touched_clear(&performer->touched);
     if (performer->is_threaded) {
         streams_begin_part(&performer->streams);
         decoded =
@@ -71,6 +72,9 @@ static bool arrays_open(struct performer *performer, const struct replay_options
                       : steps_open(&performer->steps, words_expected(performer));
     performer->streams.finder.is_asked = options->pauses;
     performer->steps.finder.is_asked = options->pauses;
+    performer->touched.is_asked = options->touch == TOUCH_RECORDED;
+    performer->streams.touched = &performer->touched;
+    performer->steps.touched = &performer->touched;
     return opened;
 }
 
@@ -108,6 +112,7 @@ static bool table_open(struct performer *performer, const struct replay_options 
         performer->replayer.checker = &performer->checker;
     if (is_timed(options->pass))
         performer->replayer.latency = &performer->latency;
+    performer->replayer.models_program = options->models_program;
     latency_thread_begin(&performer->replayer.timed, STEPS_ANY_THREAD);
     return watchers_open(performer, options, performer->replayer.slots);
 }
@@ -121,6 +126,8 @@ static bool lanes_prepare(struct performer *performer, const struct replay_optio
         performer->lanes.checker = &performer->checker;
     if (is_timed(options->pass))
         performer->lanes.latency = &performer->latency;
+    performer->lanes.models_program = options->models_program;
+    performer->lanes.touched = &performer->touched;
     return watchers_open(performer, options, 1);
 }
 
@@ -130,6 +137,7 @@ int performer_open(struct performer *performer, const struct replay_options *opt
     if (!steps_source_open(&performer->source, options->trace, &fault))
         return fail_source(&fault);
     performer->totals = *trace_reader_totals(performer->source.reader);
+    performer->knows_present = trace_reader_columns(performer->source.reader) & TRACE_PRESENT;
     performer->is_threaded = options->threads == THREADS_ORIGINAL;
     performer->total = steps_source_count(&performer->source);
     performer->part_ops = part_ops(performer, options);
@@ -222,6 +230,8 @@ static int run_serial(struct performer *performer, performer_watcher *watcher, v
                       uint64_t next)
 {
     const uint64_t *at = performer->steps.words;
+    performer->replayer.touched = &performer->touched;
+    performer->replayer.words = at;
     const uint64_t *end = at + performer->steps.used;
     uint64_t count = performer->steps.count;
     size_t made = 0;

@@ -22,11 +22,13 @@ struct performer {
     struct steps_source source;
     struct checker checker; /* of a check pass */
     struct latency latency; /* of a latency or a worst pass */
+    struct touched touched; /* of the part, where it is asked for */
     struct trace_totals totals;
-    uint64_t total;    /* steps of the whole trace */
-    uint64_t part_ops; /* steps to decode at once, at least; UINT64_MAX: all */
-    uint64_t ops;      /* steps executed, so far as is known */
-    bool may_fail;     /* a refused call is no error to be printed */
+    uint64_t total;     /* steps of the whole trace */
+    uint64_t part_ops;  /* steps to decode at once, at least; UINT64_MAX: all */
+    uint64_t ops;       /* steps executed, so far as is known */
+    bool knows_present; /* the trace tells how much of its blocks was touched */
+    bool may_fail;      /* a refused call is no error to be printed */
     struct refusal refusal;
 
     /* Serial. */

@@ -20,16 +20,16 @@ enum {
 static const uint64_t LIMIT_MAX = UINT64_C(1) << 50;
 
 static const char *const pass_names[] = {"speed", "memory", "check", "latency", "worst", "limit"};
-static const char *const touch_names[] = {"none", "first", "page", "all"};
+static const char *const touch_names[] = {"none", "first", "page", "all", "recorded"};
 static const char *const threads_names[] = {"serial", "original"};
 
 static const char help[] =
     "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check|limit]\n"
-    "                        [--touch none|first|page|all]\n"
+    "                        [--touch none|first|page|all|recorded]\n"
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
     "                        [--points N] [--chunk OPS] [--repeats N] [--decay]\n"
     "                        [--limit BYTES --ledger FILE [--group FOLDER]]\n"
-    "                        [--pauses none|recorded]\n"
+    "                        [--pauses none|recorded] [--model none|program]\n"
     "                        --allocator PATH TRACE\n"
     "Replays TRACE on the allocator that this program is linked with or that is preloaded,\n"
     "which must be the one in the object file PATH, and prints one JSON object.\n";
@@ -66,6 +66,15 @@ static int parse_threads(const char *text, struct replay_options *options)
                : driver_fail(EXIT_USAGE, "--threads %s: serial or original is needed", text);
 }
 
+/* The value `on`, or none. */
+static int parse_switch(const char *name, const char *value, const char *on, bool *is_on)
+{
+    *is_on = strcmp(value, on) == 0;
+    if (*is_on || strcmp(value, "none") == 0)
+        return EXIT_OK;
+    return driver_fail(EXIT_USAGE, "%s %s: none or %s is needed", name, value, on);
+}
+
 static int parse_option(int option, const char *value, struct replay_options *options)
 {
     switch (option) {
@@ -75,9 +84,10 @@ static int parse_option(int option, const char *value, struct replay_options *op
                    ? EXIT_OK
                    : driver_fail(EXIT_USAGE, "--pass %s: no such pass", value);
     case 't':
-        options->touch = name_find(touch_names, 4, value);
-        return options->touch < 4 ? EXIT_OK
-                                  : driver_fail(EXIT_USAGE, "--touch %s: no such policy", value);
+        options->touch = name_find(touch_names, TOUCH_RECORDED + 1, value);
+        return options->touch <= TOUCH_RECORDED
+                   ? EXIT_OK
+                   : driver_fail(EXIT_USAGE, "--touch %s: no such policy", value);
     case 'T':
         return parse_threads(value, options);
     case 'n':
@@ -89,10 +99,9 @@ static int parse_option(int option, const char *value, struct replay_options *op
     case 'r':
         return driver_parse_count("--repeats", value, 1, REPEATS_MAX, &options->repeats);
     case 'P':
-        options->pauses = strcmp(value, "recorded") == 0;
-        return options->pauses || strcmp(value, "none") == 0
-                   ? EXIT_OK
-                   : driver_fail(EXIT_USAGE, "--pauses %s: none or recorded is needed", value);
+        return parse_switch("--pauses", value, "recorded", &options->pauses);
+    case 'm':
+        return parse_switch("--model", value, "program", &options->models_program);
     case 'l':
         return driver_parse_count("--limit", value, 1, LIMIT_MAX, &options->limit_bytes);
     case 'L':
@@ -142,29 +151,28 @@ static int options_check(const struct replay_options *options)
         return driver_fail(EXIT_USAGE, "--repeats needs --pass speed");
     if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)
         return driver_fail(EXIT_USAGE, "--epoch needs --threads original");
+    if (options->touch == TOUCH_RECORDED &&
+        (options->pass == PASS_LATENCY || options->pass == PASS_WORST))
+        return driver_fail(EXIT_USAGE, "--touch recorded needs another pass");
+    if (options->models_program && options->pass != PASS_SPEED)
+        return driver_fail(EXIT_USAGE, "--model program needs --pass speed");
+    if (options->models_program && options->touch != TOUCH_PAGE)
+        return driver_fail(EXIT_USAGE, "--model program needs --touch page");
     return limit_check(options);
 }
 
 int replay_options_parse(int argc, char **argv, struct replay_options *options)
 {
     static const struct option names[] = {
-        {"pass", required_argument, NULL, 'p'},
-        {"touch", required_argument, NULL, 't'},
-        {"threads", required_argument, NULL, 'T'},
-        {"epoch", required_argument, NULL, 'e'},
-        {"points", required_argument, NULL, 'n'},
-        {"allocator", required_argument, NULL, 'a'},
-        {"curve", required_argument, NULL, 'c'},
-        {"chunk", required_argument, NULL, 'k'},
-        {"repeats", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},
-        {"pauses", required_argument, NULL, 'P'},
-        {"limit", required_argument, NULL, 'l'},
-        {"ledger", required_argument, NULL, 'L'},
-        {"group", required_argument, NULL, 'g'},
-        {"decay", no_argument, NULL, 'd'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"pass", required_argument, NULL, 'p'},    {"touch", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'T'}, {"epoch", required_argument, NULL, 'e'},
+        {"points", required_argument, NULL, 'n'},  {"allocator", required_argument, NULL, 'a'},
+        {"curve", required_argument, NULL, 'c'},   {"chunk", required_argument, NULL, 'k'},
+        {"repeats", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
+        {"pauses", required_argument, NULL, 'P'},  {"model", required_argument, NULL, 'm'},
+        {"limit", required_argument, NULL, 'l'},   {"ledger", required_argument, NULL, 'L'},
+        {"group", required_argument, NULL, 'g'},   {"decay", no_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
     };
     *options = (struct replay_options){.touch = TOUCH_PAGE, .points = POINTS_DEFAULT, .repeats = 1};
     opterr = 0;

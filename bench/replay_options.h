@@ -24,6 +24,7 @@ struct replay_options {
     uint64_t repeats;     /* how often the trace is replayed */
     uint64_t epoch_ops;   /* 0: as many as is wise */
     bool pauses;          /* as recorded */
+    bool models_program;  /* as program_model.h says */
     bool decay;           /* a memory pass watches what is given back while nothing happens */
 };
 

@@ -75,6 +75,7 @@ int replay_print(const struct run *run)
     checksum_write(&performer->source.checksum, checksum);
     json_text_add(&text, "{\"pass\": \"%s\"", replay_pass_name(run->options.pass));
     json_text_pair(&text, "touch", replay_touch_name(run->options.touch));
+    json_text_pair(&text, "model", run->options.models_program ? "program" : "none");
     json_text_pair(&text, "thread_order", replay_threads_name(run->options.threads));
     json_text_number(&text, "threads", (int64_t)performer->totals.threads);
     json_text_pair(&text, "trace", run->options.trace);
@@ -86,6 +87,8 @@ int replay_print(const struct run *run)
     cost_print(performer_cost(performer), &text);
     print_memory(&text, run);
     print_latency(&text, run);
+    if (run->options.touch == TOUCH_RECORDED)
+        json_text_flag(&text, "knows_present", performer->knows_present);
     if (run->options.pauses)
         print_pauses(&text, run);
     if (run->options.pass == PASS_LIMIT)

@@ -11,7 +11,10 @@ ALWAYS_INLINE const uint64_t *run(struct replayer *replayer, const uint64_t *at,
     struct slot *table = replayer->table;
     while (at != end) {
         int64_t change;
-        if (!step_call(table, &at, touch, &change))
+        bool is_done = touch == TOUCH_RECORDED
+                           ? touched_call(replayer->touched, replayer->words, table, &at, &change)
+                           : step_call(table, &at, touch, &change);
+        if (!is_done)
             return at;
         if (!counts_live)
             continue;
@@ -35,16 +38,18 @@ DEFINE_RUN(run_none, TOUCH_NONE, false)
 DEFINE_RUN(run_first, TOUCH_FIRST, false)
 DEFINE_RUN(run_page, TOUCH_PAGE, false)
 DEFINE_RUN(run_all, TOUCH_ALL, false)
+DEFINE_RUN(run_recorded, TOUCH_RECORDED, false)
 DEFINE_RUN(run_none_live, TOUCH_NONE, true)
 DEFINE_RUN(run_first_live, TOUCH_FIRST, true)
 DEFINE_RUN(run_page_live, TOUCH_PAGE, true)
 DEFINE_RUN(run_all_live, TOUCH_ALL, true)
+DEFINE_RUN(run_recorded_live, TOUCH_RECORDED, true)
 
 typedef const uint64_t *run_function(struct replayer *, const uint64_t *, const uint64_t *);
 
-static run_function *const runs[2][TOUCH_ALL + 1] = {
-    {run_none, run_first, run_page, run_all},
-    {run_none_live, run_first_live, run_page_live, run_all_live},
+static run_function *const runs[2][TOUCH_RECORDED + 1] = {
+    {run_none, run_first, run_page, run_all, run_recorded},
+    {run_none_live, run_first_live, run_page_live, run_all_live, run_recorded_live},
 };
 
 static const uint64_t *run_checked(struct replayer *replayer, const uint64_t *at,
@@ -63,10 +68,20 @@ static const uint64_t *run_timed(struct replayer *replayer, const uint64_t *at, 
     return at;
 }
 
+static const uint64_t *run_modelled(struct replayer *replayer, const uint64_t *at,
+                                    const uint64_t *end)
+{
+    while (at != end && program_model_call(replayer->table, &at, replayer->touch))
+        continue;
+    return at;
+}
+
 static run_function *function_of(const struct replayer *replayer)
 {
     if (replayer->checker)
         return run_checked;
+    if (replayer->models_program)
+        return run_modelled;
     return replayer->latency ? run_timed : runs[replayer->counts_live][replayer->touch];
 }
 

@@ -9,17 +9,21 @@
 #include "checker.h"
 #include "cost.h"
 #include "latency.h"
-#include "step_call.h"
+#include "program_model.h"
+#include "touched.h"
 
 struct replayer {
     struct slot *table;
     size_t slots; /* of the table, the slot of free(NULL) included */
     enum touch touch;
-    bool counts_live;        /* keep `live`; costs time, so not where time is measured */
-    uint64_t live;           /* requested bytes not yet freed; valid if counts_live */
-    uint64_t peak_live;      /* the most so far; valid if counts_live */
-    struct checker *checker; /* verifies every call; NULL: none */
-    struct latency *latency; /* times calls; NULL: none */
+    bool counts_live;              /* keep `live`; costs time, so not where time is measured */
+    uint64_t live;                 /* requested bytes not yet freed; valid if counts_live */
+    uint64_t peak_live;            /* the most so far; valid if counts_live */
+    struct checker *checker;       /* verifies every call; NULL: none */
+    struct latency *latency;       /* times calls; NULL: none */
+    bool models_program;           /* as program_model.h says, around each call */
+    const struct touched *touched; /* of the steps of this part; valid if TOUCH_RECORDED */
+    const uint64_t *words;         /* the first of them, likewise */
     struct latency_thread timed;
     struct cost cost; /* of the timed parts */
 };

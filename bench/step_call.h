@@ -17,6 +17,7 @@ enum touch {
     TOUCH_FIRST, /* the first byte of the block */
     TOUCH_PAGE,  /* the first byte of the block, and of each 4 KiB page that begins inside it */
     TOUCH_ALL,
+    TOUCH_RECORDED, /* TOUCH_PAGE of as much as the program touched: touched.h */
 };
 
 /* A block of the replay: NULL and 0 while the slot is empty. */

@@ -5,6 +5,7 @@
 #include "steps.h"
 
 #include "own_memory.h"
+#include "touched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -82,6 +83,8 @@ bool steps_add(struct steps *steps, const struct trace_op *op, uint32_t null_slo
                             steps->used + STEP_WORDS_MAX))
         return false;
     struct step step = step_from_op(op, null_slot);
+    if (steps->touched != NULL && !touched_add(steps->touched, op, steps->used))
+        return false;
     steps->used += step_put(steps->words + steps->used, &step);
     steps->count++;
     return true;

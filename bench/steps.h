@@ -95,6 +95,8 @@ struct step_pause {
     uint32_t ms;
 };
 
+struct touched;
+
 /* A growable array of steps, in harness memory. */
 struct steps {
     uint64_t *words;
@@ -106,6 +108,7 @@ struct steps {
     size_t pauses_capacity;
     size_t pauses_count;
     struct pause_finder finder;
+    struct touched *touched; /* is told of each step; NULL: nobody is */
 };
 
 /* An empty array with room for `words`; false and errno on failure. */

@@ -5,6 +5,7 @@
 #include "streams.h"
 
 #include "own_memory.h"
+#include "touched.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -223,7 +224,8 @@ static bool step_append(struct streams *streams, const struct trace_op *op, stru
     if (!stream_reserve(streams, stream, n))
         return false;
     uint64_t word = stream->next;
-    if (!stream_put(streams, stream, words, n))
+    if (!stream_put(streams, stream, words, n) ||
+        (streams->touched != NULL && !touched_add(streams->touched, op, word)))
         return false;
     stream->ops++;
     streams->count++;

@@ -116,6 +116,7 @@ struct streams {
     size_t free_lanes_capacity;
     size_t free_lanes_first, free_lanes_end;
 
+    struct touched *touched; /* is told of each step; NULL: nobody is */
     struct pause_finder finder;
     uint32_t paused_epochs; /* of this part, up to the end of the last pause */
     uint32_t last_thread;   /* of the operation before */

@@ -68,7 +68,7 @@ if isinstance(ns, list):
     with open(f"{sys.argv[-1]}.{name}.runs", "a") as runs:
         ns = ns[runs.tell() % len(ns)]
         runs.write("x")
-ns = int(trace["ops"] * ns)
+ns = int(trace["ops"] * ns * (2 if options.get("--model") == "program" else 1))
 answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
           "checksum": "bad" if fault == "checksum" else "good",
           "peak_mapped": 1 << 20, "real_time_ns": ns, "cpu_time_ns": ns, "user_ns": ns, "sys_ns": 0,
@@ -76,6 +76,8 @@ answer = {"ops": trace["ops"] - (fault == "lazy"), "skipped_ops": 0,
           "thp_disabled": ctypes.CDLL(None).prctl(42, 0, 0, 0, 0) == 1,
           "preload": os.environ.get("LD_PRELOAD"),
           "malloc": {"path": "/lib/imposter.so", "device": file.st_dev, "inode": file.st_ino}}
+if options["--touch"] == "recorded":
+    answer["knows_present"] = trace.get("knows_present", False)
 if options.get("--pauses") == "recorded":
     answer.update(pauses=3, paused_ns=40000000)
 if options["--pass"] == "memory":
@@ -139,7 +141,7 @@ try:
 except ValueError:
     sys.exit(print(sys.argv[2] + ": not a trace", file=sys.stderr) or 2)
 print(json.dumps({"ops": trace["ops"], "threads": trace.get("threads", 1),
-                  "peak_live": 1 << 19, "duration_ns": 1,
+                  "peak_live": 1 << 19, "duration_ns": trace.get("duration_ns", 1),
                   "bytes_per_op": 1.5, "origin": {"program": "made-up"}, "losses": {}}))
 """
 

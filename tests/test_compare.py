@@ -191,7 +191,19 @@ def test_a_row_that_fails_only_in_b_is_worse_than_any_time(make_file, change, sp
 
 
 @pytest.mark.parametrize(
-    "key", ["kernel", "libc", "compiler", "cpu", "governor", "thp", "touch", "thp_mode", "pauses"]
+    "key",
+    [
+        "kernel",
+        "libc",
+        "compiler",
+        "cpu",
+        "governor",
+        "thp",
+        "touch",
+        "thp_mode",
+        "pauses",
+        "model",
+    ],
 )
 def test_other_circumstances_are_refused_by_name(make_file, spanbench, key):
     words = ("compare", make_file("a.json"), make_file("b.json", facts={key: "other"}))
@@ -203,7 +215,7 @@ def test_other_circumstances_are_refused_by_name(make_file, spanbench, key):
 
 
 def test_what_older_results_do_not_tell_was_the_default(make_file, spanbench):
-    newer = make_file("b.json", facts={"thp_mode": "default", "pauses": "none"})
+    newer = make_file("b.json", facts={"thp_mode": "default", "pauses": "none", "model": "none"})
     assert spanbench("compare", make_file("a.json"), newer)[0] == 0
 
 

@@ -264,6 +264,63 @@ def test_huge_pages_that_cannot_be_turned_off_fail_the_row(replay, made_up_trace
     assert "replay/made/glibc" not in err
 
 
+def test_a_modelled_program_has_a_predicted_saving(replay, made_up_trace):
+    trace = made_up_trace(ns={"span": 60, "glibc": 100}, duration_ns=400_000)
+    status, measured, out, _ = replay(trace, *WITH_NULL, "--model", "program")
+    assert status == 0 and measured.context["model"] == "program"
+    assert measured.context["predicted_against"] == "span"
+    span, glibc, null = (measured.row("replay", "made", n) for n in ("span", "glibc", "null"))
+    assert span.values("model_time_ns") == [120_000] * 2
+    assert (span.values("ns_per_op"), glibc.values("ns_per_op")) == ([60] * 2, [100] * 2)
+    assert span.values("predicted_saving") == [0, 0] and not null.values("predicted_saving")
+    assert glibc.values("predicted_saving") == pytest.approx([-0.2, -0.2])
+    assert "-20.0 % [-20.0, -20.0] 50 %" in out and "saved / span ms" in out
+    plain = replay(trace, *USUAL)
+    assert plain[1].context["model"] == "none" and "Predicted" not in plain[2]
+    assert "predicted_saving" not in plain[1].benchmarks[0]
+
+
+def test_without_times_in_the_trace_there_is_no_share(replay, made_up_trace):
+    trace = made_up_trace(ns={"span": 60_000, "glibc": 100_000}, duration_ns=0)
+    status, measured, out, _ = replay(trace, *USUAL, "--model", "program")
+    assert status == 0 and "predicted_saving" not in measured.benchmarks[0]
+    assert "-80 [-80, -80] 50 %" in out
+    assert "No share of made: the trace has no times." in out
+
+
+def test_a_model_that_does_other_work_fails_the_row(replay, made_up_trace, made_up_build):
+    program = made_up_build / "replay-span"
+    broken = '("bad" if "--model" in options else "good")'
+    program.write_text(program.read_text().replace('else "good"', f"else {broken}"))
+    status, _, _, err = replay(made_up_trace(), *USUAL, "--model", "program")
+    assert status == 1
+    assert "replay/made/span: the model pass did other operations than the speed pass" in err
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (("--touch", "none", "-a", "glibc"), "--touch none: a program writes to its blocks"),
+        (("--touch", "recorded"), "--touch recorded: a program writes to its blocks"),
+        (("-a", "null"), "-a null: runs no program, so --model predicts nothing"),
+    ],
+)
+def test_what_contradicts_the_model_is_refused(replay, made_up_trace, words, complaint):
+    status, measured, out, err = replay(made_up_trace(), "--model", "program", *words)
+    assert (status, measured, out) == (2, None, "") and err.count("\n") == 1
+    assert complaint in err
+
+
+def test_a_trace_that_does_not_tell_what_was_touched_is_named(replay, made_up_trace):
+    status, measured, _, err = replay(made_up_trace(), *USUAL, "--touch", "recorded")
+    assert status == 0 and measured.context["touch"] == "recorded"
+    line = "made: the trace does not tell what was touched: a byte in each page was written"
+    assert err.count(line) == 1
+    told = made_up_trace("told", knows_present=True)
+    assert "does not tell" not in replay(told, *USUAL, "--touch", "recorded")[3]
+    assert "does not tell" not in replay(made_up_trace(), *USUAL)[3]
+
+
 def test_pauses_are_told(replay, made_up_trace):
     status, measured, out, _ = replay(made_up_trace(), *USUAL, "--pauses", "recorded")
     entry = measured.benchmarks[0]

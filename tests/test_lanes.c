@@ -24,6 +24,7 @@ const char *__tsan_default_options(void)
 static struct random_ops ops;
 static struct streams streams;
 static struct lanes lanes;
+static bool lanes_models_program; /* in the next replays */
 
 static uint64_t calls_of(const struct random_ops *random)
 {
@@ -48,6 +49,7 @@ static bool replay(size_t part_ops, uint64_t epoch_ops, enum touch touch)
     bool done = true;
     assert_true(streams_open(&streams, &ops.totals, epoch_ops));
     assert_true(lanes_open(&lanes, &streams, touch, true));
+    lanes.models_program = lanes_models_program;
     for (size_t at = 0; at < ops.count && done;) {
         decode(&at, part_ops);
         done = lanes_run_part(&lanes);
@@ -83,6 +85,21 @@ static void test_threads_do_what_the_trace_says(void **state)
         random_ops_make(&ops, seed, 8, 12);
         assert_true(replay(RANDOM_OPS, 100, TOUCH_ALL));
         assert_all_was_done();
+        close_all();
+    }
+}
+
+/* Under a sanitizer this is the proof that the model reads no block that is freed already, be it by
+   another thread. */
+static void test_a_modelled_program_does_the_same(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 20; seed < 30; seed++) {
+        random_ops_make(&ops, seed, 8, 12);
+        lanes_models_program = true;
+        assert_true(replay(RANDOM_OPS, 100, TOUCH_PAGE));
+        lanes_models_program = false;
+        assert_int_equal(lanes.ops, calls_of(&ops));
         close_all();
     }
 }
@@ -157,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_do_what_the_trace_says),
+        cmocka_unit_test(test_a_modelled_program_does_the_same),
         cmocka_unit_test(test_threads_stay_from_part_to_part),
         cmocka_unit_test(test_hundreds_of_threads),
         cmocka_unit_test(test_figures_are_each_threads),

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -164,6 +165,7 @@ def test_prints_all_keys_in_both_passes(kinds):
         *(
             "pass",
             "touch",
+            "model",
             "thread_order",
             "threads",
             "trace",
@@ -604,6 +606,11 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
     [
         ["--threads", "many"],
         ["--pauses", "long"],
+        ["--model", "other"],
+        ["--model", "program", "--pass", "memory"],
+        ["--model", "program", "--touch", "none"],
+        ["--model", "program", "--touch", "recorded"],
+        ["--touch", "recorded", "--pass", "latency"],
         ["--pass", "other"],
         ["--touch", "some"],
         ["--pass", "memory", "--points", "0"],
@@ -701,3 +708,68 @@ def test_version_and_help_are_printed():
         command = [str(BUILD / "replay-glibc"), option]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "replay" in done.stdout and done.stderr == ""
+
+
+# The model of a program between the calls
+
+
+@pytest.mark.parametrize("threads", ["serial", "original"])
+def test_a_modelled_program_makes_the_same_calls(crowd, threads):
+    plain = figures("span", SPAN, crowd, "--threads", threads)
+    done = figures("span", SPAN, crowd, "--threads", threads, "--model", "program")
+    assert (plain["model"], done["model"]) == ("none", "program")
+    assert all(done[key] == plain[key] for key in ("ops", "checksum", "peak_live"))
+
+
+def data_references(trace, *options):
+    """How many reads and writes cachegrind counts in a replay."""
+    command = [
+        "valgrind",
+        "--tool=cachegrind",
+        "--cache-sim=yes",
+        "--cachegrind-out-file=/dev/null",
+    ]
+    command += [str(BUILD / "replay-glibc"), *options, "--allocator", LIBC, str(trace)]
+    launch = [str(BUILD / "launch"), "--fixed-addresses", "--report", "/dev/null", "--"]
+    done = subprocess.run(launch + command, capture_output=True, text=True, check=True)
+    line = next(line for line in done.stderr.splitlines() if "D   refs" in line)
+    reads, writes = re.search(r"\(([\d,]+) rd\s+\+\s+([\d,]+) wr\)", line).groups()
+    return int(reads.replace(",", "")), int(writes.replace(",", ""))
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind: not installed")
+def test_a_modelled_program_reads_what_it_frees_and_always_the_same(churn):
+    """100,000 blocks of 1000 bytes, of which all but 40 are freed."""
+    plain, once, again = (
+        data_references(churn, *options)
+        for options in ((), ("--model", "program"), ("--model", "program"))
+    )
+    # What the loader does may differ by a few.
+    assert all(abs(a - b) < 1000 for a, b in zip(once, again))
+    assert once[0] - plain[0] > 99960 * 16  # lines of a block
+    assert once[1] - plain[1] > 100000
+
+
+# As much as the program touched
+
+
+def make_present_trace(folder, name, present):
+    """A thousand blocks of 64 KiB of which so much was present when they were freed; its path."""
+    lines = []
+    for i in range(1000):
+        lines += [f"1: malloc {0x100000 * (i + 1):#x} 65536 0 0"]
+    for i in range(1000):
+        lines += [f"1: free {0x100000 * (i + 1):#x} 0 0 {present}"]
+    return make_trace(folder, name, "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("threads", ["serial", "original"])
+def test_as_many_pages_are_touched_as_the_program_touched(folder, threads):
+    words = ("--touch", "recorded", "--threads", threads)
+    faults = {}
+    for present in (-1, 4096, 32768):
+        trace = make_present_trace(folder, f"present{present}", present)
+        done = figures("glibc", LIBC, trace, *words)
+        faults[present] = done["minor_faults"]
+        assert done["knows_present"] == (present >= 0)
+    assert faults[-1] > 15000 and 900 < faults[4096] < 3500 and 7000 < faults[32768] < 10500

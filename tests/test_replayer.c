@@ -217,6 +217,62 @@ static void test_resized_block_is_touched_where_the_new_part_begins(void **state
     assert_new_pages_are_touched(64 * PAGE - 16, 70 * PAGE);
 }
 
+/* Bytes written as the model does after a make of `bytes`, which come zeroed. */
+static void assert_model_writes(size_t bytes, size_t written)
+{
+    replayer.models_program = true;
+    add(TRACE_CALLOC, 0, bytes, 1);
+    run_all();
+    const char *p = replayer.table[0].p;
+    for (size_t i = 0; i < bytes; i++)
+        if (i < written || (uintptr_t)(p + i) % PAGE != 0)
+            assert_int_equal(p[i], i < written);
+    add(TRACE_FREE, 0, 0, 0);
+    run_all();
+}
+
+static void test_model_writes_the_beginning_of_what_is_made(void **state)
+{
+    (void)state;
+    assert_model_writes(1, 1);
+    assert_model_writes(MODEL_MOST, MODEL_MOST);
+    assert_model_writes(MODEL_MOST + 3 * PAGE, MODEL_MOST);
+}
+
+static void test_model_writes_only_what_is_new_of_what_is_resized(void **state)
+{
+    (void)state;
+    replayer.models_program = true;
+    replayer.touch = TOUCH_NONE;
+    add(TRACE_MALLOC, 0, 100, 0);
+    run_all();
+    memset(replayer.table[0].p, 7, 100);
+    add(TRACE_REALLOC, 0, 100 + MODEL_MOST, 0);
+    run_all();
+    const char *p = replayer.table[0].p;
+    for (size_t i = 0; i < 100 + MODEL_MOST; i++)
+        assert_int_equal(p[i], i < 100 ? 7 : 1);
+    add(TRACE_REALLOC, 0, 50, 0);
+    run_all();
+    assert_int_equal(((char *)replayer.table[0].p)[49], 7);
+}
+
+static void test_model_bears_no_block_and_no_bytes(void **state)
+{
+    (void)state;
+    struct trace_op nothing = {.kind = TRACE_FREE, .slot = TRACE_NO_SLOT, .flags = TRACE_NULL};
+    struct trace_op made = {.kind = TRACE_REALLOC, .slot = 2, .size = 64, .flags = TRACE_NULL};
+    replayer.models_program = true;
+    assert_true(steps_add(&steps, &nothing, LAST_SLOT));
+    assert_true(steps_add(&steps, &made, LAST_SLOT));
+    add(TRACE_MALLOC, 0, 0, 0);
+    add(TRACE_FREE, 0, 0, 0);
+    add(TRACE_MALLOC, 1, UINT64_C(1) << 62, 0);
+    assert_ptr_equal(replayer_run(&replayer, steps.words, steps.words + steps.used),
+                     steps.words + 4);
+    assert_int_equal(((char *)replayer.table[2].p)[63], 1);
+}
+
 static void test_cost_adds_up(void **state)
 {
     (void)state;
@@ -259,6 +315,9 @@ int main(void)
         TEST(test_resized_block_is_touched_where_it_is_new),
         TEST(test_resized_block_gets_one_byte_in_each_new_page),
         TEST(test_resized_block_is_touched_where_the_new_part_begins),
+        TEST(test_model_writes_the_beginning_of_what_is_made),
+        TEST(test_model_writes_only_what_is_new_of_what_is_resized),
+        TEST(test_model_bears_no_block_and_no_bytes),
         TEST(test_cost_adds_up),
         TEST(test_drain_frees_what_is_left),
     };

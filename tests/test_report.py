@@ -11,7 +11,7 @@ import pytest
 from frontend.charts import charts, palette
 from frontend.figures import digest, results
 from frontend.measuring import traces
-from frontend.page import report, report_figures, report_verdict
+from frontend.page import report, report_figures, report_prediction, report_verdict
 
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 7}
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -412,3 +412,35 @@ def test_an_unwritable_output_is_one_line(spanbench, tmp_path):
     (tmp_path / "file").write_text("")
     status, _, err = spanbench("report", path, "-o", tmp_path / "file")
     assert status == 2 and err == f"spanbench: {tmp_path / 'file'}: File exists\n"
+
+
+def modelled(rounds=7):
+    """Results of replays with the model: the rival saves a fifth of a second of two."""
+    made = made_up_results.make(("git",), ("glibc", "jemalloc", "null"), rounds)
+    made.context.update(model="program", predicted_against="glibc")
+    made.context["traces"]["git"]["duration_ns"] = 2_000_000_000
+    for entry in made.benchmarks:
+        if not entry["name"].endswith("null"):
+            is_rival = entry["name"].endswith("jemalloc")
+            entry["model_time_ns"] = 700_000_000 if is_rival else 900_000_000
+    return digest.digest(made, "replay")
+
+
+def test_predictions_stand_beside_the_replay():
+    text = report_prediction.part(modelled(), [])
+    assert "Predicted against glibc" in text and "when it was recorded." in text
+    assert text.count("<tr>") == 2  # the head and jemalloc
+    assert 'data-sort="200"' in text and 'data-sort="10"' in text and "10.0 %" in text
+    ratio = modelled().cells["git", "jemalloc"].time_ratio.median
+    assert f'data-sort="{ratio:.6g}"' in text
+
+
+def test_the_share_is_of_the_program_itself_where_the_page_has_it():
+    real = digest.digest(made_up_results.make(("git",), ("glibc",), 7, kind="exec"), "exec")
+    ms = real.cells["git", "glibc"].time.median
+    text = report_prediction.part(modelled(), [real])
+    assert f'data-sort="{100 * 200 / ms:.6g}"' in text and "here or when" in text
+
+
+def test_without_a_model_nothing_is_predicted(page_of):
+    assert "What the programs would save" not in page_of({})

@@ -27,12 +27,14 @@ SAME = (
     ("thread_order", ("replay",)),
     ("thp_mode", ("replay",)),
     ("pauses", ("replay",)),
+    ("model", ("replay",)),
     ("micro_flags", ("micro",)),
 )
 OLD_NAMES = {"thread_order": "threads_mode"}  # in results of 0.1
 UNTOLD = {
     "thp_mode": "default",
     "pauses": "none",
+    "model": "none",
 }  # what holds where a context says nothing: there was no choice
 # Part of the context that describes the subjects of a kind, and the keys in it (None: all of it).
 SUBJECTS = {

@@ -18,6 +18,7 @@ numpy = Lazy("numpy")
 scipy_stats = Lazy("scipy.stats")
 
 LEVEL = 0.995  # of the intervals that decide: a gate looks several times, see gate_verdict
+FAR, NEAR = 1e3, 1e-4  # a ratio farther from its median is infinite; how exactly its ends are found
 EXACT_MOST = 50  # pairs for which the distribution is enumerated; beyond, scipy approximates it
 
 
@@ -102,6 +103,37 @@ def effect(logs, level=LEVEL):
         return Estimate(float(found.medians[0]), None, None, 0.0, 1)
     ends = float(found.lows[0]), float(found.highs[0])
     return Estimate(float(found.medians[0]), *ends, found.coverage, len(logs))
+
+
+def ratio(after, before, level):
+    """The Estimate of the ratio of two effects that were measured in the same rounds, `before` not
+    nothing: its interval are the ratios r for which after - r * before may be nothing. An end is
+    infinite where `before` itself may be nothing."""
+    after, before = numpy.asarray(after, dtype=float), numpy.asarray(before, dtype=float)
+    middle = effect(after, level).median / effect(before, level).median
+
+    def is_possible(r):
+        found = effect(after - r * before, level)
+        return not found.excludes(0.0)
+
+    low, high = (farthest(is_possible, middle, way) for way in (-1, 1))
+    return Estimate(middle, low, high, effect(after, level).coverage, len(after))
+
+
+def farthest(is_possible, start, way):
+    """The last number that is possible, going up (way 1) or down from a start; infinite if none is
+    the last."""
+    inside, outside = 0.0, 1.0
+    while is_possible(start + way * outside):
+        inside, outside = outside, 2 * outside
+        if outside > FAR:
+            return way * float("inf")
+    while outside - inside > NEAR:
+        middle = (inside + outside) / 2
+        inside, outside = (
+            (middle, outside) if is_possible(start + way * middle) else (inside, middle)
+        )
+    return start + way * inside
 
 
 def far_end(estimate):

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.figures import latency_counts, results, stats
+from frontend.figures import latency_counts, prediction, results, stats
 from frontend.measuring import campaign, context, driver, limits, traces
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import TIMEOUT_S
 from frontend.progress import progress
 
-TOUCHES = ("none", "first", "page", "all")
+RECORDED = "recorded"
+TOUCHES = ("none", "first", "page", "all", RECORDED)
+MODEL_TOUCHES = ("page",)  # with which a program can be modelled
 ORIGINAL, SERIAL = "original", "serial"
 THREAD_ORDERS = (ORIGINAL, SERIAL)
 THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")
@@ -19,7 +21,7 @@ PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
-    *("wait_ns", "pauses", "paused_ns"),
+    *("wait_ns", "pauses", "paused_ns", "knows_present"),
 )
 MEMORY_FIGURES = (
     *("peak_rss", "peak_live", "peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"),
@@ -48,6 +50,7 @@ class Manner:
     thp: str = THP_DEFAULT  # of THP_MODES: whether the system may give the process huge pages
     pauses: str = PAUSES_NONE  # of PAUSES: whether the program's pauses are made as well
     limit: limits.Limit = None  # on the memory of a run of its own
+    model: str = prediction.NONE  # of prediction.MODELS: what the program does between the calls
     decay: bool = False  # whether the memory pass watches what is given back after the drain
 
 
@@ -71,7 +74,7 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch=manner.touch, thread_order=manner.thread_order, passes=manner.passes)
-    facts.update(thp_mode=manner.thp, pauses=manner.pauses)
+    facts.update(thp_mode=manner.thp, pauses=manner.pauses, model=manner.model)
     if manner.limit:
         facts.update(manner.limit.facts)
 
@@ -85,6 +88,11 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)
     add_net(entries, [a.name for a in allocators if a.is_floor])
+    if manner.model != prediction.NONE:
+        against = next(a.name for a in allocators if not a.is_floor)
+        facts[prediction.AGAINST] = against
+        durations = {t.name: prediction.duration_of(facts, t.name) for t in loaded}
+        prediction.add(entries, against, durations)
     return results.Results(facts, entries)
 
 
@@ -96,6 +104,8 @@ def replay_once(trace, allocator, manner, has_more):
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
     counters["sys_time"] = speed["sys_ns"] / 1e6
     counters["threads"] = thread_count(trace, manner.thread_order)
+    if manner.model != prediction.NONE and has_more and not allocator.is_floor:
+        counters[prediction.TIME] = modelled_time(trace, allocator, manner, speed)
     if LATENCY in manner.passes and has_more:
         counters.update(latency_figures(trace, allocator, manner, speed))
 
@@ -108,6 +118,26 @@ def replay_once(trace, allocator, manner, has_more):
     has_untimed = has_more and not allocator.is_floor
     real, cpu = speed["real_time_ns"], speed["cpu_time_ns"]
     return Figures(real, cpu, counters, untimed if has_untimed else None)
+
+
+def modelled_time(trace, allocator, manner, speed):
+    """What the replay takes with the model, in ns."""
+    done = one_pass(SPEED, trace, allocator, manner, ["--model", manner.model])
+    check_work("model", done, speed)
+    return counted_ns(trace, manner, done)
+
+
+def counted_ns(trace, manner, done):
+    """Of what the replayer prints the time that counts: wall time where threads wait for each
+    other, else time on the processor, which other work on the machine disturbs less."""
+    is_threaded = thread_count(trace, manner.thread_order) > 1
+    return done["real_time_ns" if is_threaded else "cpu_time_ns"]
+
+
+def check_work(name, done, speed):
+    """Fails unless a pass did what the speed pass did."""
+    if any(done.get(key) != speed.get(key) for key in WORK):
+        raise RunFailed(f"the {name} pass did other operations than the speed pass")
 
 
 def limit_figures(trace, allocator, manner, speed):
@@ -149,8 +179,7 @@ def sampled_figures(trace, allocator, manner, speed):
 def pass_figures(name, keys, trace, allocator, manner, speed):
     """The figures of a further pass, which must do the work that the speed pass did."""
     done = one_pass(name, trace, allocator, manner)
-    if any(done.get(key) != speed.get(key) for key in WORK):
-        raise RunFailed(f"the {name} pass did other operations than the speed pass")
+    check_work(name, done, speed)
     return {key: done[key] for key in keys if key in done}
 
 

@@ -9,8 +9,8 @@ from string import Template
 from frontend.charts import charts, palette
 from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures import digest, results
-from frontend.page import report_figures, report_latency, report_reading, report_subjects
-from frontend.page import report_tables, report_verdict
+from frontend.page import report_figures, report_latency, report_prediction, report_reading
+from frontend.page import report_subjects, report_tables, report_verdict
 from frontend.page.report_figures import figure
 from frontend.page.report_subjects import Part
 
@@ -87,7 +87,7 @@ def make_page(sources, out_dir):
     files = [source for source, _ in sources]
     sections = [
         opening(lead, parts),
-        *(section(part, part.summary is lead) for part in parts),
+        *(section(part, summaries, part.summary is lead) for part in parts),
         report_tables.side_by_side(summaries),
         report_reading.LIMITS,
         report_subjects.context_sections(files),
@@ -127,12 +127,18 @@ def opening(lead, parts):
     )
 
 
-def section(part, is_lead):
-    """All about one kind of entry of a result file. The page opens with the lead's verdict."""
+def section(part, summaries, is_lead):
+    """All about one kind of entry of a result file, of which the page has these Digests. The page
+    opens with the lead's verdict."""
     kind = part.summary.kind
     verdict = "" if is_lead else report_verdict.verdict(part.summary)
     remarks = report_verdict.remarks(part.summary) if kind in report_verdict.MEANS else ""
-    body = {"run": workload_parts, "micro": micro_parts}.get(kind, compared_parts)(part)
+    if kind == "run":
+        body = workload_parts(part)
+    elif kind == "micro":
+        body = micro_parts(part)
+    else:
+        body = compared_parts(part, [s for s in summaries if s.kind == "exec"])
     head = [
         f'<section><h2 id="{part.anchor}">{escape(part.title)}</h2>',
         f'<p class="small">{source_line(part.summary, part.source)}</p>',
@@ -142,8 +148,8 @@ def section(part, is_lead):
     return "\n".join([*head, *body, "</section>"])
 
 
-def compared_parts(part):
-    """What there is of replays and of real programs."""
+def compared_parts(part, real):
+    """What there is of replays and of real programs; `real` are all Digests of these."""
     summary, folder = part.summary, part.folder
     prefix = "" if summary.kind == "replay" else f"{summary.kind}-"
     name = TITLES[summary.kind]
@@ -153,6 +159,7 @@ def compared_parts(part):
     yield report_tables.ratio_table(summary, digest.RSS)
     yield figure(folder / f"{prefix}time.svg", f"{name}: time")
     yield figure(folder / f"{prefix}memory.svg", f"{name}: peak RSS")
+    yield report_prediction.part(summary, real) if summary.kind == "replay" else ""
     yield figure(folder / f"{prefix}limits.svg", f"{name}: the least memory limit survived")
     yield report_latency.curves_part(part) if summary.kind == "replay" else ""
     yield report_subjects.programs_list(summary)

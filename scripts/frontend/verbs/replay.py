@@ -5,15 +5,19 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.figures import decay_table, latency_table, limit_table, results
+from frontend.failure import Failure
+from frontend.figures import decay_table, latency_table, limit_table, prediction
+from frontend.figures import prediction_table, results
 from frontend.figures.metrics import LATENCIES
 from frontend.measuring import limits, replays, shards, traces
+from frontend.progress import say
 from frontend.verbs.options import add_measuring, add_thread_order, limit_size, names_of
 from frontend.verbs.outcome import keep, show
 
 EXAMPLES = (
     "spanbench replay my.trace -a span-fast,glibc,jemalloc -n 10",
     "spanbench replay my.trace -a glibc -a 'je1=jemalloc;MALLOC_CONF=narenas:1' -o my.json",
+    "spanbench replay my.trace -a glibc,jemalloc --model program    # what would my program save",
     "spanbench replay *.trace --shard 2/3 -o shard-2.json    # on the second of three machines",
 )
 
@@ -27,8 +31,9 @@ def add_arguments(parser):
         "--touch",
         choices=replays.TOUCHES,
         default="page",
-        help="what is written to a new block: nothing, its first byte, a byte in each page, or "
-        "every byte (default: %(default)s)",
+        help="what is written to a new block: nothing, its first byte, a byte in each page, every "
+        "byte, or a byte in as many pages as the program touched, where the trace tells (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--pass",
@@ -60,6 +65,14 @@ def add_arguments(parser):
         "allocators that purge by time; that time is not counted (default: %(default)s)",
     )
     parser.add_argument(
+        "--model",
+        choices=prediction.MODELS,
+        default=prediction.NONE,
+        help="program: replay once more in each round, and between the calls do what a program "
+        "does with its blocks; predicts what the program would save against the first allocator "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--memory-limit",
         type=limit_size,
         metavar="SIZE|auto",
@@ -83,6 +96,8 @@ def add_arguments(parser):
 def run(options, argv):
     """Replays and shows; exit status 1 if a row failed."""
     asked = registry.resolve(options.allocators)
+    check_model(options, asked)
+    check_touch(options)
     allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
     if options.output:
@@ -102,10 +117,40 @@ def run(options, argv):
     latency = LATENCIES[options.metric or "p99_ns"]
     more = (
         lambda results_: latency_table.show(results_, latency),
+        prediction_table.show,
         decay_table.show,
         limit_table.show,
     )
+    for name in untold(measured):
+        say(f"{name}: the trace does not tell what was touched: a byte in each page was written")
     return show(measured, unasked, more)
+
+
+def check_model(options, allocators):
+    """Fails if the model was asked for with what contradicts it."""
+    if options.model == prediction.NONE:
+        return
+    if options.touch not in replays.MODEL_TOUCHES:
+        raise Failure(
+            f"--touch {options.touch}: a program writes to its blocks, so --model needs"
+            f" {' or '.join(replays.MODEL_TOUCHES)}"
+        )
+    if all(allocator.is_floor for allocator in allocators):
+        raise Failure(f"-a {allocators[0].name}: runs no program, so --model predicts nothing")
+
+
+def check_touch(options):
+    """Fails if the pages that the program touched are asked for where they cannot be written."""
+    if options.touch == replays.RECORDED and replays.LATENCY in passes_of(options):
+        raise Failure(f"--touch {options.touch}: not with the latency pass")
+
+
+def untold(measured):
+    """The traces that do not tell what was touched, where that was asked for."""
+    told = (
+        (row.subject, entry.get("knows_present")) for row in measured.rows for entry in row.samples
+    )
+    return results.unique(subject for subject, knows in told if knows is False)
 
 
 def manner_of(options, curves, links):
@@ -119,6 +164,7 @@ def manner_of(options, curves, links):
         links=links,
         thp=options.thp,
         pauses=options.pauses,
+        model=options.model,
         limit=limits.made(options.memory_limit) if options.memory_limit else None,
         decay=options.decay,
     )
