@@ -38,7 +38,7 @@ FLOORS = (
     *("inner.h", "thread_cache.h", "thread_cache.c", "own_cache.h", "own_cache.c"),
     *("uncached.h", "cached.h", "cached.c"),
     *("statistics.h", "statistics.c", "trim.h", "trim.c"),
-    *("libspan.h", "mallinfo.c", "malloc_info.c", "libspan.c"),
+    *("libspan.h", "libspan.c", "mallinfo.c", "malloc_info.c"),
 )
 # The front end from the ground up: each of these imports only what stands before it. The studies
 # may use all of it, and nothing of it uses them.
@@ -54,7 +54,7 @@ CHOOSERS = (
     *("scripts/frontend/verbs/gate.py", "scripts/frontend/verbs/bisecting.py"),
 )
 HELD_OUT = re.compile(r"held.out", re.IGNORECASE)
-MOST_BYTES = 12_950_000  # of all files in git: what there is, so that nobody adds unawares
+MOST_BYTES = 13_200_000  # of all files in git: what there is, so that nobody adds unawares
 # Names that may occur in several folders.
 COMMON_NAMES = {"README.md", "__init__.py"}
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
