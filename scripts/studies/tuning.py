@@ -101,9 +101,9 @@ LEFT_OUT = {
     "mstress with two threads take 1.29 times as long with 256 KiB, 1.08 with 512 KiB, 0.92 with "
     "2 MiB and 0.95 with 4 MiB (geometric means; medians of seven interleaved rounds), and their "
     "peak RSS is 0.78, 0.83, 1.15 and 1.19 of what it is",
-    "CACHE_FEW_THREADS": "the same: 120 threads that each keep 300 small objects and handle bursts of "
-    "400 take 109 MiB where each has CACHE_BUDGET_MIN_THREADED (glibc 39), 64 MiB with 8, 60 with 4, "
-    "57 with 2, in 0.66, 0.55, 0.57 and 0.52 s of processor time",
+    "CACHE_FEW_THREADS": "the same: 120 threads that each keep 300 small objects and handle bursts "
+    "of 400 take 109 MiB where each has CACHE_BUDGET_MIN_THREADED (glibc 39), 64 MiB with 8, 60 "
+    "with 4, 57 with 2, in 0.66, 0.55, 0.57 and 0.52 s of processor time",
     "SPAN_MIN": "given by the design",
     "ALIGNMENT, BLOCK_...": "what a block looks like",
     "BIN_EXACT_END, BIN_LARGE, BINS_A_DOUBLING_LOG2": "the bins just fit one word of bitmap",
