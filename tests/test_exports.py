@@ -43,7 +43,6 @@ IMPORTS = {
     *("memchr", "memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen", "strncmp"),
     "__errno_location",  # the same: errno is a macro
     *("__libc_single_threaded", "environ", "__environ"),  # variables
-    "getauxval",  # when options are read
     "__register_atfork",  # from a constructor
     "abort",  # what comes after it does not matter
     "snprintf",  # in span_check, about a heap that is broken, and in malloc_stats
