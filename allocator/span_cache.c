@@ -15,7 +15,8 @@ static size_t lesser(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Bytes that are cached whatever is live: what was learnt from spans that were returned too early. */
+/* Bytes that are cached whatever is live: what was learnt from spans that were returned too early.
+ */
 static size_t limit_learnt(const struct spans *spans)
 {
     return lesser(options_current().keep_max, greater(spans->cache_limit, SPAN_CACHE_FIRST));
