@@ -16,8 +16,8 @@
 
 #include "arena.h"
 
-/* Set once, before main. */
-extern bool verify_is_on;
+/* Set once, before main. Hidden where it is declared, or each call would look up its address. */
+extern __attribute__((visibility("hidden"))) bool verify_is_on;
 
 void *verify_allocate(size_t request);
 void *verify_allocate_zeroed(size_t request);
