@@ -54,10 +54,10 @@ LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
 # What a heap is made of, and the allocator around it; what only one build has.
 HEAP := os misuse options span span_cache span_fit heap_index heap_free heap heap_aligned heap_resize check_inner check
-HEAP_PLAIN := heap_shared check_shared
+HEAP_PLAIN := verified heap_shared check_shared check_verified
 HEAP_FAST := deferred heap_run check_deferred
 ALLOCATOR := $(HEAP) arena statistics trim mallinfo malloc_info libspan
-PLAIN := $(HEAP_PLAIN)
+PLAIN := $(HEAP_PLAIN) quarantine empty verify
 FAST := $(HEAP_FAST) arena_home thread_cache own_cache cached
 # The formats that are imported, and exported.
 IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl

@@ -25,18 +25,23 @@ enum {
 enum block_magic {
     BLOCK_MAGIC_USED = 0xb10c,
     BLOCK_MAGIC_FREE = 0x4ee5,
+    /* Used, as far as its heap knows, but with what verified.h puts into it; and freed then, but
+       not given to the heap yet. */
+    BLOCK_MAGIC_VERIFIED = 0x5ea1,
+    BLOCK_MAGIC_QUARANTINED = 0x7a93,
 };
 
 /* Whether such a block is in use as far as its heap knows. */
 static inline bool block_magic_is_used(enum block_magic magic)
 {
-    return magic == BLOCK_MAGIC_USED;
+    return magic == BLOCK_MAGIC_USED || magic == BLOCK_MAGIC_VERIFIED ||
+           magic == BLOCK_MAGIC_QUARANTINED;
 }
 
 /* Whether free has been called for such a block. */
 static inline bool block_magic_is_freed(enum block_magic magic)
 {
-    return magic == BLOCK_MAGIC_FREE;
+    return magic == BLOCK_MAGIC_FREE || magic == BLOCK_MAGIC_QUARANTINED;
 }
 
 struct block {

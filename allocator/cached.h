@@ -53,4 +53,17 @@ static inline void memory_free(void *p)
         cached_free_with_delay(cache, p);
 }
 
+/* A block knows its size and alignment better than its owner. */
+static inline void memory_free_sized(void *p, size_t size)
+{
+    (void)size;
+    memory_free(p);
+}
+
+static inline void memory_free_aligned_sized(void *p, size_t alignment, size_t size)
+{
+    (void)alignment, (void)size;
+    memory_free(p);
+}
+
 #endif

@@ -28,6 +28,7 @@ bool check_linked_block(struct check *check, struct span *span, struct block *bl
 
 #if SPAN_FAST
 #define check_shared_span(check, span) ((void)0)
+#define check_contents(check, block)   ((void)0)
 
 /* How many blocks of the span are deferred. */
 #define span_deferred(span) ((span)->deferred_count)
@@ -39,6 +40,8 @@ void check_deferred_spans(struct check *check);
 #else
 /* Whether the heap knows the shared spans. */
 void check_shared_span(struct check *check, const struct span *span);
+/* What a block that was verified holds beside what is the program's: see verified.h. */
+void check_contents(struct check *check, const struct block *block);
 
 #define span_deferred(span)                ((size_t)0)
 #define check_deferred_blocks(check, span) ((void)0)

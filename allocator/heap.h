@@ -79,7 +79,9 @@ void heap_free(struct heap *heap, void *p);
    checked, and a fault is fatal. */
 struct block *heap_block_checked(void *p, enum block_magic magic, enum misuse_caller caller);
 
-/* Ends the program: the magic of the block is not the one that it should have. */
+/* End the program: p was freed before; the magic of the block is not the one that it should have.
+ */
+_Noreturn void heap_block_is_freed(void *p, enum misuse_caller caller);
 _Noreturn void heap_block_is_wrong(const struct block *block, void *p, enum misuse_caller caller);
 
 /*

@@ -16,11 +16,16 @@ static inline bool heap_reset_span(struct heap *heap, struct span *span)
 
 #include <string.h>
 
+_Noreturn void heap_block_is_freed(void *p, enum misuse_caller caller)
+{
+    misuse_abort(caller, p, caller == IN_FREE ? "double free" : "used after it was freed");
+}
+
 _Noreturn void heap_block_is_wrong(const struct block *block, void *p, enum misuse_caller caller)
 {
-    if (!block_magic_is_freed(block_magic(block)))
-        misuse_abort(caller, p, "not a block of ours, or its header was overwritten");
-    misuse_abort(caller, p, caller == IN_FREE ? "double free" : "used after it was freed");
+    if (block_magic_is_freed(block_magic(block)))
+        heap_block_is_freed(p, caller);
+    misuse_abort(caller, p, "not a block of ours, or its header was overwritten");
 }
 
 struct block *heap_block_checked(void *p, enum block_magic magic, enum misuse_caller caller)

@@ -5,7 +5,6 @@
 #include "build.h" /* first: see there */
 
 #include "check.h"
-#include "kernel.h"
 #include "libspan.h"
 #include "os.h"
 #if SPAN_FAST
@@ -15,8 +14,6 @@
 #endif
 
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
 
 void *span_malloc(size_t size)
 {
@@ -31,15 +28,14 @@ void span_free(void *p)
 
 void span_free_sized(void *p, size_t size)
 {
-    (void)size;
-    span_free(p);
+    if (p)
+        memory_free_sized(p, size);
 }
 
 void span_free_aligned_sized(void *p, size_t alignment, size_t size)
 {
-    (void)alignment;
-    (void)size;
-    span_free(p);
+    if (p)
+        memory_free_aligned_sized(p, alignment, size);
 }
 
 static bool product_fits(size_t count, size_t size, size_t *product)
@@ -137,12 +133,9 @@ size_t span_malloc_usable_size(void *p)
 unsigned span_check(void)
 {
     char report[CHECK_REPORT_MAX];
-    char line[CHECK_REPORT_MAX + 32];
     unsigned faults = arenas_check(report);
-    if (faults) {
-        int bytes = snprintf(line, sizeof line, "span: %u faults, first %s\n", faults, report);
-        kernel_call(SYS_write, STDERR_FILENO, (long)line, bytes, 0, 0, 0);
-    }
+    if (faults)
+        check_tell(faults, report);
     return faults;
 }
 

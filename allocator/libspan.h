@@ -56,7 +56,8 @@ extern "C" {
 SPAN_API void span_free(void *p);
 /*
  * C23: free, told the size (and the alignment) that were asked for. They are not looked at: the
- * block knows its own. A caller who tells another size breaks C's rules, but not the heap.
+ * block knows its own. A caller who tells another size breaks C's rules, but not the heap; libspan
+ * with SPAN_OPTIONS=verify ends the program.
  */
 SPAN_API void span_free_sized(void *p, size_t size);
 SPAN_API void span_free_aligned_sized(void *p, size_t alignment, size_t size);

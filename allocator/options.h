@@ -5,8 +5,8 @@
  *     thp:never      no huge pages are asked for
  *     thp:always     every ordinary span is on huge pages
  *     thp:default    they are where they pay
- *     keep:SIZE      at most so many bytes of empty spans are kept; K, M, G and T are powers of
- * 1024 verify         looks for mistakes of the program as well as it can; libspan only
+ *     keep:SIZE      at most so many bytes of empty spans are kept; K, M, G, T are powers of 1024
+ *     verify         looks for mistakes of the program as well as it can; libspan only
  *
  * A variable with a mistake is ignored as a whole, with one line on standard error; so is that of a
  * program that runs with more rights than its caller, without a line. What the others make of the

@@ -79,6 +79,12 @@ void *os_map(size_t bytes)
                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
+void *os_reserve(size_t bytes)
+{
+    return mapped_or_null(kernel_call(SYS_mmap, 0, (long)bytes, PROT_NONE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+}
+
 void os_expect_use(void *start, size_t bytes)
 {
     kernel_call(SYS_madvise, (long)start, (long)bytes, MADV_HUGEPAGE, 0, 0, 0);

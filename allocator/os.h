@@ -18,6 +18,9 @@ size_t os_page_size(void);
 /* Maps `bytes` (a multiple of the page) of zeroed, private memory. NULL and ENOMEM on failure. */
 void *os_map(size_t bytes);
 
+/* The same without memory: whoever touches these addresses gets SIGSEGV. */
+void *os_reserve(size_t bytes);
+
 /* Bytes of a huge page, where there are such; a power of two. */
 enum { OS_HUGE_PAGE = 2 * 1024 * 1024 };
 

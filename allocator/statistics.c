@@ -19,7 +19,7 @@ static void count_block(struct statistics *statistics, const struct span *span,
                         const struct block *block, size_t gross)
 {
     if (!block_is_free(block)) {
-        bool is_used = block_magic(block) == BLOCK_MAGIC_USED;
+        bool is_used = !block_magic_is_freed(block_magic(block));
         tally_add(is_used ? &statistics->used : &statistics->cached, 1, gross);
     } else if (span->kind != SPAN_DEDICATED) {
         tally_add(&statistics->free, 1, gross);

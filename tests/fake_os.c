@@ -156,6 +156,13 @@ void *os_map(size_t bytes)
     return start;
 }
 
+/* Never unmapped, and so in no table. */
+void *os_reserve(size_t bytes)
+{
+    void *start = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
 void os_expect_use(void *start, size_t bytes)
 {
     demand((uintptr_t)start % OS_HUGE_PAGE == 0 && bytes % OS_HUGE_PAGE == 0,

@@ -5,6 +5,9 @@ and says for each build what comes of it:
     likely, and a message: at least half of the runs do, each of which is told its number;
     crash: every run ends with a bad access to memory and no message;
     not detected: every run goes on to its end.
+
+The build "verify" is the default one with SPAN_OPTIONS=verify; where nothing is said of it, what
+comes of a mistake is the same as without.
 """
 
 import re
@@ -18,14 +21,14 @@ import pytest
 from places import ALLOCATORS, BUILD, REPO
 
 SOURCES = sorted((REPO / "tests" / "misuse").glob("*.c"))
-BUILDS = ("default", "fast")
+BUILDS = ("default", "fast", "verify")
 RUNS = 2
 LIKELY_RUNS = 16
 BAD_ACCESSES = (-signal.SIGSEGV, -signal.SIGBUS)
 
 Outcome = namedtuple("Outcome", "verdict message")
 OUTCOME = re.compile(
-    r" \* (default|fast|both builds): "
+    r" \* (default|fast|both builds|verify): "
     r"(?:(certain|likely)\n \* (span: .+)|(crash|not detected))\n"
 )
 
@@ -35,15 +38,17 @@ def outcomes_of(source):
     opening = source.read_text().split(" */", 1)[0]
     outcomes = {}
     for build, verdict, message, other in OUTCOME.findall(opening):
-        for name in BUILDS if build == "both builds" else (build,):
+        for name in ("default", "fast") if build == "both builds" else (build,):
             outcomes[name] = Outcome(verdict or other, message)
-    return outcomes
+    return {"verify": outcomes.get("default"), **outcomes}
 
 
 def run(program, number, build):
+    library = ALLOCATORS["default" if build == "verify" else build]
+    options = {"SPAN_OPTIONS": "verify"} if build == "verify" else {}
     return subprocess.run(
         [program, str(number)],
-        env={"LD_PRELOAD": str(ALLOCATORS[build])},
+        env={"LD_PRELOAD": str(library), **options},
         capture_output=True,
         text=True,
         timeout=20,

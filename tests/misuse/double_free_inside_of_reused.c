@@ -2,6 +2,8 @@
  * A block is freed again after it was handed out again as part of a larger one.
  * both builds: likely
  * span: free(0xADDRESS): double free
+ * verify: certain
+ * span: free(0xADDRESS): double free
  */
 #include <stdlib.h>
 

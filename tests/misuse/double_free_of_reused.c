@@ -1,6 +1,8 @@
 /*
  * A block is freed again after the memory was handed out again at the same address.
  * both builds: not detected
+ * verify: certain
+ * span: free(0xADDRESS): double free
  */
 #include <stdlib.h>
 

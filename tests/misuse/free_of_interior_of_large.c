@@ -2,6 +2,8 @@
  * A pointer into a block of many pages is freed.
  * both builds: certain
  * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ * verify: certain
+ * span: free(0xADDRESS): points into a block
  */
 #include <stdlib.h>
 

@@ -2,6 +2,8 @@
  * A pointer into memory from mmap is freed.
  * both builds: certain
  * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ * verify: certain
+ * span: free(0xADDRESS): not a block of ours
  */
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -1,6 +1,8 @@
 /*
  * A small number is freed.
  * both builds: crash
+ * verify: certain
+ * span: free(0xADDRESS): not a block of ours
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 /*
  * Text over other bytes of a freed small block, then it is allocated again.
  * both builds: not detected
+ * verify: certain
+ * span: malloc(0xADDRESS): free block was written to
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,8 @@
 /*
  * Text over the last 8 bytes of a freed small block, then it is allocated again.
  * both builds: not detected
+ * verify: certain
+ * span: malloc(0xADDRESS): free block was written to
  */
 #include <malloc.h>
 #include <stdlib.h>

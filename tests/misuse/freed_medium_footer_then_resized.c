@@ -2,6 +2,8 @@
  * Text over the last 8 bytes of a freed block of 40 kB, then its neighbours are resized.
  * both builds: certain
  * span: realloc(0xADDRESS): free block in front of it was overwritten
+ * verify: certain
+ * span: realloc(0xADDRESS): free block was written to
  */
 #include "medium.h"
 

@@ -1,6 +1,7 @@
 /*
  * Text over the second 8 bytes of a freed small block, then it is allocated again.
  * both builds: not detected
+ * verify: not detected
  */
 #include <stdlib.h>
 #include <string.h>

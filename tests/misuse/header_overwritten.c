@@ -2,6 +2,8 @@
  * The 16 bytes in front of a block are overwritten with text.
  * both builds: certain
  * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ * verify: certain
+ * span: free(0xADDRESS): header was overwritten
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * A block with an overwritten header is given to realloc.
  * both builds: certain
  * span: realloc(0xADDRESS): not a block of ours, or its header was overwritten
+ * verify: certain
+ * span: realloc(0xADDRESS): header was overwritten
  */
 #include <stdlib.h>
 #include <string.h>

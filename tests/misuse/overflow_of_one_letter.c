@@ -4,6 +4,8 @@
  * span: free(0xADDRESS): block behind it was overwritten
  * fast: likely
  * span: free(0xADDRESS): block behind it was overwritten
+ * verify: certain
+ * span: free(0xADDRESS): written to behind its end
  */
 #include "neighbours.h"
 

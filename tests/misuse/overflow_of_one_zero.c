@@ -4,6 +4,8 @@
  * span: free(0xADDRESS): block behind it was overwritten
  * fast: certain
  * span: free(0xADDRESS): header was overwritten
+ * verify: certain
+ * span: free(0xADDRESS): written to behind its end
  */
 #include "neighbours.h"
 

@@ -4,6 +4,8 @@
  * span: free(0xADDRESS): block behind it was overwritten
  * fast: certain
  * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ * verify: certain
+ * span: free(0xADDRESS): written to far behind its end, or its header was overwritten
  */
 #include "neighbours.h"
 

@@ -2,6 +2,8 @@
  * A block is written 16 letters past its end, then the one behind it is freed.
  * both builds: certain
  * span: free(0xADDRESS): not a block of ours, or its header was overwritten
+ * verify: certain
+ * span: free(0xADDRESS): written to far behind its end, or its header was overwritten
  */
 #include "neighbours.h"
 

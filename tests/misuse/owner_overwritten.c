@@ -4,6 +4,8 @@
  * span: free(0xADDRESS): not a block of ours, or its header was overwritten
  * fast: certain
  * span: free(0xADDRESS): header was overwritten
+ * verify: certain
+ * span: free(0xADDRESS): header was overwritten
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * A pointer into a block, with text in front of it, is given to realloc.
  * both builds: certain
  * span: realloc(0xADDRESS): not a block of ours, or its header was overwritten
+ * verify: certain
+ * span: realloc(0xADDRESS): points into a block
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * A pointer to static memory is given to realloc.
  * both builds: certain
  * span: realloc(0xADDRESS): not a block of ours, or its header was overwritten
+ * verify: certain
+ * span: realloc(0xADDRESS): not a block of ours
  */
 #include <stdlib.h>
 

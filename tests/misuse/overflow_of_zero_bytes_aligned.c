@@ -1,0 +1,15 @@
+/*
+ * A byte is written where none was asked for, at a multiple of 64.
+ * both builds: not detected
+ * verify: certain
+ * span: free(0xADDRESS): written to behind its end
+ */
+#include <stdlib.h>
+
+int main(void)
+{
+    char *volatile p = aligned_alloc(64, 0);
+    p[0] = 'x';
+    free(p);
+    return 0;
+}
