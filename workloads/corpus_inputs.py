@@ -138,12 +138,12 @@ print(len(out.getvalue()), len(report), len(words))
 def python_job(folder: Path, rng: Random) -> None:
     """job.py and the people.json that it reads into objects, joins, sorts and prints."""
     (folder / "job.py").write_text(PYTHON_JOB, encoding="utf-8")
-    people_json(folder, rng, 3500)
+    people_json(folder, rng, 1750)
 
 
 def jq_people(folder: Path, rng: Random) -> None:
-    """people.json of about 7 MB."""
-    people_json(folder, rng, 14000)
+    """people.json of about 3.5 MB."""
+    people_json(folder, rng, 7000)
 
 
 def access_log(folder: Path, rng: Random, count: int) -> None:
@@ -193,7 +193,7 @@ print length $text, ' ', scalar(keys %pages), ' ', scalar(keys %queries), "\n";
 def perl_job(folder: Path, rng: Random) -> None:
     """job.pl and the access.log that it turns into hashes of hashes and a report."""
     (folder / "job.pl").write_text(PERL_JOB, encoding="utf-8")
-    access_log(folder, rng, 16000)
+    access_log(folder, rng, 8000)
 
 
 LUA_JOB = """\
@@ -246,7 +246,7 @@ end
 def lua_job(folder: Path, rng: Random) -> None:
     """job.lua and the text.txt whose words it keeps in a tree of tables."""
     (folder / "job.lua").write_text(LUA_JOB, encoding="utf-8")
-    prose(folder, rng, 3500)
+    prose(folder, rng, 1700)
 
 
 def prose(folder: Path, rng: Random, count: int) -> None:
@@ -278,8 +278,8 @@ def xml_entry(rng: Random, words: list[str], number: int) -> str:
 
 
 def c_source(folder: Path, rng: Random) -> None:
-    """big.c: one preprocessed translation unit of 80 functions, structs, loops and switches."""
-    write_lines(folder / "big.c", c_lines(rng, 80))
+    """big.c: one preprocessed translation unit of 38 functions, structs, loops and switches."""
+    write_lines(folder / "big.c", c_lines(rng, 38))
 
 
 def c_lines(rng: Random, functions: int):
@@ -338,7 +338,7 @@ CPP_HEAD = """\
 
 def cpp_source(folder: Path, rng: Random) -> None:
     """shapes.cpp: classes and templates that use the standard library's containers."""
-    classes = (line for i in range(5) for line in cpp_class(rng, i))
+    classes = (line for i in range(2) for line in cpp_class(rng, i))
     write_lines(folder / "shapes.cpp", [CPP_HEAD, *classes])
 
 
@@ -396,11 +396,11 @@ def edit_lines(rng: Random, words: list[str], lines: list[str]) -> None:
 
 
 def cpp_project(folder: Path, rng: Random) -> None:
-    """project/: 35 documented C++ headers and sources, and the Doxyfile that reads them."""
+    """project/: 16 documented C++ headers and sources, and the Doxyfile that reads them."""
     words = word_list(rng, 800)
     source = folder / "project"
     source.mkdir()
-    for number in range(35):
+    for number in range(16):
         write_lines(source / f"unit{number}.hpp", documented_class(rng, words, number))
     settings = {
         "PROJECT_NAME": "Corpus",
@@ -428,7 +428,7 @@ def documented_class(rng: Random, words: list[str], number: int):
         yield f"    /** {sentence(rng, words, 20)}."
         yield f"     * @param a {sentence(rng, words)}"
         yield f"     * @param b {sentence(rng, words)}"
-        yield f"     * @return {sentence(rng, words)}, see Unit{rng.randrange(35)}. */"
+        yield f"     * @return {sentence(rng, words)}, see Unit{rng.randrange(16)}. */"
         yield f"    int method{method}(int a, const char *b) {{ return a + {method}; }}"
     yield "  private:"
     for field in range(rng.randint(2, 8)):
