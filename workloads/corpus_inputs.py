@@ -468,3 +468,70 @@ def awk_job(folder: Path, rng: Random) -> None:
     """job.awk and the access.log whose hosts, pages and words it counts and sorts."""
     (folder / "job.awk").write_text(AWK_JOB, encoding="utf-8")
     access_log(folder, rng, 5000)
+
+
+def sql_clients(folder: Path, rng: Random) -> None:
+    """create.sql and queries.sql: two tables, and what four clients ask and change at a time."""
+    words = word_list(rng, 500)
+    write_lines(folder / "create.sql", client_tables(rng, words))
+    queries = (query for i in range(650) for query in client_queries(rng, words, i))
+    write_lines(folder / "queries.sql", queries)
+
+
+def client_tables(rng: Random, words: list[str]):
+    """The statements of create.sql."""
+    yield "create table item(id int primary key, name varchar(60), price double, note text);"
+    yield "create table sale(id int primary key auto_increment, item int, day int, count int,"
+    yield " buyer varchar(60), key (item, day));"
+    for i in range(200):
+        note = sentence(rng, words)
+        yield f"insert into item values({i}, '{rng.choice(words)}', {rng.random():.4f}, '{note}');"
+
+
+def client_queries(rng: Random, words: list[str], number: int):
+    """The statements about one sale in queries.sql; every fourth asks for sums, too."""
+    item, day, word = rng.randrange(200), rng.randrange(365), rng.choice(words)
+    yield f"insert into sale(item, day, count, buyer) values ({item}, {day}, 1, '{word}');"
+    yield f"select * from item where id = {rng.randrange(200)};"
+    if number % 4 == 0:
+        yield (
+            "select name, sum(count * price) as worth from sale join item on item.id = sale.item "
+            f"where day between {day} and {day + 60} group by name order by worth desc limit 20;"
+        )
+    if number % 5 == 0:
+        yield f"update item set note = concat(note, ' {word}') where id = {rng.randrange(200)};"
+    if number % 10 == 0:
+        yield f"delete from sale where day = {rng.randrange(365)};"
+
+
+def object_files(folder: Path, rng: Random) -> None:
+    """400 units of 40 functions that call each other and strings, assembled to object files."""
+    for unit in range(400):
+        write_lines(folder / f"unit{unit}.s", assembly_lines(rng, unit, 400, 40))
+    write_lines(folder / "start.s", [".globl _start", "_start:", " call f0_0", " ret"])
+
+
+def assembly_lines(rng: Random, unit: int, units: int, functions: int):
+    """One unit: each function is a section of its own, strings occur in several units."""
+    for number in range(functions):
+        name = f"f{unit}_{number}"
+        yield f'.section .text.{name},"ax",@progbits'
+        yield f".globl {name}"
+        yield f"{name}:"
+        for _ in range(6):
+            yield f" call f{rng.randrange(units)}_{rng.randrange(functions)}"
+        yield " ret"
+    yield '.section .rodata.str1.1,"aMS",@progbits,1'
+    for _ in range(functions):
+        yield f'.string "text {rng.randrange(6000)}"'
+
+
+def text_tree(folder: Path, rng: Random) -> None:
+    """tree/: 100 folders of 40 texts, a third of them ignored."""
+    words = word_list(rng, 3000)
+    for number in range(100):
+        place = folder / "tree" / f"part{number // 8}" / f"folder{number}"
+        place.mkdir(parents=True)
+        write_lines(place / ".gitignore", ["*.o", "build/", "text1?.txt", f"/text{number % 7}*"])
+        for i in range(40):
+            write_lines(place / f"text{i}.txt", (sentence(rng, words) for _ in range(30)))
