@@ -89,6 +89,10 @@ def test_a_recording_has_gaps(tmp_path, spanbench):
         trace(*words, "pause.trace", "-o", "part.trace")
         assert version_of(tmp_path / "part.trace") == 2
         assert 250e6 < longest_gap(tmp_path / "part.trace") < 400e6
+    trace("pack", "--no-gaps", "pause.trace", "-o", "short.trace")
+    short = json.loads(trace("info", "short.trace"))
+    assert (short["version"], short["ops"]) == (1, facts["ops"])
+    assert short["file_bytes"] < facts["file_bytes"] and short["by_kind"] == facts["by_kind"]
     trace("merge", "pause.trace", GOLDEN, "-o", "both.trace")
     assert 250e6 < longest_gap(tmp_path / "both.trace") < 400e6
 

@@ -252,6 +252,69 @@ PROGRAMS = (
         inputs.awk_job,
     ),
     Program(
+        "mariadb",
+        "mariadb-server-core",
+        "a database server with a thread for each client: queries planned, sorted, answered",
+        (
+            "/usr/sbin/mariadbd",
+            *("--no-defaults", "--datadir=./data", "--socket=shop.sock", "--user=root"),
+            *("--skip-networking", "--skip-grant-tables", "--performance-schema=OFF"),
+            *("--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0"),
+        ),
+        inputs.sql_clients,
+        needs=("mariadb-client",),
+        prepare=(
+            (
+                *("sh", "-c"),
+                'mariadb-install-db --no-defaults --datadir="$PWD/data" --skip-test-db'
+                " --skip-name-resolve --auth-root-authentication-method=normal",
+            ),
+        ),
+        ready="data/shop.sock",
+        clients=(
+            (
+                *("mariadb-slap", "--no-defaults", "-S", "data/shop.sock", "--concurrency=4"),
+                *("--delimiter=;", "--create=create.sql", "--query=queries.sql"),
+            ),
+            ("mariadb-admin", "--no-defaults", "-S", "data/shop.sock", "shutdown"),
+        ),
+    ),
+    Program(
+        "lld",
+        "lld-14",
+        "a linker with four threads: sections sorted out, equal ones folded, strings merged",
+        (
+            "ld.lld-14",
+            *("--threads=4", "--gc-sections", "--icf=all", "-O2", "--build-id=sha1"),
+            *("-o", "program", "@objects"),
+        ),
+        inputs.object_files,
+        needs=("binutils",),
+        prepare=(
+            ("sh", "-c", "for f in *.s; do as $f -o ${f%.s}.o || exit; done; ls *.o > objects"),
+        ),
+    ),
+    Program(
+        "ripgrep",
+        "ripgrep",
+        "a search in Rust by four threads that walk a tree and steal work from each other",
+        ("rg", "-j4", "--no-require-git", r"(\w+)ba \w+di", "tree"),
+        inputs.text_tree,
+    ),
+    Program(
+        "vips",
+        "libvips-tools",
+        "an image cut into the tiles of a map by a pool of threads: buffers handed on, files",
+        ("vips", "dzsave", "picture.png", "tiles"),
+        environment={"VIPS_CONCURRENCY": "4"},
+        prepare=(
+            ("vips", "perlin", "noise.v", "2400", "1800", "--seed", "7"),
+            ("vips", "linear", "noise.v", "grey.v", "100", "128"),
+            ("vips", "cast", "grey.v", "picture.png", "uchar"),
+        ),
+        input="picture.png: clouds of 2400 by 1800 pixels from vips' own noise, drawn before.",
+    ),
+    Program(
         "bash",
         "bash",
         "a shell: arrays, subshells, expansions",

@@ -138,12 +138,12 @@ print(len(out.getvalue()), len(report), len(words))
 def python_job(folder: Path, rng: Random) -> None:
     """job.py and the people.json that it reads into objects, joins, sorts and prints."""
     (folder / "job.py").write_text(PYTHON_JOB, encoding="utf-8")
-    people_json(folder, rng, 3500)
+    people_json(folder, rng, 1750)
 
 
 def jq_people(folder: Path, rng: Random) -> None:
-    """people.json of about 7 MB."""
-    people_json(folder, rng, 14000)
+    """people.json of about 3.5 MB."""
+    people_json(folder, rng, 7000)
 
 
 def access_log(folder: Path, rng: Random, count: int) -> None:
@@ -193,7 +193,7 @@ print length $text, ' ', scalar(keys %pages), ' ', scalar(keys %queries), "\n";
 def perl_job(folder: Path, rng: Random) -> None:
     """job.pl and the access.log that it turns into hashes of hashes and a report."""
     (folder / "job.pl").write_text(PERL_JOB, encoding="utf-8")
-    access_log(folder, rng, 16000)
+    access_log(folder, rng, 8000)
 
 
 LUA_JOB = """\
@@ -246,7 +246,7 @@ end
 def lua_job(folder: Path, rng: Random) -> None:
     """job.lua and the text.txt whose words it keeps in a tree of tables."""
     (folder / "job.lua").write_text(LUA_JOB, encoding="utf-8")
-    prose(folder, rng, 3500)
+    prose(folder, rng, 1700)
 
 
 def prose(folder: Path, rng: Random, count: int) -> None:
@@ -278,8 +278,8 @@ def xml_entry(rng: Random, words: list[str], number: int) -> str:
 
 
 def c_source(folder: Path, rng: Random) -> None:
-    """big.c: one preprocessed translation unit of 80 functions, structs, loops and switches."""
-    write_lines(folder / "big.c", c_lines(rng, 80))
+    """big.c: one preprocessed translation unit of 38 functions, structs, loops and switches."""
+    write_lines(folder / "big.c", c_lines(rng, 38))
 
 
 def c_lines(rng: Random, functions: int):
@@ -338,7 +338,7 @@ CPP_HEAD = """\
 
 def cpp_source(folder: Path, rng: Random) -> None:
     """shapes.cpp: classes and templates that use the standard library's containers."""
-    classes = (line for i in range(5) for line in cpp_class(rng, i))
+    classes = (line for i in range(2) for line in cpp_class(rng, i))
     write_lines(folder / "shapes.cpp", [CPP_HEAD, *classes])
 
 
@@ -396,11 +396,11 @@ def edit_lines(rng: Random, words: list[str], lines: list[str]) -> None:
 
 
 def cpp_project(folder: Path, rng: Random) -> None:
-    """project/: 35 documented C++ headers and sources, and the Doxyfile that reads them."""
+    """project/: 16 documented C++ headers and sources, and the Doxyfile that reads them."""
     words = word_list(rng, 800)
     source = folder / "project"
     source.mkdir()
-    for number in range(35):
+    for number in range(16):
         write_lines(source / f"unit{number}.hpp", documented_class(rng, words, number))
     settings = {
         "PROJECT_NAME": "Corpus",
@@ -428,7 +428,7 @@ def documented_class(rng: Random, words: list[str], number: int):
         yield f"    /** {sentence(rng, words, 20)}."
         yield f"     * @param a {sentence(rng, words)}"
         yield f"     * @param b {sentence(rng, words)}"
-        yield f"     * @return {sentence(rng, words)}, see Unit{rng.randrange(35)}. */"
+        yield f"     * @return {sentence(rng, words)}, see Unit{rng.randrange(16)}. */"
         yield f"    int method{method}(int a, const char *b) {{ return a + {method}; }}"
     yield "  private:"
     for field in range(rng.randint(2, 8)):
@@ -468,3 +468,70 @@ def awk_job(folder: Path, rng: Random) -> None:
     """job.awk and the access.log whose hosts, pages and words it counts and sorts."""
     (folder / "job.awk").write_text(AWK_JOB, encoding="utf-8")
     access_log(folder, rng, 5000)
+
+
+def sql_clients(folder: Path, rng: Random) -> None:
+    """create.sql and queries.sql: two tables, and what four clients ask and change at a time."""
+    words = word_list(rng, 500)
+    write_lines(folder / "create.sql", client_tables(rng, words))
+    queries = (query for i in range(650) for query in client_queries(rng, words, i))
+    write_lines(folder / "queries.sql", queries)
+
+
+def client_tables(rng: Random, words: list[str]):
+    """The statements of create.sql."""
+    yield "create table item(id int primary key, name varchar(60), price double, note text);"
+    yield "create table sale(id int primary key auto_increment, item int, day int, count int,"
+    yield " buyer varchar(60), key (item, day));"
+    for i in range(200):
+        note = sentence(rng, words)
+        yield f"insert into item values({i}, '{rng.choice(words)}', {rng.random():.4f}, '{note}');"
+
+
+def client_queries(rng: Random, words: list[str], number: int):
+    """The statements about one sale in queries.sql; every fourth asks for sums, too."""
+    item, day, word = rng.randrange(200), rng.randrange(365), rng.choice(words)
+    yield f"insert into sale(item, day, count, buyer) values ({item}, {day}, 1, '{word}');"
+    yield f"select * from item where id = {rng.randrange(200)};"
+    if number % 4 == 0:
+        yield (
+            "select name, sum(count * price) as worth from sale join item on item.id = sale.item "
+            f"where day between {day} and {day + 60} group by name order by worth desc limit 20;"
+        )
+    if number % 5 == 0:
+        yield f"update item set note = concat(note, ' {word}') where id = {rng.randrange(200)};"
+    if number % 10 == 0:
+        yield f"delete from sale where day = {rng.randrange(365)};"
+
+
+def object_files(folder: Path, rng: Random) -> None:
+    """400 units of 40 functions that call each other and strings, assembled to object files."""
+    for unit in range(400):
+        write_lines(folder / f"unit{unit}.s", assembly_lines(rng, unit, 400, 40))
+    write_lines(folder / "start.s", [".globl _start", "_start:", " call f0_0", " ret"])
+
+
+def assembly_lines(rng: Random, unit: int, units: int, functions: int):
+    """One unit: each function is a section of its own, strings occur in several units."""
+    for number in range(functions):
+        name = f"f{unit}_{number}"
+        yield f'.section .text.{name},"ax",@progbits'
+        yield f".globl {name}"
+        yield f"{name}:"
+        for _ in range(6):
+            yield f" call f{rng.randrange(units)}_{rng.randrange(functions)}"
+        yield " ret"
+    yield '.section .rodata.str1.1,"aMS",@progbits,1'
+    for _ in range(functions):
+        yield f'.string "text {rng.randrange(6000)}"'
+
+
+def text_tree(folder: Path, rng: Random) -> None:
+    """tree/: 100 folders of 40 texts, a third of them ignored."""
+    words = word_list(rng, 3000)
+    for number in range(100):
+        place = folder / "tree" / f"part{number // 8}" / f"folder{number}"
+        place.mkdir(parents=True)
+        write_lines(place / ".gitignore", ["*.o", "build/", "text1?.txt", f"/text{number % 7}*"])
+        for i in range(40):
+            write_lines(place / f"text{i}.txt", (sentence(rng, words) for _ in range(30)))

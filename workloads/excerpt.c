@@ -318,7 +318,7 @@ static bool excerpt_open(struct excerpt *excerpt, const char *in, const char *ou
         trace_text_add_all(&origin, trace_reader_origin(excerpt->reader));
         if (step != NULL)
             trace_text_extend(&origin, "excerpt", step);
-        excerpt->writer = trace_copy_open(out, origin.bytes, excerpt->reader, error);
+        excerpt->writer = trace_copy_open(out, origin.bytes, excerpt->reader, TRACE_COLUMNS, error);
     }
     if (excerpt->writer == NULL)
         fprintf(stderr, "%s\n", error);

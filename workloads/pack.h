@@ -9,9 +9,10 @@
 enum { PACK_LEVEL = 19 };
 
 /*
- * `trace pack IN -o FILE`: writes IN again, operation by operation, compressed as hard as zstd can
- * at a sensible speed. FILE may be IN. Exit status 0; 2 if IN is missing or damaged; 1 if FILE
- * cannot be written.
+ * `trace pack IN [--no-gaps] -o FILE`: writes IN again, operation by operation, compressed as hard
+ * as zstd can at a sensible speed. FILE may be IN. With --no-gaps, the time between calls is left
+ * out, which in a trace of several threads is more than half of the file. Exit status 0; 2 if IN is
+ * missing or damaged; 1 if FILE cannot be written.
  */
 int pack_main(int argc, char **argv);
 

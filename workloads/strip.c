@@ -64,7 +64,8 @@ static int strip_run(struct strip *strip)
         return strip_fail(error, 2);
     trace_text_strip(&strip->origin, trace_reader_origin(strip->reader));
     trace_text_strip(&strip->losses, trace_reader_losses(strip->reader));
-    strip->writer = trace_copy_open(strip->paths.out, strip->origin.bytes, strip->reader, error);
+    strip->writer =
+        trace_copy_open(strip->paths.out, strip->origin.bytes, strip->reader, TRACE_COLUMNS, error);
     if (strip->writer == NULL)
         return strip_fail(error, 2);
     if (!sites_strip_copy(strip))

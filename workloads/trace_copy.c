@@ -10,10 +10,11 @@
 #include <string.h>
 
 struct trace_writer *trace_copy_open(const char *path, const char *origin,
-                                     const struct trace_reader *reader, char error[TRACE_ERROR_MAX])
+                                     const struct trace_reader *reader, unsigned columns,
+                                     char error[TRACE_ERROR_MAX])
 {
-    struct trace_writer *writer =
-        trace_writer_open_columns(path, origin, trace_reader_columns(reader), error);
+    columns &= trace_reader_columns(reader);
+    struct trace_writer *writer = trace_writer_open_columns(path, origin, columns, error);
     if (writer != NULL)
         trace_writer_sites(writer, trace_reader_sites(reader));
     return writer;

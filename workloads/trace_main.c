@@ -29,7 +29,7 @@ static const struct {
     {"export", export_main, "--to FORMAT FILE -o OUT"},
     {"info", info_main, "[--all-sizes] FILE"},
     {"merge", merge_main, "[--by-date] FILE... -o OUT"},
-    {"pack", pack_main, "IN -o FILE"},
+    {"pack", pack_main, "IN [--no-gaps] -o FILE"},
     {"sites", sites_main, "FILE"},
     {"strip", strip_main, "FILE -o OUT"},
     {"subset", subset_main, "[--keep FILE -o OUT] IN"},
