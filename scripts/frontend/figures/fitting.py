@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 # Where a text may be broken: behind white space, and in names behind a slash, a comma or a dash.
-# What is between these is never cut, so no number is.
-PIECE = re.compile(r"(?:[^\s/,-]|[,-](?=\d)|\s(?=%))*(?:\s+|/+|[,-](?!\d)\s*|$)")
+# What is between these is never cut, so no number is, nor what stands for its unit.
+PIECE = re.compile(
+    r"(?:[^\s/,-]|[,-](?=\d)|\s(?=%)|(?<=\d)\s(?=(?:[KMGT]i)?B\b))*(?:\s+|/+|[,-](?!\d)\s*|$)"
+)
 PADDING = 1  # left of each cell
 GAP, EDGES = 2, 2  # what each column is wider than its texts, and the table than its columns
 
