@@ -4,7 +4,8 @@ import sys
 
 from frontend.allocators.registry import FLOOR
 from frontend.figures import decision, stats
-from frontend.figures.digest import coverage_remark, digest, thread_order_text, verdict
+from frontend.figures.digest import coverage_remark, digest, ends, ratio_number
+from frontend.figures.digest import thread_order_text, verdict
 from frontend.figures.metrics import MIB
 from frontend.lazily import Lazy
 
@@ -144,15 +145,15 @@ def counted(number, noun):
 
 def ratio_text(estimate):
     """The ratio alone."""
-    return "" if estimate is None else f"{estimate.median:.2f}"
+    return "" if estimate is None else ratio_number(estimate.median)
 
 
 def interval_text(estimate):
     """The ratio with its interval: "1.25 [1.20, 1.31]", and what that covers where it is little."""
     if estimate is None or estimate.low is None:
         return ratio_text(estimate)
-    remark = coverage_remark(estimate)
-    return f"{estimate.median:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]{remark}"
+    low, median, high = map(ratio_number, ends(estimate))
+    return f"{median} [{low}, {high}]{coverage_remark(estimate)}"
 
 
 def ratio_cell(estimate, text_of=interval_text):
