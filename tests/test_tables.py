@@ -142,6 +142,19 @@ def test_every_number_is_whole_at_any_width(printed, show):
         assert not cut, f"{width} columns: {cut}"
 
 
+def test_columns_that_no_row_fills_are_left_out(capsys):
+    made = made_up_results.make(rounds=2, **MADE_UP)
+    table.show(made)
+    assert "peak MiB" in capsys.readouterr().out
+    for entry in made.benchmarks:
+        for key in ("peak_rss", "waste"):
+            entry.pop(key, None)
+    table.show(made)
+    shown = capsys.readouterr().out
+    assert "ns/op" in shown and "time / glibc" in shown
+    assert "peak MiB" not in shown and "waste" not in shown
+
+
 @pytest.mark.parametrize("show", (sites, changes))
 def test_tables_of_a_trace_fit_a_narrow_terminal(printed, show):
     assert max(map(len, printed(show, None).splitlines())) > 60

@@ -62,6 +62,10 @@ class FittedTable(Table):
         fitted.columns = [broken(c, w) for c, w in zip(kept, widths(kept, width))]
         return fitted, missing
 
+    def leave_out_empty(self):
+        """Leaves out the columns in which no row has anything."""
+        self.columns = [c for c in self.columns if any(as_text(cell).plain for cell in c._cells)]
+
     def whole_width(self):
         """How wide it is with the widths that its columns have."""
         return sum(column.width + GAP for column in self.columns) + EDGES

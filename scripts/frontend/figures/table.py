@@ -90,6 +90,7 @@ def rows_table(summed, rows):
         cells = row_cells(summed, row, more_columns(rows))
         table.add_row("" if row.subject == subject else row.subject, row.allocator, *cells)
         subject = row.subject
+    table.leave_out_empty()
     return table
 
 
@@ -205,7 +206,8 @@ def legend(summed, rows):
     cover = coverage_text([cell.time_ratio for cell in cells])
     lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
     if summed.kind == "replay":
-        lines.append(f"net: above {FLOOR}. waste: integral of RSS - live over that of live.")
+        waste = " waste: integral of RSS - live over that of live." if any_waste(rows) else ""
+        lines.append(f"net: above {FLOOR}.{waste}")
         if HUGE_COLUMN in more_columns(rows):
             lines.append("huge: of it in huge pages, at the sample where RSS is highest.")
         lines += pauses_lines(rows)
@@ -225,6 +227,11 @@ def legend(summed, rows):
     if summed.failures():
         lines.append("A row with a failed run is not compared; the lines below say why it failed.")
     return Text("\n".join(lines), style="dim")
+
+
+def any_waste(rows):
+    """Whether memory was measured."""
+    return any(row.values("waste") for row in rows)
 
 
 def pauses_lines(rows):
