@@ -11,7 +11,7 @@ import pytest
 from rich.text import Text
 
 from frontend.comparing import compare_table, comparing
-from frontend.figures import fitting, matrix, metrics, stats, table
+from frontend.figures import digest, fitting, matrix, metrics, stats, table
 from frontend.figures.decision import Decision
 from frontend.gate import gate_page
 from frontend.gate.gate_verdict import Finding
@@ -140,6 +140,12 @@ def test_every_number_is_whole_at_any_width(printed, show):
         assert "…" not in narrow
         cut = {number.strip(",.") for number in NUMBER.findall(narrow)} - whole
         assert not cut, f"{width} columns: {cut}"
+
+
+def test_small_ratios_keep_two_figures():
+    small = stats.Estimate(0.0317, 0.0287, 0.1049, 0.95, 12)
+    assert digest.figure_text(small) == "0.032 (0.029–0.10)"
+    assert table.interval_text(small) == "0.032 [0.029, 0.10]"
 
 
 def test_columns_that_no_row_fills_are_left_out(capsys):
