@@ -231,7 +231,7 @@ def test_blocks_are_shown_as_shares_of_classes(read):
     assert bars(lifetimes) == {0: 44.444, 1: 33.333, 2: 22.222}
     shown = texts(figure)
     assert "half of the blocks have at most 31 bytes" in shown
-    assert "half of the blocks live for at most 1 allocations" in shown
+    assert "half of the blocks live for at most 1 allocation" in shown
     assert "n = 1,000 requests, 900 frees" in shown
     assert sizes.get_ylim()[0] == 0 and {"0", "16"} & set(shown)
 

@@ -12,7 +12,8 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.text import Text
 
-from frontend.charts import canvas, charts, far_out, frontier_chart, lettering, ratio_chart
+from frontend.charts import canvas, charts, far_out, frontier_chart, lettering, limit_chart
+from frontend.charts import ratio_chart
 from frontend.figures import digest, results
 
 TWO = ("span", "glibc")
@@ -82,17 +83,21 @@ def closed_figures():
 def made_of(folder, kind, subjects, allocators, far, failing, factor):
     """Results of a case."""
     options = {"rounds": 5, "failing": failing, "kind": kind}
+    options["has_latencies"] = len(subjects) < len(FOURTEEN)  # which take their time
     if kind in ("replay", "exec"):
         names = allocators if kind == "exec" else (*allocators, "null")
         path = made_up_results.write(folder, traces=subjects, allocators=names, **options)
         source = results.read(path)
+        for entry in source.benchmarks if kind == "replay" else ():
+            if "peak_rss" in entry:
+                entry["least_limit"] = entry["peak_rss"] * 1.03
     else:
         source = made_up_results.make(traces=subjects[:1], allocators=allocators)
         pairs = [(subject, name) for subject in subjects for name in allocators]
         source.benchmarks = [e for p in pairs for e in entries_of(kind, *p, p in failing)]
     for entry in source.benchmarks:
         if results.split_name(entry["name"])[1:] in far:
-            for key in {"ns_per_op", "real_time", "peak_rss"} & set(entry):
+            for key in {"ns_per_op", "real_time", "peak_rss", "least_limit"} & set(entry):
                 entry[key] *= factor
     return source
 
@@ -272,6 +277,30 @@ def test_a_mean_beyond_the_frontier_s_panel_has_its_figures(tmp_path):
     assert f"span ({', '.join(figures)})" in shown
 
 
+@pytest.mark.parametrize("keys", (("peak_rss",), ("peak_rss", "least_limit")))
+@pytest.mark.parametrize("names", (TWO, TEN))
+def test_a_peak_far_out_leaves_the_limits_of_the_rest_apart(tmp_path, names, keys):
+    source = made_of(tmp_path, "replay", TRACES[1], names, (), (), FAR)
+    for entry in source.benchmarks:
+        if entry["name"].endswith("/span"):
+            entry.update({key: FAR * entry[key] for key in keys})
+    figure = limit_chart.limit_figure(digest.digest(source, "replay"))
+    (axes,) = figure.axes
+    assert axes.get_xlim()[1] < 60  # MiB, of which the others need about 35
+    (shown,) = (t.get_text() for t in axes.texts if t.get_text().startswith("span "))
+    assert ", peak 1," in shown and shown.endswith(" →")
+    assert shown.startswith("span 1,") == ("least_limit" in keys)
+    assert list(faults_of(figure)) == []
+
+
+def test_the_name_of_what_failed_hides_the_lines_behind_it(tmp_path):
+    failing = {(FOURTEEN[1], "tbb")}
+    summary = digest.digest(made_of(tmp_path, "replay", FOURTEEN, TEN, (), failing, FAR), "replay")
+    texts = ratio_chart.ratio_figure(summary, digest.RSS).axes[0].texts
+    (gap,) = (text for text in texts if text.get_text() == "× tbb failed")
+    assert gap.get_bbox_patch() is not None
+
+
 @pytest.mark.parametrize("count", (1, 14))
 def test_a_tall_chart_has_its_axis_at_both_ends(tmp_path, count):
     source = made_of(tmp_path, "replay", TRACES[count], TEN, (), (), FAR)
@@ -286,8 +315,9 @@ def test_a_tall_chart_has_its_axis_at_both_ends(tmp_path, count):
 def test_a_trace_without_calls_is_drawn_without_warnings(tmp_path, ops):
     source = made_of(tmp_path, "replay", TRACES[1], TWO, (), (), FAR)
     for entry in source.benchmarks:
-        entry.update(ops=0, peak_live=0, waste=0, peak_rss=0)
-    for path in (tmp_path / "curves").iterdir():
+        entry.update(ops=0, peak_live=0, waste=0, peak_rss=0, least_limit=0)
+    curves = (tmp_path / "curves").iterdir()
+    for path in (path for path in curves if not path.name.endswith(".latency.csv")):
         path.write_text("op,rss,live\n" + "".join(f"{op},0,0\n" for op in ops))
     source.context["traces"][TRACES[1][0]].update(ops=0, sizes=[], lifetimes=[])
     for _, figure in figures_of(source):

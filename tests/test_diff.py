@@ -185,6 +185,7 @@ def test_usage(record, spanbench, program):
     record("a", program / "plain", "5")
     for words, complaint in (
         (("--limit", "peak_life=5"), "peak_life: no such metric; did you mean peak_live"),
+        (("--limit", "foo=5"), "foo: no such metric (known: ops, "),
         (("--limit", "peak_live"), "not METRIC=PERCENT"),
         (("--limit", "peak_live=-5"), "not METRIC=PERCENT"),
         (("--limit", "peak_live=nan"), "not METRIC=PERCENT"),

@@ -289,3 +289,10 @@ def test_the_links_to_raw_data_lead_to_files(shown, page):
 def test_the_script_stays_small():
     script = Path(report.__file__).with_name("page.js")
     assert len(script.read_text(encoding="utf-8").splitlines()) < JS_LINES
+
+
+@pytest.mark.parametrize("width", (390, 1400))
+def test_a_narrow_screen_says_above_a_chart_that_it_scrolls(shown, width):
+    shown.resize(width)
+    said = shown.ask("getComputedStyle(document.querySelector('figure'), '::before').content")
+    assert ("scrolls sideways" in said) == (width == 390)

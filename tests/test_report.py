@@ -173,7 +173,7 @@ def test_every_row_that_failed_or_lost_is_there(page_of, tmp_path):
     source = results.read(tmp_path / "made0" / "results.json")
     lost = digest.digest(source, "replay").cells["lua", "span"].time_ratio
     assert f'<span class="worse">{lost.median:.2f}</span>' in page
-    assert "Of 2 rows slower are: span 2." in page
+    assert "Of 2 rows, slower: span 2." in page
 
 
 def test_there_is_a_section_a_trace_and_the_context(plain_page):

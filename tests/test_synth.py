@@ -2,6 +2,7 @@
 threads; a profile stands for the trace that it is of, and a hostile one is refused in one line."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -247,3 +248,9 @@ def test_files_that_are_missing_or_damaged():
     line = synth("cut.trace", "-o", "made.trace", status=2)
     assert line.startswith("cut.trace: ") and line.count("\n") == 1
     assert "no/p.json" in synth(TRACES / "php.trace", "--profile-only", "-o", "no/p.json", status=2)
+
+
+def test_a_pipe_to_which_nobody_writes_is_not_waited_for(spanbench):
+    os.mkfifo("pipe")
+    status, _, said = spanbench("synth", "pipe", "-o", "made.trace")
+    assert (status, said) == (2, "spanbench: pipe: no regular file\n")

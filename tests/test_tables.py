@@ -4,17 +4,18 @@ import argparse
 import io
 import re
 import sys
+import types
 
 import made_up_results
 import pytest
 from rich.text import Text
 
 from frontend.comparing import compare_table, comparing
-from frontend.figures import fitting, matrix, metrics, stats, table
+from frontend.figures import digest, fitting, matrix, metrics, stats, table
 from frontend.figures.decision import Decision
 from frontend.gate import gate_page
 from frontend.gate.gate_verdict import Finding
-from frontend.inspecting import info_page
+from frontend.inspecting import diff_page, differing, info_page, sites_page
 from frontend.verbs import allocators, run
 
 WIDTHS = (40, 60, 80, 120)
@@ -94,7 +95,24 @@ def trace():
     table.console().print(info_page.shares_table("lifetime in allocations", classes))
 
 
+def sites():
+    """What info --sites prints."""
+    site = {"text": "lgetfilecon_raw (lgetfilecon.c:36)", "ops": 1836, "bytes": 24261, "blocks": 9}
+    site |= {"peak_live": 20582, "final_live": 20582, "freed": 8, "mean_lifetime_ops": 123456.0}
+    sites_page.show("a.trace", [types.SimpleNamespace(**site)])
+
+
+def changes():
+    """The tables of diff."""
+    changed = [differing.Change("mean_lifetime_bytes", (166016586,), (1973991,))]
+    table.console().print(diff_page.changes_table(changed))
+    calls = differing.Change("lgetfilecon_raw (lgetfilecon.c:36)", (21369,), (1234,))
+    size = differing.Change(calls.name, (166016586,), (1973991,))
+    table.console().print(diff_page.sites_table([(calls, size)]))
+
+
 EVERY = (replays, programs, workloads, micros, comparison, gate, the_list, found_allocators, trace)
+EVERY += (sites, changes)
 
 
 @pytest.fixture
@@ -104,6 +122,7 @@ def printed(monkeypatch, capsys):
     def call(show, width):
         monkeypatch.setattr(sys.stdout, "isatty", lambda: width is not None, raising=False)
         monkeypatch.setenv("COLUMNS", str(width or 20))
+        monkeypatch.setenv("LINES", "50")  # without it rich takes a dumb terminal for 80 wide
         monkeypatch.setenv("TERM", "dumb")
         show()
         return capsys.readouterr().out
@@ -121,6 +140,46 @@ def test_every_number_is_whole_at_any_width(printed, show):
         assert "…" not in narrow
         cut = {number.strip(",.") for number in NUMBER.findall(narrow)} - whole
         assert not cut, f"{width} columns: {cut}"
+
+
+def test_small_ratios_keep_two_figures():
+    small = stats.Estimate(0.0317, 0.0287, 0.1049, 0.95, 12)
+    assert digest.figure_text(small) == "0.032 (0.029–0.10)"
+    assert table.interval_text(small) == "0.032 [0.029, 0.10]"
+
+
+def test_columns_that_no_row_fills_are_left_out(capsys):
+    made = made_up_results.make(rounds=2, **MADE_UP)
+    table.show(made)
+    assert "peak MiB" in capsys.readouterr().out
+    for entry in made.benchmarks:
+        for key in ("peak_rss", "waste"):
+            entry.pop(key, None)
+    table.show(made)
+    shown = capsys.readouterr().out
+    assert "ns/op" in shown and "time / glibc" in shown
+    assert "peak MiB" not in shown and "waste" not in shown
+
+
+@pytest.mark.parametrize("show", (sites, changes))
+def test_tables_of_a_trace_fit_a_narrow_terminal(printed, show):
+    assert max(map(len, printed(show, None).splitlines())) > 60
+    for width in (60, 80):
+        lines = printed(show, width).splitlines()
+        assert max(len(line.rstrip()) for line in lines) <= width
+
+
+def test_a_number_and_its_unit_stay_in_one_line(printed):
+    for width in WIDTHS:
+        shown = printed(sites, width)
+        assert "23.7 KiB" in shown and len(re.findall("[KMG]i?B", shown)) == shown.count(" KiB")
+
+
+@pytest.mark.parametrize("columns", (20, 60, 100))
+def test_the_curve_of_live_bytes_fits_the_terminal(columns):
+    info = {"peak_live": 100, "live_curve": [{"peak": i} for i in range(101)]}
+    line = info_page.curve_text(info, columns).plain.splitlines()[1]
+    assert len(line) == min(columns, 2 + info_page.CURVE_COLUMNS) and line.endswith("█")
 
 
 @pytest.mark.parametrize("width", WIDTHS)

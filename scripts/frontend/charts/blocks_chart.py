@@ -10,8 +10,8 @@ from frontend.charts.size_chart import size_text
 LEFT, BETWEEN, RIGHT = 0.65, 0.75, 0.15  # inches
 HEAD, PANEL = 1.05, 1.35
 PANELS = {
-    "sizes": ("bytes requested", "bytes", "have at most"),
-    "lifetimes": ("lifetime in allocations", "allocations", "live for at most"),
+    "sizes": ("bytes requested", "byte", "have at most"),
+    "lifetimes": ("lifetime in allocations", "allocation", "live for at most"),
 }
 MOST_TICKS = 9
 
@@ -60,8 +60,10 @@ def draw_panel(axes, classes, words):
     for found in classes:
         share = 100 * found["count"] / total
         (bar,) = axes.bar(place_of(found), share, 0.86, align="edge", color=palette.MUTED)
-        canvas.tip(bar, f"{range_text(found)} {unit}\n{found['count']:,} blocks, {share:.2g} %")
-    title = f"half of the blocks {verb} {number_text(middle(classes)['to'])} {unit}"
+        counted = f"{range_text(found)} {plural(unit, found['to'])}"
+        canvas.tip(bar, f"{counted}\n{found['count']:,} blocks, {share:.2g} %")
+    half = middle(classes)["to"]
+    title = f"half of the blocks {verb} {number_text(half)} {plural(unit, half)}"
     axes.set_title(title, loc="left", size=9, weight="bold", pad=5)
     axes.set_xlabel(label)
     set_axes(axes, classes)
@@ -93,6 +95,11 @@ def middle(classes):
         if left <= 0:
             return found
     return classes[-1]
+
+
+def plural(word, count):
+    """The word as it stands behind a count."""
+    return word if count == 1 else f"{word}s"
 
 
 def number_text(number):

@@ -56,8 +56,7 @@ def limit(summary):
     """Where the axis ends: few figures that lie far out would squeeze the rest."""
     needs = [cell.rss for (s, _), cell in summary.cells.items() if s in summary.bound and cell.rss]
     marks = [size / digest.MIB for size in (*summary.bound.values(), *summary.live.values())]
-    low = min((need.median for need in needs), default=1)
-    greatest = low * far_out.near([need.median / low for need in needs])[1]
+    greatest = far_out.greatest_near([need.median for need in needs])
     near = [digest.ends(need)[2] for need in needs if need.median <= greatest]
     return 1.06 * max((*marks, *(min(end, far_out.FAR * greatest) for end in near)))
 

@@ -23,6 +23,12 @@ def near(values):
     return min((1.0, *kept)), max((1.0, *kept))  # themselves: exp(log(x)) need not be x
 
 
+def greatest_near(values):
+    """Of figures above zero, the greatest that is not far out: where an axis from zero ends."""
+    least = min(values, default=1)
+    return least * near([value / least for value in values])[1]
+
+
 def near_top(logs):
     """The greatest of sorted logarithms that is not far out. What is lies beyond a gap that takes
     more of the axis than all that is on this side of it. 0, the reference, never is."""

@@ -4,13 +4,14 @@ its peak RSS and a tick for the least memory limit under which the replay came t
 
 from matplotlib import ticker
 
-from frontend.charts import canvas, lettering, palette, ratio_chart
+from frontend.charts import canvas, far_out, lettering, palette, ratio_chart
 from frontend.figures import digest, stats
 from frontend.figures.limit_table import LEAST
 
 HEAD = 0.84  # inches
 LANE, PANEL_PAD, AXIS = 0.17, 0.12, 0.36
 SIZE = 7.5
+LONGEST = 1.5  # inches of a name
 
 
 def limits_of(summary):
@@ -48,42 +49,59 @@ def limit_note(summary):
 
 def draw_panel(axes, summary, limits, subject):
     """One trace."""
-    sizes = [size / digest.MIB for (s, _), size in limits.items() if s == subject]
-    cells = [summary.cells[subject, name] for name in summary.allocators]
-    peaks = [cell.rss.median for cell in cells if cell.rss]
-    axes.set_xlim(0, 1.04 * max((*sizes, *peaks)))
+    axes.set_xlim(0, axis_end(summary, limits, subject))
     axes.xaxis.set_major_locator(ticker.MaxNLocator(8))
     axes.grid(axis="x")
-    ratio_chart.put_name(axes, subject, LANE * len(cells) / 2 + PANEL_PAD / 2)
+    ratio_chart.put_name(axes, subject, LANE * len(summary.allocators) / 2 + PANEL_PAD / 2)
     for i, name in enumerate(summary.allocators):
         y = PANEL_PAD / 2 + LANE * (i + 0.5)
-        draw_lane(axes, summary, (subject, name), limits.get((subject, name)), y)
+        draw_lane(axes, summary, limits, (subject, name), y)
 
 
-def label_of(name, limit):
-    """The name of an allocator with its least limit."""
-    return f"{name} {digest.number_text(limit / digest.MIB)}"
+def axis_end(summary, limits, subject):
+    """Where a trace's axis ends, in MiB: few allocators that lie far out would squeeze the rest."""
+    greatest = []
+    for name in summary.allocators:
+        limit, rss = limits.get((subject, name), 0), summary.cells[subject, name].rss
+        greatest.append(max(limit / digest.MIB, rss.median if rss else 0))
+    return 1.04 * far_out.greatest_near([size for size in greatest if size > 0])
+
+
+def label_of(summary, limits, key):
+    """The name of an allocator with its least limit, and with what lies beyond the panel."""
+    limit, rss = limits[key] / digest.MIB, summary.cells[key].rss
+    edge = axis_end(summary, limits, key[0])
+    shown = f"{lettering.fitted(key[1], LONGEST, SIZE)} {digest.number_text(limit)}"
+    if rss and rss.median > edge:
+        return far_out.arrowed(f"{shown}, peak {digest.number_text(rss.median)}", 1)
+    return far_out.arrowed(shown, 1) if limit > edge else shown
 
 
 def room_for_labels(summary, limits):
     """Inches right of the panels that the labels beside marks may take."""
-    labels = [label_of(name, limit) for (_, name), limit in limits.items()]
-    return min(2.5, lettering.widest(labels, SIZE) + 0.3)
+    labels = [label_of(summary, limits, key) for key in limits]
+    return lettering.widest(labels, SIZE) + 0.3
 
 
-def draw_lane(axes, summary, key, limit, y):
+def draw_lane(axes, summary, limits, key, y):
     """An allocator on a trace: peak, least limit, name; or that it failed."""
     cell, name = summary.cells[key], key[1]
-    if cell.error or limit is None:
+    if cell.error or key not in limits:
         ratio_chart.draw_gap(axes, f"{name} {cell.gap or 'no limit found'}", name, y)
         return
-    colour = palette.style(name).colour
-    limit_mib = limit / digest.MIB
-    told = f"{key[0]}, {name}\nleast limit {digest.number_text(limit_mib)} MiB"
+    colour, edge = palette.style(name).colour, axes.get_xlim()[1]
+    limit = limits[key] / digest.MIB
+    told = f"{key[0]}, {name}\nleast limit {digest.number_text(limit)} MiB"
+    seen = [min(limit, edge)]
     if cell.rss:
         told += f", peak RSS {digest.number_text(cell.rss.median)} MiB"
+    if cell.rss and cell.rss.median <= edge:
         ratio_chart.draw_mark(axes, name, cell.rss, y, told)
-    (tick,) = axes.plot([limit_mib] * 2, [y - LANE / 2, y + LANE / 2], color=colour, lw=2.2)
-    canvas.tip(tick, told)
-    end = max(limit_mib, cell.rss.median if cell.rss else 0)
-    canvas.note(axes, label_of(name, limit), (end, y), (7, 0), size=SIZE, color=colour)
+        seen.append(cell.rss.median)
+    if limit <= edge:
+        (tick,) = axes.plot([limit] * 2, [y - LANE / 2, y + LANE / 2], color=colour, lw=2.2)
+        canvas.tip(tick, told)
+    look = {"size": SIZE, "color": colour}
+    canvas.tip(
+        canvas.note(axes, label_of(summary, limits, key), (max(seen), y), (7, 0), **look), told
+    )

@@ -28,6 +28,7 @@ EDGE = 0.13  # of the panel, free for figures beyond it
 EDGE_SIZE = 6.5
 MEAN_SIZE = 8.5
 MEAN_PAD = 0.2  # inches beside a mean's text
+GROUND = {"fc": palette.PAPER, "ec": "none", "pad": 0.6}  # of a text that covers lines
 LIVE_TICK = (palette.INK, 0.9, (0, (2, 1)))  # also the floor's
 
 
@@ -235,7 +236,8 @@ def draw_gap(axes, text, name, y, x=0):
     look = {"ha": "right" if x else "left", "size": 7, "weight": "bold"}
     shift = (-4 if x else 4, 0)
     colour = palette.style(name).colour
-    canvas.note(axes, f"× {text}", (x, y), shift, canvas.EDGE, color=colour, **look)
+    note = canvas.note(axes, f"× {text}", (x, y), shift, canvas.EDGE, color=colour, **look)
+    note.set_bbox(GROUND)  # ticks and lines pass behind it
 
 
 def put_directions(axes, measure):
@@ -297,7 +299,7 @@ def put_mean_text(axes, estimate, y, text):
     is_left = mean_side(axes.get_xlim(), estimate, need) == "left"
     spot, shift, side = (low, -8, "right") if is_left else (high, 8, "left")
     text = canvas.note(axes, text, (spot, y), (shift, 0), ha=side, size=MEAN_SIZE)
-    text.set_bbox({"fc": palette.PAPER, "ec": "none", "pad": 0.6})
+    text.set_bbox(GROUND)
 
 
 def draw_absolutes(axes, summary, measure, rivals, middles):

@@ -244,8 +244,14 @@ def figure_text(estimate):
     """ "0.78 (0.76–0.80)", with the coverage where it is short: "0.78 (0.70–0.90) 50 %"."""
     low, median, high = ends(estimate)
     if estimate.low is None:
-        return f"{median:.2f}"
-    return f"{median:.2f} ({low:.2f}–{high:.2f}){coverage_remark(estimate)}"
+        return ratio_number(median)
+    low, median, high = map(ratio_number, (low, median, high))
+    return f"{median} ({low}–{high}){coverage_remark(estimate)}"
+
+
+def ratio_number(ratio):
+    """Two digits after the point, or three where two would be one figure that counts."""
+    return f"{ratio:.2f}" if ratio >= 0.0995 else f"{ratio:.3f}"
 
 
 def coverage_remark(estimate):

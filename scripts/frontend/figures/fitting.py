@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 # Where a text may be broken: behind white space, and in names behind a slash, a comma or a dash.
-# What is between these is never cut, so no number is.
-PIECE = re.compile(r"(?:[^\s/,-]|[,-](?=\d)|\s(?=%))*(?:\s+|/+|[,-](?!\d)\s*|$)")
+# What is between these is never cut, so no number is, nor what stands for its unit.
+PIECE = re.compile(
+    r"(?:[^\s/,-]|[,-](?=\d)|\s(?=%)|(?<=\d)\s(?=(?:[KMGT]i)?B\b))*(?:\s+|/+|[,-](?!\d)\s*|$)"
+)
 PADDING = 1  # left of each cell
 GAP, EDGES = 2, 2  # what each column is wider than its texts, and the table than its columns
 
@@ -59,6 +61,10 @@ class FittedTable(Table):
         fitted = copy.copy(self)
         fitted.columns = [broken(c, w) for c, w in zip(kept, widths(kept, width))]
         return fitted, missing
+
+    def leave_out_empty(self):
+        """Leaves out the columns in which no row has anything."""
+        self.columns = [c for c in self.columns if any(as_text(cell).plain for cell in c._cells)]
 
     def whole_width(self):
         """How wide it is with the widths that its columns have."""

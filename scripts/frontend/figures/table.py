@@ -4,7 +4,8 @@ import sys
 
 from frontend.allocators.registry import FLOOR
 from frontend.figures import decision, stats
-from frontend.figures.digest import coverage_remark, digest, thread_order_text, verdict
+from frontend.figures.digest import coverage_remark, digest, ends, ratio_number
+from frontend.figures.digest import thread_order_text, verdict
 from frontend.figures.metrics import MIB
 from frontend.lazily import Lazy
 
@@ -89,6 +90,7 @@ def rows_table(summed, rows):
         cells = row_cells(summed, row, more_columns(rows))
         table.add_row("" if row.subject == subject else row.subject, row.allocator, *cells)
         subject = row.subject
+    table.leave_out_empty()
     return table
 
 
@@ -144,15 +146,15 @@ def counted(number, noun):
 
 def ratio_text(estimate):
     """The ratio alone."""
-    return "" if estimate is None else f"{estimate.median:.2f}"
+    return "" if estimate is None else ratio_number(estimate.median)
 
 
 def interval_text(estimate):
     """The ratio with its interval: "1.25 [1.20, 1.31]", and what that covers where it is little."""
     if estimate is None or estimate.low is None:
         return ratio_text(estimate)
-    remark = coverage_remark(estimate)
-    return f"{estimate.median:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]{remark}"
+    low, median, high = map(ratio_number, ends(estimate))
+    return f"{median} [{low}, {high}]{coverage_remark(estimate)}"
 
 
 def ratio_cell(estimate, text_of=interval_text):
@@ -204,7 +206,8 @@ def legend(summed, rows):
     cover = coverage_text([cell.time_ratio for cell in cells])
     lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
     if summed.kind == "replay":
-        lines.append(f"net: above {FLOOR}. waste: integral of RSS - live over that of live.")
+        waste = " waste: integral of RSS - live over that of live." if any_waste(rows) else ""
+        lines.append(f"net: above {FLOOR}.{waste}")
         if HUGE_COLUMN in more_columns(rows):
             lines.append("huge: of it in huge pages, at the sample where RSS is highest.")
         lines += pauses_lines(rows)
@@ -224,6 +227,11 @@ def legend(summed, rows):
     if summed.failures():
         lines.append("A row with a failed run is not compared; the lines below say why it failed.")
     return Text("\n".join(lines), style="dim")
+
+
+def any_waste(rows):
+    """Whether memory was measured."""
+    return any(row.values("waste") for row in rows)
 
 
 def pauses_lines(rows):

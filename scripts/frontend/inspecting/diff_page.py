@@ -59,7 +59,7 @@ def percent_text(growth):
 
 def changes_table(changed):
     """The metrics that have changed."""
-    table = new_table("metric")
+    table = new_table("metric", spare=("change",))
     add_number_columns(table, ("A", "B", "change", "of A"))
     for change in changed:
         amount = ("+" if change.amount > 0 else "") + number(change.amount)
@@ -97,7 +97,7 @@ def sizes_table(sizes):
 
 def sites_table(sites):
     """Who makes more or fewer calls, or asks for more or fewer bytes."""
-    table = new_table("site")
+    table = new_table("site", spare=("change", "of A"))
     add_number_columns(table, ("calls A", "B", "bytes A", "B", "change", "of A"))
     for calls, size in sites:
         amount = ("+" if size.amount > 0 else "") + number(size.amount)

@@ -23,7 +23,7 @@ def show(path, info):
     ):
         if facts:
             out.print(facts_text(heading, facts), soft_wrap=True)
-    out.print(curve_text(info), soft_wrap=True)
+    out.print(curve_text(info, out.width), soft_wrap=True)
     out.print(kinds_table(info))
     out.print(top_table(info))
     out.print(shares_table("bytes requested", info["sizes"]))
@@ -121,12 +121,12 @@ def facts_text(heading, facts):
     return Text("\n".join(([heading] if heading else []) + lines))
 
 
-def curve_text(info):
-    """The most live bytes of each stretch of operations, as a line of blocks."""
+def curve_text(info, columns):
+    """The most live bytes of each stretch of operations, as a line of blocks in so many columns."""
     peaks = [point["peak"] for point in info["live_curve"]]
     if not info["peak_live"]:
         return Text("live bytes: none")
-    width = min(CURVE_COLUMNS, len(peaks))
+    width = max(1, min(CURVE_COLUMNS, len(peaks), columns - 2))
     edges = [round(i * len(peaks) / width) for i in range(width + 1)]
     most = [max(peaks[a:b]) for a, b in zip(edges, edges[1:])]
     steps = len(LEVELS) - 1

@@ -16,7 +16,7 @@ def show(path, found):
     out = console()
     total = max(1, sum(site.ops for site in found))
     out.print(Text(str(path), style="bold"))
-    table = new_table("site")
+    table = new_table("site", spare=("mean lifetime", "share", "never freed", "peak live"))
     add_number_columns(
         table, ("operations", "share", "requested", "peak live", "never freed", "mean lifetime")
     )

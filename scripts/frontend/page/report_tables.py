@@ -83,11 +83,12 @@ def ratio_table(summary, measure, has_means=True, subjects=None):
 
 
 def counted_losses(summary, measure, subjects):
-    """How many rows each rival loses: "Of 14 rows slower are: span 6, tbb 1."."""
+    """How many rows each rival loses: "Of 14 rows, slower: span 6, tbb 1."."""
     rows = subjects or summary.subjects
     counts = {name: losses(summary, measure, rows, name) for name in summary.rivals}
     lost = [f"{escape(name)} {count}" for name, count in counts.items() if count]
-    return f"Of {len(rows)} rows {measure.worse} are: {', '.join(lost) or 'none'}."
+    told = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+    return f"Of {told}, {measure.worse}: {', '.join(lost) or 'none'}."
 
 
 def losses(summary, measure, subjects, name):

@@ -218,5 +218,5 @@ def pair_text(summary, name):
     """ "1.19 and 1.11": time and memory."""
     cell = summary.overall[name]
     pair = [estimate for estimate in (cell.time_ratio, cell.rss_ratio) if estimate]
-    text = " and ".join(f"{estimate.median:.2f}" for estimate in pair) or "no figure"
+    text = " and ".join(digest.ratio_number(estimate.median) for estimate in pair) or "no figure"
     return text + digest.counted_text(summary, name)

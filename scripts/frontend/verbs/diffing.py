@@ -66,7 +66,8 @@ def run(options, _argv):
     by_name = {change.name: change for change in changes}
     for name, _ in options.limit:
         if name not in by_name:
-            raise Failure(f"--limit {name}: no such metric{meant(name, by_name)}")
+            told = meant(name, by_name) or f" (known: {', '.join(by_name)})"
+            raise Failure(f"--limit {name}: no such metric{told}")
     if a.program != b.program:
         say(f"{a.path} is of {a.program}, {b.path} of {b.program}: not the same program")
     verdicts = [differing.judge(by_name[name], most, a, b) for name, most in options.limit]

@@ -1,6 +1,7 @@
 """The verb synth: a trace of any length with the statistics of another one."""
 
 from frontend.measuring.trace_tool import add_output, run_trace
+from frontend.paths import check_regular
 
 EXAMPLES = (
     "spanbench synth my.trace --ops 10000000 --threads 4 -o long.trace",
@@ -27,6 +28,7 @@ def add_arguments(parser):
 
 def run(options, _argv):
     """Passes the work on."""
+    check_regular(options.trace)
     chosen = [(name, getattr(options, name)) for name in ("ops", "threads", "seed")]
     profile = "--profile-only" if options.profile_only else None
     return run_trace("synth", *chosen, profile, "-o", options.output, "--", options.trace)
