@@ -1,0 +1,33 @@
+"""The large ones: two programs of the corpus on so much input that they have a gigabyte live or
+make fifty million calls. They are recorded on demand, their traces kept out of git.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import corpus_inputs as inputs
+from corpus import PROGRAMS
+
+
+def large_feed(folder: Path, rng: Random) -> None:
+    """feed.xml: about 130 MB of nested elements with attributes, text, entities and name spaces."""
+    inputs.write_lines(folder / "feed.xml", inputs.xml_lines(rng, 350000))
+
+
+def large_prose(folder: Path, rng: Random) -> None:
+    """job.lua and a text.txt of 120000 lines whose words it keeps in a tree of tables."""
+    inputs.lua_job(folder, rng)
+    inputs.prose(folder, rng, 120000)
+
+
+def enlarged(name, world, generate):
+    """A program of the corpus on larger input, under a name of its own."""
+    program = next(program for program in PROGRAMS if program.name == name)
+    return replace(program, name=f"{name}-large", world=world, generate=generate)
+
+
+LARGE = (
+    enlarged("xmllint", "a tree of more than a gigabyte, twenty million calls", large_feed),
+    enlarged("lua", "fifty million calls by a garbage collector", large_prose),
+)
