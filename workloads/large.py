@@ -15,10 +15,10 @@ def large_feed(folder: Path, rng: Random) -> None:
     inputs.write_lines(folder / "feed.xml", inputs.xml_lines(rng, 350000))
 
 
-def large_prose(folder: Path, rng: Random) -> None:
-    """job.lua and a text.txt of 120000 lines whose words it keeps in a tree of tables."""
-    inputs.lua_job(folder, rng)
-    inputs.prose(folder, rng, 120000)
+def large_log(folder: Path, rng: Random) -> None:
+    """job.awk and an access.log of 250000 lines whose hosts, pages and words it counts and sorts."""
+    inputs.awk_job(folder, rng)
+    inputs.access_log(folder, rng, 250000)
 
 
 def enlarged(name, world, generate):
@@ -29,5 +29,5 @@ def enlarged(name, world, generate):
 
 LARGE = (
     enlarged("xmllint", "a tree of more than a gigabyte, twenty million calls", large_feed),
-    enlarged("lua", "fifty million calls by a garbage collector", large_prose),
+    enlarged("gawk", "fifty million calls for strings and associative arrays", large_log),
 )
