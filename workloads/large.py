@@ -16,7 +16,7 @@ def large_feed(folder: Path, rng: Random) -> None:
 
 
 def large_log(folder: Path, rng: Random) -> None:
-    """job.awk and an access.log of 250000 lines whose hosts, pages and words it counts and sorts."""
+    """job.awk and an access.log of 250000 lines, whose hosts, pages, words it counts and sorts."""
     inputs.awk_job(folder, rng)
     inputs.access_log(folder, rng, 250000)
 
