@@ -154,11 +154,50 @@ def test_input_is_the_same_each_time(tmp_path):
     assert len(seen) == 1
 
 
+def test_table_names_the_large_programs():
+    text = record_corpus.TABLE.read_text(encoding="utf-8")
+    large = text.partition("# Large\n")[2]
+    assert all(f"| {program.name} |" in large for program in record_corpus.LARGE)
+
+
 def test_unknown_program_is_refused(capsys):
     assert record_corpus.main(["no-such-program"]) == 2
     assert capsys.readouterr().err == (
         "record_corpus: no-such-program: no program of the corpus (--list names them)\n"
     )
+
+
+def test_large_programs_are_listed_apart(capsys):
+    assert record_corpus.main(["--large", "--list"]) == 0
+    large = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert large == ["xmllint-large", "gawk-large"]
+    assert record_corpus.main(["--list"]) == 0
+    assert not set(large) & set(capsys.readouterr().out.split())
+    assert record_corpus.main(["--large", "lua"]) == 2
+    assert "lua: no large program (--list names them)" in capsys.readouterr().err
+
+
+def test_large_traces_are_not_in_git():
+    paths = [str(record_corpus.trace_of(program)) for program in record_corpus.LARGE]
+    command = ["git", "check-ignore", *paths]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert done.stdout.split() == paths
+
+
+def test_a_large_trace_is_kept_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(record_corpus, "LARGE_TRACES", tmp_path / "large")
+    (tmp_path / "new.trace").write_bytes(b"recorded")
+    record_corpus.keep(record_corpus.LARGE[0], tmp_path / "new.trace")
+    assert (tmp_path / "large" / "xmllint-large.trace").read_bytes() == b"recorded"
+
+
+def test_large_ones_are_recorded_without_a_change_of_the_table(monkeypatch):
+    recorded = []
+    monkeypatch.setattr(record_corpus, "install", lambda programs: None)
+    monkeypatch.setattr(record_corpus, "record", lambda program: recorded.append(program.name))
+    monkeypatch.setattr(record_corpus, "write_table", lambda versions: recorded.append(versions))
+    assert record_corpus.main(["--large"]) == 0
+    assert recorded == ["xmllint-large", "gawk-large"]
 
 
 def test_missing_packages_are_named_to_an_ordinary_user(capsys, monkeypatch):

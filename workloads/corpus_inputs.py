@@ -257,10 +257,15 @@ def prose(folder: Path, rng: Random, count: int) -> None:
 
 def xml_feed(folder: Path, rng: Random) -> None:
     """feed.xml: about 6 MB of nested elements with attributes, text, entities and name spaces."""
+    write_lines(folder / "feed.xml", xml_lines(rng, 16000))
+
+
+def xml_lines(rng: Random, entries: int):
+    """The lines of feed.xml."""
     words = word_list(rng, 2000)
-    head = ['<?xml version="1.0"?>', '<feed xmlns="urn:feed" xmlns:m="urn:meta">']
-    entries = (xml_entry(rng, words, i) for i in range(16000))
-    write_lines(folder / "feed.xml", [*head, *entries, "</feed>"])
+    yield from ('<?xml version="1.0"?>', '<feed xmlns="urn:feed" xmlns:m="urn:meta">')
+    yield from (xml_entry(rng, words, i) for i in range(entries))
+    yield "</feed>"
 
 
 def xml_entry(rng: Random, words: list[str], number: int) -> str:

@@ -85,10 +85,7 @@ def lua_job(folder: Path, rng: Random) -> None:
 
 def xml_feed(folder: Path, rng: Random) -> None:
     """feed.xml: 40 MB of nested elements with attributes, text, entities and name spaces."""
-    words = inputs.word_list(rng, 2000)
-    head = ['<?xml version="1.0"?>', '<feed xmlns="urn:feed" xmlns:m="urn:meta">']
-    entries = (inputs.xml_entry(rng, words, i) for i in range(110000))
-    inputs.write_lines(folder / "feed.xml", [*head, *entries, "</feed>"])
+    inputs.write_lines(folder / "feed.xml", inputs.xml_lines(rng, 110000))
 
 
 def c_source(folder: Path, rng: Random) -> None:
