@@ -154,3 +154,62 @@ def test_no_verb_hands_on_those_of_its_caller(spanbench, watching, short_trace, 
         patch.setenv("SPAN_OPTIONS", "theirs")
         status, _, err = spanbench(*words.split())
     assert status == 0, err
+
+
+SHOWS = r"""
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static void *volatile blocks[2000];
+int main(void)
+{
+    char line[200];
+    for (int i = 0; i < 2000; i++) {
+        blocks[i] = malloc(300);
+        memset(blocks[i], 1, 300);
+    }
+    FILE *rollup = fopen("/proc/self/smaps_rollup", "r");
+    while (fgets(line, sizeof line, rollup))
+        if (strncmp(line, "AnonHugePages:", 14) == 0)
+            fputs(line, stdout);
+    void *volatile large = malloc(900000);
+    free(large);
+    printf("kept: %zu\n", mallinfo2().keepcost);
+    return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def shows(tmp_path_factory):
+    """What a program has after some small blocks and a large one that it freed."""
+    folder = tmp_path_factory.mktemp("shows")
+    (folder / "shows.c").write_text(SHOWS)
+    subprocess.run(["cc", "-O0", "shows.c", "-o", "shows"], cwd=folder, check=True)
+
+    def figures(build, options):
+        environment = {"LD_PRELOAD": str(ALLOCATORS[build]), "SPAN_OPTIONS": options}
+        done = subprocess.run(
+            [folder / "shows"], env=environment, capture_output=True, text=True, check=True
+        )
+        return {line.split(":")[0]: int(line.split()[1]) for line in done.stdout.splitlines()}
+
+    return figures
+
+
+@each_build
+def test_keep_bounds_what_is_cached(shows, build):
+    assert shows(build, "")["kept"] >= 900_000
+    assert shows(build, "keep:0")["kept"] == 0
+    assert shows(build, "keep:512K")["kept"] <= 512 << 10
+
+
+@each_build
+def test_thp_is_asked_for_or_not(shows, build):
+    with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as enabled:
+        if "[madvise]" not in enabled.read():
+            pytest.skip("the system gives huge pages to all or nobody")
+    assert shows(build, "thp:never")["AnonHugePages"] == 0
+    assert shows(build, "thp:default")["AnonHugePages"] == 0  # of a heap this small
+    assert shows(build, "thp:always")["AnonHugePages"] >= 2048
