@@ -98,15 +98,22 @@ static void send_home(struct arena *arena, const struct sending *sending)
         arena_settle(arena);
 }
 
+/* The arena of a block of a thread's cache; fatal if its header is no longer one of those. */
+static struct arena *home_of(void *p)
+{
+    deferred_check(p);
+    return arena_of_payload(p);
+}
+
 /* Sends home those blocks that belong where the first one does; the payloads of the others move to
    the front of the array. Their number. */
 static size_t send_some_home(void **payloads, size_t count)
 {
-    struct arena *home = arena_of_payload(payloads[0]);
+    struct arena *home = home_of(payloads[0]);
     struct sending sending = {.count = 0};
     size_t others = 0;
     for (size_t i = 0; i < count; i++) {
-        if (arena_of_payload(payloads[i]) == home)
+        if (home_of(payloads[i]) == home)
             sending_add(&sending, block_from_payload(payloads[i]));
         else
             payloads[others++] = payloads[i];
@@ -126,6 +133,6 @@ static size_t free_own(struct arena *own, void **payloads, size_t count)
 void arena_free_run(struct arena *own, void **payloads, size_t count)
 {
     while (count)
-        count = arena_of_payload(payloads[0]) == own ? free_own(own, payloads, count)
-                                                     : send_some_home(payloads, count);
+        count = home_of(payloads[0]) == own ? free_own(own, payloads, count)
+                                            : send_some_home(payloads, count);
 }

@@ -23,8 +23,7 @@ size_t deferred_free_run(struct heap *heap, void **payloads, size_t count)
         if (i + DEFERRED_PREFETCH < count)
             __builtin_prefetch(block_from_payload(payloads[i + DEFERRED_PREFETCH]));
         struct block *block = block_from_payload(payloads[i]);
-        if (block_magic(block) != BLOCK_MAGIC_CACHED || !block_owner_is_possible(block))
-            heap_block_is_wrong(block, payloads[i], IN_FREE);
+        deferred_check(payloads[i]);
         struct span *span = block_owner(block);
         if (span->heap == heap)
             block_defer(heap, span, block);

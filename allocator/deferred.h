@@ -20,6 +20,15 @@ enum {
     DEFERRED_PREFETCH = 8,
 };
 
+/* Fatal unless p is the payload of a block that is marked BLOCK_MAGIC_CACHED, as far as its header
+   tells. */
+static inline void deferred_check(void *p)
+{
+    const struct block *block = block_from_payload(p);
+    if (block_magic(block) != BLOCK_MAGIC_CACHED || !block_owner_is_possible(block))
+        heap_block_is_wrong(block, p, IN_FREE);
+}
+
 /*
  * Frees those of `count` blocks that are the heap's, each of them marked BLOCK_MAGIC_CACHED; the
  * payloads of the others move to the front of the array. Their number. errno is kept.

@@ -1,5 +1,6 @@
 /* Refilling, flushing and the size of thread caches: see thread_cache.h. */
 #include "thread_cache.h"
+#include "deferred.h"
 #include "inner.h"
 
 #include <errno.h>
@@ -237,16 +238,29 @@ static size_t fill_of(const struct cache_class *class)
     return fill;
 }
 
+/* The class of a block that another thread freed; fatal if its header was overwritten since. */
+static struct cache_class *class_of_sent(struct thread_cache *cache, struct block *block)
+{
+    size_t gross = block_size(block);
+    deferred_check(block_payload(block));
+    if (!cache_can_hold(gross))
+        misuse_abort(IN_MALLOC, block_payload(block), "header was overwritten");
+    return cache_class_of(cache, gross);
+}
+
 /* Takes what other threads sent home into the classes that have room for it; the rest is freed. */
 static void cache_take_sent(struct thread_cache *cache)
 {
     void *rest[CACHE_FILL_MAX];
     size_t count = 0;
+    bool grows = true; /* the budget may have room still */
     for (struct block *block = arena_take_sent(cache->arena); block;) {
         struct block *next = block->next; /* freeing links it anew */
         __builtin_prefetch(block->prev, 1);
-        struct cache_class *class = cache_class_of(cache, block_size(block));
-        if (class->count < class->limit || class_grow(cache, class, CACHE_LIMIT_MAX))
+        struct cache_class *class = class_of_sent(cache, block);
+        if (class->count == class->limit)
+            grows = grows && class_grow(cache, class, CACHE_LIMIT_MAX);
+        if (class->count < class->limit)
             class->payloads[class->count++] = block_payload(block);
         else
             rest[count++] = block_payload(block);
