@@ -23,7 +23,7 @@ $(BUILT):
 \t\t$(filter-out $(FAST),$(wildcard allocator/*.c)) allocator/standard_names.ld -o $@
 """
 BEGIN = "void *span_malloc(size_t size)\n{\n"
-SLOWER = "    for (volatile int i = 0; i < 600; i++) {\n    }\n"
+SLOWER = "    for (volatile int i = 0; i < 2500; i++) {\n    }\n"
 FATTER, FATTER_STILL = "    size += 64;\n", "    size += 65;\n"
 BROKEN = "    this does not compile\n"
 # Subject: what span_malloc begins with.

@@ -252,7 +252,7 @@ def test_huge_pages_are_left_or_turned_off(replay, made_up_trace, mode):
     status, measured, out, _ = replay(made_up_trace(), *USUAL, "--thp", mode)
     assert status == 0 and measured.context["thp_mode"] == mode
     assert measured.benchmarks[0]["huge_bytes"] == 2 << 20
-    assert "huge MiB" in out
+    assert "huge: of it in huge pages" in out
 
 
 def test_huge_pages_that_cannot_be_turned_off_fail_the_row(replay, made_up_trace, made_up_build):

@@ -122,7 +122,7 @@ def test_verbs_and_every_option_of_each_are_completed(complete):
         ("spanbench replay -a tc", "tcmalloc"),
         ("spanbench replay ", "folder my.trace other.trace"),
         ("spanbench replay my.trace -o ", "folder my.json"),
-        ("spanbench replay --touch ", "none first page all"),
+        ("spanbench replay --touch ", "none first page all recorded"),
         ("spanbench compare ", "folder my.json"),
         ("spanbench gate --base ", "folder libx.so my.json"),
         ("spanbench gate --head ", "folder libx.so"),

@@ -67,7 +67,7 @@ def test_a_damaged_trace_is_told_and_leaves_nothing(trace, tmp_path):
 
 @pytest.mark.parametrize("words", [(), ("x",), ("x", "y", "z"), ("x", "-o", "y", "z")])
 def test_usage_is_told(words):
-    assert run("pack", *words) == (2, "", "usage: trace pack IN -o FILE\n")
+    assert run("pack", *words) == (2, "", "usage: trace pack IN [--no-gaps] -o FILE\n")
 
 
 def test_what_cannot_be_read_or_written_is_told(trace, tmp_path):
