@@ -11,7 +11,7 @@
 
 /* Large requests and few slots, so that most operations need the system; small ones to fill up. */
 static const struct model_plan script = {
-    .seed = 7,
+    .seed = 8,
     .ops = 1000,
     .slots = 32,
     .request_max = 3000 << 10,
@@ -53,7 +53,7 @@ static void the_script_asks_for_everything(void **state)
     struct fake_os seen = run_script(plan_of(FAKE_OS_NEVER, FAKE_OS_NEVER, false), "run", 0);
     assert_true(seen.maps > (BUILD_CUTS_CACHED ? 10 : 20)); /* kept spans serve more requests */
     assert_true(seen.unmaps > 10);
-    assert_true(seen.remaps > 1);
+    assert_true(seen.remaps > 2);
     assert_int_equal(seen.failures, 0);
 }
 

@@ -3,6 +3,9 @@
 #include "allocator/libspan.h"
 #include "allocator/statistics.h"
 #include "api_fixture.h"
+#if SPAN_FAST
+#include "allocator/own_cache.h"
+#endif
 #include "cmocka_all.h"
 #include "emulation.h"
 #include "workloads/prng.h"
@@ -147,6 +150,10 @@ static void trimming_brings_cached_blocks_home(void **state)
     assert_int_equal(before.cached.count > 0, SPAN_FAST);
     /* What is left is to be merged. */
     assert_int_equal(after.cached.count < before.cached.count, SPAN_FAST);
+#if SPAN_FAST
+    for (unsigned i = 0; i < CACHE_CLASSES; i++)
+        assert_int_equal(own_cache->classes[i].count, 0);
+#endif
 }
 
 static void an_overwritten_header_ends_the_walk(void **state)
