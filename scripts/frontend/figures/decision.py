@@ -10,6 +10,7 @@ interval is the whole range of ratios. How sure many decisions together are is a
 """
 
 import math
+import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ MARGIN = 0.02  # a difference that is certainly less is none that matters; an op
 LEAST = 0.005  # a ratio that is nearer to 1 is written as 1.00, and nothing is said of that
 STEADY_PART = 0.25  # of the margin: what varies less hardly varies
 STEADY_RUNS = 3  # of each side, to know that; what is counted needs one
+LARGEST_LOG = math.log(sys.float_info.max)
 BATCH = 1 << 22  # numbers that are worked on at once; arbitrary, some 32 MB
 
 
@@ -103,9 +105,9 @@ def decide_all(questions, rule=RULE):
         if is_steady(question, rule):
             made[place] = judged(question, whole_range(question), None, rule)
             continue
-        shape, numbers = tested_numbers(question)
+        shape, logs = tested_logs(question)
         if shape:
-            shapes[shape].append((place, numbers))
+            shapes[shape].append((place, logs))
     for shape, group in shapes.items():
         for place, (estimate, p) in zip((place for place, _ in group), tested(shape, group, rule)):
             made[place] = judged(questions[place], estimate, p, rule)
@@ -135,22 +137,25 @@ def whole_range(question):
 # What is tested
 
 
-def tested_numbers(question):
-    """(shape, numbers): what the samples share their work with, and what it is done on; the shape
-    is None if no pair is left."""
+def tested_logs(question):
+    """(shape, logarithms): what the samples share their work with, and what it is done on; the
+    shape is None if no pair is left."""
     before, after = question.before, question.after
     if not question.is_paired:
-        return (len(before), len(after)), [*before.values(), *after.values()]
+        return (len(before), len(after)), [
+            math.log(x) for side in (before, after) for x in side.values()
+        ]
     rounds = sorted(before.keys() & after.keys())
-    return (len(rounds),) if rounds else None, [after[r] / before[r] for r in rounds]
+    shape = (len(rounds),) if rounds else None
+    return shape, [math.log(after[r]) - math.log(before[r]) for r in rounds]
 
 
 def tested(shape, group, rule):
-    """(Estimate, p-value) of each of a group, [(place, numbers)], of one shape."""
+    """(Estimate, p-value) of each of a group, [(place, logarithms)], of one shape."""
     size = shape[0] * (shape[0] + 1) // 2 if len(shape) == 1 else shape[0] * shape[1]
     step = max(1, BATCH // size)
     for first in range(0, len(group), step):
-        logs = numpy.log(numpy.array([numbers for _, numbers in group[first : first + step]]))
+        logs = numpy.array([logs for _, logs in group[first : first + step]])
         if len(shape) == 1:
             found = paired_samples.effects(logs, rule.level)
         else:
@@ -160,14 +165,21 @@ def tested(shape, group, rule):
 
 def estimates(found, n):
     """(Estimate of the ratio, p-value) of each of some Effects in logarithms, of n runs."""
-    medians, p_values = numpy.exp(found.medians).tolist(), found.p_values.tolist()
+    medians, p_values = exponentials(found.medians), found.p_values.tolist()
     if found.lows is None:
         return [(Estimate(m, None, None, 0.0, n), p) for m, p in zip(medians, p_values)]
-    ends = (numpy.exp(end).tolist() for end in (found.lows, found.highs))
+    ends = (exponentials(end) for end in (found.lows, found.highs))
     return [
         (Estimate(median, low, high, found.coverage, n), p)
         for median, low, high, p in zip(medians, *ends, p_values)
     ]
+
+
+def exponentials(logs):
+    """e to each of an array, as a list. One by one, as the logarithms were taken: numpy takes them
+    several at once where the processor can, rounds some of them otherwise then, and a figure must
+    not depend on what it was computed beside."""
+    return [math.exp(x) if x < LARGEST_LOG else math.inf for x in logs.tolist()]
 
 
 # What follows
