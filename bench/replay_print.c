@@ -33,6 +33,7 @@ static void print_memory(struct json_text *text, const struct run *run)
     json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
     print_peak_waste(text, run);
     json_text_number(text, "huge_bytes", run->huge_bytes);
+    holdings_print(&run->held, text);
     json_text_number(text, "rss_after_drain", run->rss_after_drain);
     if (run->options.decay)
         decay_print(&run->decay, text);

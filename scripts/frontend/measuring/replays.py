@@ -25,7 +25,7 @@ SPEED_FIGURES = (
 )
 MEMORY_FIGURES = (
     *("peak_rss", "peak_live", "peak_live_replayed", "waste", "peak_waste"),
-    *("huge_bytes", "rss_after_drain"),
+    *("held", "huge_bytes", "rss_after_drain"),
     *("baseline_rss", "initial_rss"),
     *("initial_mapped", "harness_bytes"),
     *("rss_after_100ms", "rss_after_1s", "rss_after_5s", "rss_after_trim"),

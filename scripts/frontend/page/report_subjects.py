@@ -13,7 +13,11 @@ from frontend.page import report_latency, report_tables, report_waste
 from frontend.page.report_figures import figure
 
 # The charts of a trace: the beginning of the file's name and what the chart shows.
-TRACE_CHARTS = (("blocks", "sizes and lifetimes of blocks"), ("curve", "memory over operations"))
+TRACE_CHARTS = (
+    ("blocks", "sizes and lifetimes of blocks"),
+    ("curve", "memory over operations"),
+    ("held", "what memory is held for at its peak"),
+)
 CONTEXT_KEYS = (
     *("date", "cpu", "num_cpus", "governor", "thp", "aslr", "kernel", "libc", "compiler"),
     *("flags", "commit", "dirty", "load_before", "touch", "thread_order", "command"),
