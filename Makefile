@@ -65,14 +65,14 @@ EXPORTERS := memory_replay rep wl csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
 TRACE_READ := pages slots sites sites_file trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer block_map builder races raw_reader callers compile input lines import import_main \
-	$(IMPORTERS:%=import_%) wl_streams export $(EXPORTERS:%=export_%) info site_census in_out trace_copy pack subset \
-	trace_text slot_pool excerpt selection cut filter merge strip count_map census json_print \
+	$(IMPORTERS:%=import_%) wl_streams export $(EXPORTERS:%=export_%) info site_census site_moments \
+	sites_json in_out trace_copy pack subset trace_text slot_pool excerpt selection cut filter merge strip count_map census json_print \
 	synth synth_profile synth_json synth_sizes synth_learn synth_quota synth_calendar synth_output synth_make
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 RECORDER_SITES := $(RECORDER) recorder_sites
 REPLAY := replay replay_options replay_print performer pauses checksum steps step_call checker latency histogram \
-	cycle_counter program_model touched replayer streams pace lanes lane_run repeats cost driver memory_curve decay limit footprint \
+	cycle_counter program_model touched replayer streams pace lanes lane_run repeats cost driver memory_curve decay holdings limit footprint \
 	own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text

@@ -18,7 +18,8 @@
 static size_t heap_growth(const struct heap *heap)
 {
     size_t mapped = heap->spans.mapped;
-    if (mapped / HEAP_HUGE_SHARE >= OS_HUGE_PAGE || options_current().thp == OPTIONS_THP_ALWAYS)
+    if (mapped / HEAP_HUGE_SHARE >= OS_HUGE_PAGE ||
+        (options_current().thp == OPTIONS_THP_ALWAYS && mapped >= HEAP_ALWAYS_FROM))
         return OS_HUGE_PAGE;
     size_t size = mapped / HEAP_SPAN_SHARE & ~(size_t)(SPAN_MIN - 1);
     return size < SPAN_MIN ? SPAN_MIN : size;

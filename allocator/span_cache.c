@@ -127,12 +127,12 @@ static void make_way(struct spans *spans, size_t bytes)
     }
 }
 
-/* What the limit would have had to be to keep what had to go for a span of `size` bytes, but no
-   more than would keep a few like that. */
+/* What the limit would have had to be to keep a span of `size` bytes, beside those that are cached
+   where more than one is; but no more than would keep a few like that. */
 static size_t missed_by(const struct spans *spans, size_t size)
 {
-    size_t all = lesser(spans->cached_bytes, limit_learnt(spans)) + size;
-    return lesser(all, SPAN_CACHE_FEW * size);
+    size_t others = BUILD_SPANS_CACHED > 1 ? spans->cached_bytes : 0;
+    return lesser(lesser(others, limit_learnt(spans)) + size, SPAN_CACHE_FEW * size);
 }
 
 bool span_cache_evict(struct spans *spans, size_t size)
@@ -181,7 +181,7 @@ struct span *span_cache_map_aligned(struct spans *spans, size_t align, size_t gr
 struct span *span_cache_remap(struct spans *spans, struct span *span, size_t size)
 {
     if (size > span->size) {
-        learn_asked(spans, size);
+        learn_asked(spans, size - span->size);
         make_way(spans, size - span->size);
     }
     struct span *moved = span_remap(spans, span, size);
@@ -229,7 +229,7 @@ bool span_cache_wants(struct spans *spans, const struct span *span)
     size_t own = span->kind == SPAN_DEDICATED ? span->size : 0;
     size_t limit = limit_beside(spans, spans->dedicated - own);
     if (span->size > limit && (span->kind != SPAN_SHARED || limit < SPAN_CACHE_FIRST)) {
-        note_returned(spans, span->size, span->size);
+        note_returned(spans, span->size, missed_by(spans, span->size));
         return false;
     }
     /* Of two empty spans the larger serves more requests. */

@@ -45,6 +45,17 @@ double memory_curve_waste(const struct memory_curve *curve)
     return live > 0 ? waste / live : 0;
 }
 
+struct memory_sample memory_curve_most_waste(const struct memory_curve *curve)
+{
+    struct memory_sample most = {0};
+    for (size_t i = 0; i < curve->count; i++) {
+        struct memory_sample sample = curve->samples[i];
+        if (i == 0 || sample.rss - sample.live > most.rss - most.live)
+            most = sample;
+    }
+    return most;
+}
+
 static bool write_all(int fd, const char *bytes, size_t n)
 {
     while (n > 0) {

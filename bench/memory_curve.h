@@ -29,6 +29,9 @@ void memory_curve_add(struct memory_curve *curve, struct memory_sample sample);
 /* Integral over operations of rss - live, divided by that of live (trapezoids); 0 if nothing was
    ever live. */
 double memory_curve_waste(const struct memory_curve *curve);
+/* The sample with the most resident bytes beyond the live ones, the first of several; all zero
+   without samples. */
+struct memory_sample memory_curve_most_waste(const struct memory_curve *curve);
 /* Writes "op,rss,live" lines, a header first; false and errno on failure. */
 bool memory_curve_write(const struct memory_curve *curve, int fd);
 

@@ -73,6 +73,7 @@ static int prepare(struct run *run)
         status = performer_open(&run->performer, &run->options);
     if (status == EXIT_OK)
         status = prove_rare_functions(run);
+    run->tells_held = holdings_can(&run->malloc);
     return status == EXIT_OK ? open_curve(run) : status;
 }
 
@@ -95,6 +96,7 @@ static uint64_t take_sample(void *data, uint64_t ops)
     int64_t live = performer_live(&run->performer);
     memory_curve_add(&run->curve, (struct memory_sample){.op = ops, .rss = rss, .live = live});
     take_huge(run, rss);
+    holdings_note(&run->held, run->tells_held, rss, live);
     if (ops >= total)
         return run->next_sample = UINT64_MAX;
     uint64_t nth = (uint64_t)((double)ops * (double)points / (double)total) + 1;

@@ -9,6 +9,20 @@
 /* More threads than that are summed up. Arbitrary: a line of JSON, not a book. */
 enum { THREADS_SHOWN = 256 };
 
+/* The moment is told by the number of its operation in the trace, so that others find it. */
+static void print_peak_waste(struct json_text *text, const struct run *run)
+{
+    struct memory_sample most = memory_curve_most_waste(&run->curve);
+    struct found_op found = {0};
+    if (most.op > 0)
+        found = steps_find_op(run->options.trace, STEPS_ANY_THREAD, most.op - 1);
+    json_text_add(text,
+                  ", \"peak_waste\": {\"bytes\": %lld, \"op\": %llu, \"rss\": %lld, "
+                  "\"live\": %lld}",
+                  (long long)(most.rss - most.live), (unsigned long long)found.number,
+                  (long long)most.rss, (long long)most.live);
+}
+
 static void print_memory(struct json_text *text, const struct run *run)
 {
     footprint_print(&run->footprint, text);
@@ -17,7 +31,9 @@ static void print_memory(struct json_text *text, const struct run *run)
         return;
     json_text_number(text, "peak_live_replayed", performer_peak_live(&run->performer));
     json_text_add(text, ", \"waste\": %.6f", memory_curve_waste(&run->curve));
+    print_peak_waste(text, run);
     json_text_number(text, "huge_bytes", run->huge_bytes);
+    holdings_print(&run->held, text);
     json_text_number(text, "rss_after_drain", run->rss_after_drain);
     if (run->options.decay)
         decay_print(&run->decay, text);

@@ -7,6 +7,7 @@
 
 #include "decay.h"
 #include "footprint.h"
+#include "holdings.h"
 #include "limit.h"
 #include "memory_curve.h"
 #include "performer.h"
@@ -21,6 +22,8 @@ struct run {
     uint64_t next_sample; /* when so many steps are executed, a sample is due; UINT64_MAX: never */
     int64_t highest_rss;  /* of the samples */
     int64_t huge_bytes;   /* resident in huge pages at that sample */
+    bool tells_held;      /* the allocator tells what it holds memory for */
+    struct holdings held; /* where memory is highest, to a 32nd */
     int64_t rss_after_drain;
     struct decay decay; /* valid if asked for */
     struct limit limit; /* of a limit pass, as the next two */

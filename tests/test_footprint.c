@@ -174,6 +174,20 @@ static void test_waste_of_nothing_is_zero(void **state)
     memory_curve_close(&curve);
 }
 
+static void test_the_moment_of_most_waste_is_the_first_of_its_height(void **state)
+{
+    (void)state;
+    const struct memory_sample samples[] = {
+        {0, 50, 60}, {10, 200, 150}, {20, 900, 860}, {30, 300, 250}};
+    struct memory_curve curve = curve_of(samples, 4);
+    assert_int_equal(memory_curve_most_waste(&curve).op, 10);
+    curve.count = 1; /* less than nothing is still the most */
+    assert_int_equal(memory_curve_most_waste(&curve).rss, 50);
+    curve.count = 0;
+    assert_int_equal(memory_curve_most_waste(&curve).rss, 0);
+    memory_curve_close(&curve);
+}
+
 static void test_curve_file_has_a_header_and_all_samples(void **state)
 {
     (void)state;
@@ -210,6 +224,7 @@ int main(void)
         TEST(test_memory_between_parts_is_not_the_allocators),
         cmocka_unit_test(test_waste_is_the_ratio_of_the_integrals),
         cmocka_unit_test(test_waste_of_nothing_is_zero),
+        cmocka_unit_test(test_the_moment_of_most_waste_is_the_first_of_its_height),
         cmocka_unit_test(test_curve_file_has_a_header_and_all_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

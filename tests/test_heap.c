@@ -90,6 +90,24 @@ static void limit_learns_from_what_is_asked_for_again(void **state)
     assert_int_equal(fake_os.maps, maps + 3);
 }
 
+/* A small one may be cut from what the large one left, which is then enlarged again. */
+static void limit_learns_from_two_sizes_in_turn(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 16, LEARNT_BY = 4 };
+    long calls = 0;
+    fake_os.apart = true;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (round == LEARNT_BY)
+            calls = fake_os.maps + fake_os.remaps + fake_os.unmaps;
+        void *small = heap_allocate(&heap, 256 << 10);
+        void *large = heap_allocate(&heap, 1 << 20);
+        heap_free(&heap, small);
+        heap_free(&heap, large);
+    }
+    assert_int_equal(fake_os.maps + fake_os.remaps + fake_os.unmaps, calls);
+}
+
 static void small_blocks_take_the_cached_span_last_and_in_part(void **state)
 {
     (void)state;
@@ -804,6 +822,7 @@ int main(void)
         HEAP_TEST(larger_empty_span_is_cached),
         HEAP_TEST(empty_span_above_the_limit_is_returned),
         HEAP_TEST(limit_learns_from_what_is_asked_for_again),
+        HEAP_TEST(limit_learns_from_two_sizes_in_turn),
         HEAP_TEST(small_blocks_take_the_cached_span_last_and_in_part),
         HEAP_TEST(edge_of_a_span_does_not_map_each_time),
         HEAP_TEST(a_refused_unmap_keeps_the_heap_sound),

@@ -78,6 +78,11 @@ def libc_path():
 
 
 LIBC = libc_path()
+ALL_BUILDS = [
+    ("glibc", LIBC),
+    ("span", BUILD / "libspan.so"),
+    ("span-fast", BUILD / "libspan-fast.so"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +186,15 @@ def test_prints_all_keys_in_both_passes(kinds):
     }
     speed = figures("glibc", LIBC, kinds)
     memory = figures("glibc", LIBC, kinds, "--pass", "memory")
+    memory.pop("held", None)  # not of older C libraries
     assert set(speed) == both
-    assert set(memory) == both | {"peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"}
+    assert set(memory) == both | {
+        "peak_live_replayed",
+        "waste",
+        "peak_waste",
+        "huge_bytes",
+        "rss_after_drain",
+    }
     assert (speed["pass"], memory["pass"]) == ("speed", "memory")
     assert (speed["touch"], speed["threads"], speed["trace"]) == ("page", 2, str(kinds))
     assert len(speed["checksum"]) == 16 and int(speed["checksum"], 16)
@@ -514,6 +526,30 @@ def test_malloc_trim_must_be_the_allocator_s(kinds, folder):
     assert "rss_after_5s" in done and "rss_after_trim" not in done
 
 
+@pytest.mark.parametrize("name, library", ALL_BUILDS, ids=[name for name, _ in ALL_BUILDS])
+def test_what_memory_is_held_for_where_it_is_highest(folder, name, library):
+    count, size = 4000, 1000
+    lines = [f"1: malloc {0x1000 * i:#x} {size}" for i in range(1, count + 1)]
+    lines += [f"1: free {0x1000 * i:#x}" for i in range(1, count + 1)]
+    lines += [f"1: malloc {0x1000 * i:#x} {size}" for i in range(1, count // 2)]
+    trace = make_trace(folder, "up-and-down", "\n".join(lines) + "\n")
+    done = figures(name, library, trace, "--pass", "memory", "--touch", "all")
+    if name == "glibc" and "held" not in done:
+        pytest.skip("this C library has no mallinfo2")
+    held = done["held"]
+    assert 0.9 * done["peak_rss"] <= held["rss"] <= done["peak_rss"] + SLACK
+    assert 0.9 * held["rss"] <= held["live"] <= count * size
+    assert held["live"] + 8 * held["live"] / size <= held["used"] <= 1.2 * held["live"]
+    mapped = sum(held[key] for key in ("used", "cached", "free", "empty"))
+    assert held["rss"] <= mapped + SLACK and min(held.values()) >= 0
+
+
+def test_only_the_allocator_itself_is_asked_what_it_holds(kinds, folder):
+    bare = build_purging(folder, 498, PURGING.partition("int malloc_trim")[0])
+    plain = make_trace(folder, "plain-held", "1: malloc 0x1000 100\n")
+    assert "held" not in figures("glibc", bare, plain, "--pass", "memory", preload=bare)
+
+
 ASKS_FOR_HUGE = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # since glibc 2.35: by madvise
 
 
@@ -631,13 +667,6 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
 )
 def test_wrong_usage(kinds, options):
     assert_refused(replay("glibc", LIBC, kinds, *options), 2)
-
-
-ALL_BUILDS = [
-    ("glibc", LIBC),
-    ("span", BUILD / "libspan.so"),
-    ("span-fast", BUILD / "libspan-fast.so"),
-]
 
 
 @pytest.fixture(scope="module", name="crowd")

@@ -3,9 +3,8 @@
  */
 #include "site_census.h"
 
-#include "json_print.h"
 #include "pages.h"
-#include "sites.h"
+#include "sites_json.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -105,35 +104,6 @@ static const char *census_take(struct site_census *census, struct trace_op *ops)
     return NULL;
 }
 
-static void modules_print(const struct sites *sites)
-{
-    fputs("  \"modules\": [", stdout);
-    for (size_t i = 0; i < sites->module_count; i++) {
-        const struct site_module *module = &sites->modules[i];
-        const char *path = sites_path(sites, module);
-        printf("%s\n    {\"address\": %" PRIu64 ", \"build_id\": \"", i ? "," : "",
-               module->address);
-        for (unsigned byte = 0; byte < module->id_bytes; byte++)
-            printf("%02x", module->id[byte]);
-        fputs("\", \"path\": ", stdout);
-        json_string(path, strlen(path));
-        putchar('}');
-    }
-    puts("\n  ],");
-}
-
-/* A table of hostile make may be deeper than any recording. */
-static void frames_print(const struct sites *sites, uint32_t site)
-{
-    fputs("\"frames\": [", stdout);
-    for (unsigned depth = 0; site > 0 && depth < SITES_DEPTH_MAX; depth++) {
-        const struct site *frame = &sites->list[site - 1];
-        printf("%s[%" PRIu32 ", %" PRIu64 "]", depth ? ", " : "", frame->module, frame->offset);
-        site = frame->parent;
-    }
-    putchar(']');
-}
-
 static void sites_print(const struct site_census *census, const struct sites *sites)
 {
     const char *separator = "";
@@ -148,7 +118,7 @@ static void sites_print(const struct site_census *census, const struct sites *si
                separator, counts->ops, counts->blocks, counts->bytes, counts->peak_live,
                counts->peak_op, counts->live, counts->freed,
                counts->freed ? (double)counts->lifetime_ops / (double)counts->freed : 0);
-        frames_print(sites, (uint32_t)i);
+        sites_frames_json(sites, (uint32_t)i);
         putchar('}');
         separator = ",";
     }
@@ -167,7 +137,7 @@ static const char *census_run(struct site_census *census)
         fault = census_take(census, ops);
     if (fault == NULL) {
         printf("{\n  \"ops\": %" PRIu64 ",\n", census->ops);
-        modules_print(sites);
+        sites_modules_json(sites);
         sites_print(census, sites);
         puts("}");
     }

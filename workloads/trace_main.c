@@ -10,6 +10,7 @@
 #include "merge.h"
 #include "pack.h"
 #include "site_census.h"
+#include "site_moments.h"
 #include "strip.h"
 #include "subset.h"
 #include "synth.h"
@@ -29,6 +30,7 @@ static const struct {
     {"export", export_main, "--to FORMAT FILE -o OUT"},
     {"info", info_main, "[--all-sizes] FILE"},
     {"merge", merge_main, "[--by-date] FILE... -o OUT"},
+    {"moments", moments_main, "FILE < LINES"},
     {"pack", pack_main, "IN [--no-gaps] -o FILE"},
     {"sites", sites_main, "FILE"},
     {"strip", strip_main, "FILE -o OUT"},

@@ -12,7 +12,7 @@ from pathlib import Path
 from matplotlib import pyplot
 
 from frontend.charts import blocks_chart, bound_chart, canvas, curve_chart, dot_chart
-from frontend.charts import frontier_chart, heat_chart, latency_chart, limit_chart
+from frontend.charts import frontier_chart, heat_chart, held_chart, latency_chart, limit_chart
 from frontend.charts import ratio_chart, size_chart
 from frontend.charts import threads_chart
 from frontend.failure import WORK_FAILED, Failure
@@ -128,6 +128,7 @@ def charts(results, summary):
     if len(frontier_chart.frontier_points(summary)) > 1:
         found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
     found.update(latency_charts(results, summary))
+    found.update(held_charts(summary))
     return {**found, **blocks_charts(summary), **curve_charts(results, summary)}
 
 
@@ -158,6 +159,16 @@ def blocks_charts(summary):
         f"blocks-{subject}": partial(blocks_chart.blocks_figure, summary, subject)
         for subject in subjects
         if blocks_chart.blocks_of(summary, subject)
+    }
+
+
+def held_charts(summary):
+    """{name: function that draws it} of what memory is held for, where an allocator tells."""
+    subjects = summary.subjects if summary.kind == "replay" else ()
+    return {
+        f"held-{subject}": partial(held_chart.held_figure, summary, subject)
+        for subject in subjects
+        if held_chart.held_of(summary, subject)
     }
 
 

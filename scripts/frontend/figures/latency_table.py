@@ -82,9 +82,11 @@ def worst_lines(rows):
 
 
 def call_text(call, rounds):
-    """ "malloc of 4,096 bytes 1.2 ms (operation 77 of thread 0, 1 fault, in 2 of 7 rounds)"."""
+    """ "malloc of 4,096 bytes by make (x.c:3) 1.2 ms (operation 77 of thread 0, 1 fault, in 2 of 7
+    rounds)"; without the site where it is not told."""
     faults = f"{call.faults:,} fault{'' if call.faults == 1 else 's'}"
     where = f"operation {call.op:,} of thread {call.thread}"
     seen = f"in {call.rounds} of {rounds} rounds"
-    took = f"{call.kind} of {call.size:,} bytes {duration_text(call.ns)}"
+    by = f" by {call.site}" if call.site else ""
+    took = f"{call.kind} of {call.size:,} bytes{by} {duration_text(call.ns)}"
     return f"{took} ({where}, {faults}, {seen})"

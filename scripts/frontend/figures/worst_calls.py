@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from frontend.figures.results import is_figure
 
 MOST = 10  # of an allocator on a trace
+SITE = "site"  # who made it, where the trace tells
 NUMBERS = ("ns", "op", "thread", "size", "faults")
 
 
@@ -22,6 +23,7 @@ class WorstCall:
     size: int  # bytes asked for; of a free, of the block
     faults: int  # page faults while it took that long
     rounds: int  # in which it was among the worst
+    site: str = ""  # who made it; "" if the trace does not tell
 
 
 def of_row(row):
@@ -51,5 +53,8 @@ def joined(calls):
     """The WorstCall of one operation in several rounds."""
     longest = max(calls, key=lambda call: call["ns"])
     return WorstCall(
-        **{key: longest[key] for key in NUMBERS}, kind=longest["kind"], rounds=len(calls)
+        **{key: longest[key] for key in NUMBERS},
+        kind=longest["kind"],
+        rounds=len(calls),
+        site=str(longest.get(SITE, "")),
     )

@@ -29,7 +29,7 @@ class Site:
     @property
     def text(self):
         """Its stack in a line."""
-        return BETWEEN.join(place.text for place in self.places)
+        return stack_text(self.places)
 
     @property
     def names(self):
@@ -45,29 +45,38 @@ class Site:
 
 def load(path):
     """(all Sites of a trace, the busiest first, and why some modules have no names)."""
-    done = subprocess.run(
-        [str(built("trace")), "sites", str(path)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise Failure(lines[-1] if lines else f"{path}: trace sites failed ({done.returncode})")
-    told = json.loads(done.stdout)
-    places, reasons = named(told)
+    told = told_of(path, "sites")
+    frames = [frame for site in told["sites"] for frame in site["frames"]]
+    places, reasons = named(told["modules"], frames)
     found = [site_of(site, places) for site in told["sites"]]
     return sorted(found, key=lambda site: (-site.ops, -site.bytes, site.text)), reasons
 
 
-def named(told):
-    """({(module, offset): Place}, reasons) of all frames."""
+def stack_text(places):
+    """Places in a line, the innermost first, each with its line where that is known."""
+    return BETWEEN.join(place.text for place in places or (UNKNOWN,))
+
+
+def told_of(path, command, lines=""):
+    """What a command of `trace` about the sites of a file prints, with these lines as its input."""
+    words = [str(built("trace")), command, str(path)]
+    done = subprocess.run(words, input=lines, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise Failure(said[-1] if said else f"{path}: trace {command} failed ({done.returncode})")
+    return json.loads(done.stdout)
+
+
+def named(modules, frames):
+    """({(module, offset): Place}, reasons) of [module, offset] pairs."""
     offsets, places, reasons = {}, {}, []
-    for site in told["sites"]:
-        for module, offset in site["frames"]:
-            offsets.setdefault(module, set()).add(offset)
+    for module, offset in frames:
+        offsets.setdefault(module, set()).add(offset)
     for module, wanted in offsets.items():
         if module == 0:
             places.update({(0, offset): Place("", offset) for offset in wanted})
             continue
-        found, why = places_of(told["modules"][module - 1], sorted(wanted))
+        found, why = places_of(modules[module - 1], sorted(wanted))
         places.update({(module, offset): place for offset, place in found.items()})
         reasons += [why] if why and why not in reasons else []
     return places, reasons

@@ -24,7 +24,8 @@ SPEED_FIGURES = (
     *("wait_ns", "pauses", "paused_ns", "knows_present"),
 )
 MEMORY_FIGURES = (
-    *("peak_rss", "peak_live", "peak_live_replayed", "waste", "huge_bytes", "rss_after_drain"),
+    *("peak_rss", "peak_live", "peak_live_replayed", "waste", "peak_waste"),
+    *("held", "huge_bytes", "rss_after_drain"),
     *("baseline_rss", "initial_rss"),
     *("initial_mapped", "harness_bytes"),
     *("rss_after_100ms", "rss_after_1s", "rss_after_5s", "rss_after_trim"),

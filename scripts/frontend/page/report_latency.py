@@ -56,15 +56,17 @@ def worst_table(rows):
     found = [(name, call, row) for name, row in rows.items() for call in worst_calls.of_row(row)]
     if not found:
         return ""
-    cells = [worst_row(name, call, len(row.samples)) for name, call, row in found]
+    has_sites = any(call.site for _, call, _ in found)
+    cells = [worst_row(name, call, len(row.samples), has_sites) for name, call, row in found]
+    heads = (*WORST_HEADS, "site") if has_sites else WORST_HEADS
     return (
         "<details><summary>The worst calls of each allocator</summary>"
-        f'{table(WORST_HEADS, cells, look="flat")}</details>'
+        f'{table(heads, cells, look="flat")}</details>'
     )
 
 
-def worst_row(name, call, rounds):
-    """The cells of a WorstCall."""
+def worst_row(name, call, rounds, has_site):
+    """The cells of a WorstCall; has_site: one for who made it."""
     numbers = (call.size, call.op, call.thread, call.faults)
     return [
         name_cell(name),
@@ -72,4 +74,5 @@ def worst_row(name, call, rounds):
         f'<td class="name">{escape(call.kind)}</td>',
         *(number_cell(number, f"{number:,}") for number in numbers),
         number_cell(call.rounds, f"{call.rounds} of {rounds}"),
+        *([f'<td class="name">{escape(call.site)}</td>'] if has_site else []),
     ]

@@ -89,6 +89,15 @@ grey.</p>
 <p>Do not read time from it: operations take unequal time. A fall at the very end is the program
 freeing everything, which many programs never do.</p>
 """,
+    "held": """
+<p>A bar is all that an allocator has mapped at the moment of the replay at which most is resident,
+by its own account (mallinfo2); allocators without one have no bar. From dark to light: what the
+program has asked for, headers and rounding, freed blocks in caches, free blocks between used ones,
+and what is empty and could be given back. The upright tick is what is resident.</p>
+<p>Do not add up what lies right of the tick: pages that were never touched cost nothing. And do not
+compare the live bytes of a trace of several threads: each allocator has its peak at a moment of its
+own.</p>
+""",
     "blocks": """
 <p>What the program asked for; no allocator comes into it. Left: how many bytes a request is for.
 Right: how many further allocations the program makes before the block is freed. Each bar is a class

@@ -9,11 +9,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from frontend.figures import digest, results
-from frontend.page import report_latency, report_tables
+from frontend.page import report_latency, report_tables, report_waste
 from frontend.page.report_figures import figure
 
 # The charts of a trace: the beginning of the file's name and what the chart shows.
-TRACE_CHARTS = (("blocks", "sizes and lifetimes of blocks"), ("curve", "memory over operations"))
+TRACE_CHARTS = (
+    ("blocks", "sizes and lifetimes of blocks"),
+    ("curve", "memory over operations"),
+    ("held", "what memory is held for at its peak"),
+)
 CONTEXT_KEYS = (
     *("date", "cpu", "num_cpus", "governor", "thp", "aslr", "kernel", "libc", "compiler"),
     *("flags", "commit", "dirty", "load_before", "touch", "thread_order", "command"),
@@ -55,6 +59,7 @@ def trace_section(part, subject, anchor):
         f'<p class="small">{" · ".join(map(escape, trace_facts(facts)))}</p>',
         report_tables.figures_table(part.summary, subject),
         report_latency.trace_part(part.summary, subject),
+        report_waste.trace_part(part.summary, subject),
         *(
             figure(part.folder / f"{name}-{subject}.svg", f"{subject}: {text}")
             for name, text in TRACE_CHARTS

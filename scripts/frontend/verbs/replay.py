@@ -7,8 +7,9 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import Failure
 from frontend.figures import decay_table, latency_table, limit_table, prediction
-from frontend.figures import prediction_table, results
+from frontend.figures import prediction_table, results, wasteful_moments
 from frontend.figures.metrics import LATENCIES
+from frontend.inspecting import replay_sites, sites_page
 from frontend.measuring import limits, replays, shards, traces
 from frontend.progress import say
 from frontend.verbs.options import add_measuring, add_thread_order, limit_size, names_of
@@ -111,16 +112,19 @@ def run(options, argv):
         manner = manner_of(options, kept, links)
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
         measured.context.update(options.shard.facts)
+        nameless = replay_sites.add(measured, loaded)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
     latency = LATENCIES[options.metric or "p99_ns"]
     more = (
         lambda results_: latency_table.show(results_, latency),
+        wasteful_moments.show,
         prediction_table.show,
         decay_table.show,
         limit_table.show,
     )
+    sites_page.tell_nameless(nameless)
     for name in untold(measured):
         say(f"{name}: the trace does not tell what was touched: a byte in each page was written")
     return show(measured, unasked, more)
