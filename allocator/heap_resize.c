@@ -130,8 +130,8 @@ static struct block *dedicated_grow(struct heap *heap, struct span *span, struct
     struct block *cached = span_cache_find(&heap->spans, gross);
     if (cached && block_size(cached) / 2 <= gross)
         return dedicated_move(heap, block, cached, gross);
-    struct span *moved =
-        span_cache_remap(&heap->spans, span, span_size_for(offset - SPAN_HEADER + gross));
+    size_t size = span_size_for(offset - SPAN_HEADER + gross);
+    struct span *moved = span_cache_remap(&heap->spans, span, size, size);
     if (!moved) {
         errno = saved_errno;
         return NULL;

@@ -178,10 +178,10 @@ struct span *span_cache_map_aligned(struct spans *spans, size_t align, size_t gr
     return mapped(spans, span_map_aligned(spans, align, gross, block), size);
 }
 
-struct span *span_cache_remap(struct spans *spans, struct span *span, size_t size)
+struct span *span_cache_remap(struct spans *spans, struct span *span, size_t size, size_t asked)
 {
     if (size > span->size) {
-        learn_asked(spans, size - span->size);
+        learn_asked(spans, asked);
         make_way(spans, size - span->size);
     }
     struct span *moved = span_remap(spans, span, size);

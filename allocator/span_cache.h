@@ -49,11 +49,11 @@ enum {
 };
 
 /* As span_map, span_map_aligned and span_remap; cached spans go back first where the heap would
-   grow beyond what it once was. */
+   grow beyond what it once was. asked: the bytes of a span that would have served instead. */
 struct span *span_cache_map(struct spans *spans, size_t size);
 struct span *span_cache_map_aligned(struct spans *spans, size_t align, size_t gross,
                                     struct block **block);
-struct span *span_cache_remap(struct spans *spans, struct span *span, size_t size);
+struct span *span_cache_remap(struct spans *spans, struct span *span, size_t size, size_t asked);
 /* The same of OS_HUGE_PAGE bytes, on a huge page if the system has one, as long as those that it
    gave came quickly. */
 struct span *span_cache_map_huge(struct spans *spans);

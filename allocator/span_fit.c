@@ -66,7 +66,7 @@ struct block *span_cache_stretch(struct spans *spans, size_t size, enum span_kin
         return NULL;
     int saved_errno = errno;
     span_cache_take(spans, span, kind);
-    struct span *stretched = span_cache_remap(spans, span, size);
+    struct span *stretched = span_cache_remap(spans, span, size, size - span->size);
     if (!stretched) {
         errno = saved_errno;
         span_cache_put(spans, span);

@@ -216,7 +216,7 @@ static void growing_keeps_contents_and_neighbours(void **state)
     struct span *after = map(SPAN_MIN);
     char *last_page = (char *)span + 2 * SPAN_MIN - os_page_size();
     memset(last_page, 'g', os_page_size());
-    span = span_cache_remap(&spans, span, 64 * SPAN_MIN);
+    span = span_cache_remap(&spans, span, 64 * SPAN_MIN, 64 * SPAN_MIN);
     assert_non_null(span);
     assert_int_equal(span->size, 64 * SPAN_MIN);
     assert_true(is_listed(before) && is_listed(span) && is_listed(after));
@@ -233,7 +233,7 @@ static void a_refused_remap_changes_nothing(void **state)
     memset(span_first_block(span), 'r', SPAN_MIN);
     fake_os.maps_fail = true;
     errno = 0;
-    assert_null(span_cache_remap(&spans, span, 64 * SPAN_MIN));
+    assert_null(span_cache_remap(&spans, span, 64 * SPAN_MIN, 64 * SPAN_MIN));
     assert_int_equal(errno, ENOMEM);
     assert_int_equal(span->size, 2 * SPAN_MIN);
     assert_true(is_listed(span));
@@ -351,7 +351,10 @@ static void growing_learns_as_mapping_does(void **state)
     struct span *large = map(SPAN_CACHE_FIRST + SPAN_MIN);
     assert_false(span_cache_wants(&spans, large));
     assert_true(span_unmap(&spans, large));
-    struct span *grown = span_cache_remap(&spans, small, SPAN_CACHE_FIRST + SPAN_MIN);
+    const size_t size = SPAN_CACHE_FIRST + SPAN_MIN;
+    small = span_cache_remap(&spans, small, 2 * SPAN_MIN, 2 * size); /* none served instead */
+    assert_int_equal(spans.cache_limit, 0);
+    struct span *grown = span_cache_remap(&spans, small, size, size);
     assert_non_null(grown);
     assert_true(span_cache_wants(&spans, grown));
 }
