@@ -20,6 +20,18 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
+# Files of half a minute or more: they begin, or one of the processes that share the tests would be
+# left alone with one at the end.
+LONGEST = (
+    "charts_layout verify seed_mutants bisecting recorder shards workloads gate archives".split()
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the tests that take longest first."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+
+
 # Good enough for short programs: never frees.
 ALLOCATOR = """
 #include <stddef.h>
