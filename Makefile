@@ -361,17 +361,19 @@ test-programs: all $(TESTS) $(MISUSES) $(SUBJECTS)
 ## test: every test (installs the packages that the tests need, if it may)
 .PHONY: test
 test: deps-test
+	$(MAKE) --no-print-directory -j"$$(nproc)" test-programs
 	$(MAKE) --no-print-directory test-c test-python
 
 # How many tests run at a time: two, since tests that measure bear no crowd.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -lt 2 ] && echo $$n || echo 2)
 
-# Each program of tests prints one line, and all it has to say if it fails; the others go on. RUN is
-# a command before it.
+# Each program of tests prints one line, and all it has to say if it fails; the others go on. Those
+# that take longest begin, so that none runs alone at the end. RUN is a command before it.
+LONG_TESTS = $(filter %/test_model %/test_forks %/test_threads,$(TESTS))
 .PHONY: test-c
 test-c: export RUN := $(RUN)
 test-c: $(TESTS)
-	printf '%s\n' $(TESTS) | xargs -P $(JOBS) -n 1 sh -c ' \
+	printf '%s\n' $(LONG_TESTS) $(filter-out $(LONG_TESTS),$(TESTS)) | xargs -P $(JOBS) -n 1 sh -c ' \
 		if $$RUN $$0 > $$0.log 2>&1; then \
 			echo "$$0 $$(grep -h PASSED $$0.log)"; \
 		else \

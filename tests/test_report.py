@@ -57,6 +57,13 @@ def page_of(tmp_path):
     return make
 
 
+@pytest.fixture
+def words_of(page_of, monkeypatch):
+    """The same with the first chart alone, for tests of what stands beside the charts."""
+    monkeypatch.setattr(charts, "draw_all", partial(charts.draw_all, only=("frontier",)))
+    return page_of
+
+
 @pytest.fixture(scope="module")
 def plain_page(tmp_path_factory):
     """The page of one file without failures."""
@@ -165,8 +172,8 @@ def test_page_is_dark_where_wanted_and_prints(plain_page):
         assert f"{report_figures.variable(colour)}: {palette.dark_of(colour)};" in page
 
 
-def test_every_row_that_failed_or_lost_is_there(page_of, tmp_path):
-    page = page_of({"failing": {("git", "jemalloc")}})
+def test_every_row_that_failed_or_lost_is_there(words_of, tmp_path):
+    page = words_of({"failing": {("git", "jemalloc")}})
     assert "<b>jemalloc</b> on git: killed by signal 11 (SIGSEGV)" in page
     assert '<td class="failed">failed</td>' in page
     assert "jemalloc</b> on git" in page and "1 of 2" in page
@@ -220,8 +227,8 @@ def test_base_and_head_are_reported_though_nobody_knows_them(page_of):
     assert len(re.findall("<figure", page)) == 7
 
 
-def test_raw_data_are_linked_from_where_the_page_lies(page_of):
-    page = page_of({})
+def test_raw_data_are_linked_from_where_the_page_lies(words_of):
+    page = words_of({})
     assert '<a href="../made0/results.json">results.json</a>' in page
     assert '<a href="../made0/curves">curves</a>' in page
 
@@ -380,8 +387,8 @@ def test_the_kind_whose_means_say_most_leads():
     ]
 
 
-def test_a_short_interval_says_what_it_covers(page_of):
-    page = page_of({"rounds": 2})
+def test_a_short_interval_says_what_it_covers(words_of):
+    page = words_of({"rounds": 2})
     assert page.count(") 50 %</small>") > 10
     assert '<span class="worse">' not in page and "2 rounds cannot settle it" in page
 
@@ -442,5 +449,5 @@ def test_the_share_is_of_the_program_itself_where_the_page_has_it():
     assert f'data-sort="{100 * 200 / ms:.6g}"' in text and "here or when" in text
 
 
-def test_without_a_model_nothing_is_predicted(page_of):
-    assert "What the programs would save" not in page_of({})
+def test_without_a_model_nothing_is_predicted(words_of):
+    assert "What the programs would save" not in words_of({})

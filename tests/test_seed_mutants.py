@@ -6,6 +6,7 @@ must occur in the file exactly once, so that a row cannot go stale unseen.
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -175,7 +176,7 @@ MUTANTS = [
 
 # Sources of the allocator that test_seed has no use for: fake_os is its system, and the design is
 # that of the default build.
-NOT_LINKED = ("os", *sources_of_fast())
+NOT_LINKED = ("os", "mallinfo", "malloc_info", "statistics", "trim", *sources_of_fast())
 
 
 def test_every_sentence_has_a_mutant():
@@ -188,14 +189,70 @@ def test_every_sentence_has_a_mutant():
     assert listed == {name for name, *_ in MUTANTS}
 
 
-def build(folder):
-    """Builds test_seed from the copy in folder, without assertions: the test must tell."""
-    sources = [p for p in (folder / "allocator").glob("*.c") if p.stem not in NOT_LINKED]
-    sources += [folder / "tests" / f"{name}.c" for name in ("test_seed", "fake_os", "heap_fixture")]
-    defines = ["-D_GNU_SOURCE", '-DSPANBENCH_VERSION="0"', "-DNDEBUG", "-include", "stdlib.h"]
-    defines += ["-include", "string.h"]
-    command = ["gcc", "-std=c11", "-w", *defines, "-I.", *sources, "-lcmocka", "-o", "seed"]
-    subprocess.run(command, cwd=folder, check=True)
+def judge_by_the_body_alone(fixture):
+    """Switches off the recount of the heap after each test: the sentence's own test must tell."""
+    recount = "return faults ? -1 : 0;"
+    text = fixture.read_text()
+    assert text.count(recount) == 1
+    fixture.write_text(text.replace(recount, "return 0;"))
+
+
+def copy_sources(origin, folder):
+    for part in ("allocator", "tests"):
+        shutil.copytree(origin / part, folder / part, ignore=shutil.ignore_patterns("*.py", "fuzz"))
+
+
+def sources_of(folder):
+    """What test_seed is made of."""
+    found = [p for p in (folder / "allocator").glob("*.c") if p.stem not in NOT_LINKED]
+    return found + [
+        folder / "tests" / f"{name}.c" for name in ("test_seed", "fake_os", "heap_fixture")
+    ]
+
+
+def compile_in(folder, sources):
+    """Compiles sources of a copy without assertions: the test must tell. What each includes is
+    noted beside its object."""
+    flags = ["-std=c11", "-w", "-D_GNU_SOURCE", '-DSPANBENCH_VERSION="0"', "-DNDEBUG", "-I."]
+    flags += ["-include", "stdlib.h", "-include", "string.h", "-MMD"]
+    names = [source.relative_to(folder) for source in sources]
+    subprocess.run(["gcc", "-c", *flags, *names], cwd=folder, check=True)
+
+
+def link(folder, objects):
+    subprocess.run(["gcc", *objects, "-lcmocka", "-o", "seed"], cwd=folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A copy of the sources and the program made of them; afterwards the objects to link with a
+    broken one, which judge by the body alone."""
+    folder = tmp_path_factory.mktemp("sound")
+    copy_sources(REPO, folder)
+    compile_in(folder, sources_of(folder))
+    link(folder, sorted(folder.glob("*.o")))
+    fixture = folder / "tests" / "heap_fixture.c"
+    judge_by_the_body_alone(fixture)
+    compile_in(folder, [fixture])
+    return folder
+
+
+def is_made_of(source, built, name):
+    """Whether a source is, or includes, the file of that name."""
+    words = (built / f"{source.stem}.d").read_text().split()
+    return name in [Path(word).name for word in words]
+
+
+def build_mutant(folder, sound, name):
+    """Builds test_seed from the copy in folder, in which that file of the allocator was changed;
+    what does not include it was compiled before."""
+    sources = sources_of(folder)
+    changed = [source for source in sources if is_made_of(source, sound, name)]
+    compile_in(folder, changed)
+    link(
+        folder,
+        [(folder if source in changed else sound) / f"{source.stem}.o" for source in sources],
+    )
 
 
 def run_alone(name, folder):
@@ -205,33 +262,17 @@ def run_alone(name, folder):
     return run.returncode
 
 
-def test_each_test_passes_alone(tmp_path):
-    copy_sources(tmp_path)
-    build(tmp_path)
+def test_each_test_passes_alone(sound):
     for name, *_ in MUTANTS:
-        assert run_alone(name, tmp_path) == 0
-
-
-def copy_sources(folder):
-    for part in ("allocator", "tests"):
-        shutil.copytree(REPO / part, folder / part, ignore=shutil.ignore_patterns("*.py"))
-
-
-def judge_by_the_body_alone(fixture):
-    """Switches off the recount of the heap after each test: the sentence's own test must tell."""
-    recount = "return faults ? -1 : 0;"
-    text = fixture.read_text()
-    assert text.count(recount) == 1
-    fixture.write_text(text.replace(recount, "return 0;"))
+        assert run_alone(name, sound) == 0
 
 
 @pytest.mark.parametrize("name,file,old,new", MUTANTS, ids=[row[0] for row in MUTANTS])
-def test_breaking_the_sentence_fails_its_test(name, file, old, new, tmp_path):
-    copy_sources(tmp_path)
-    judge_by_the_body_alone(tmp_path / "tests" / "heap_fixture.c")
+def test_breaking_the_sentence_fails_its_test(name, file, old, new, sound, tmp_path):
+    copy_sources(sound, tmp_path)
     path = tmp_path / "allocator" / file
     text = path.read_text()
     assert text.count(old) == 1, f"{file}: the text to break occurs {text.count(old)} times"
     path.write_text(text.replace(old, new))
-    build(tmp_path)
+    build_mutant(tmp_path, sound, file)
     assert run_alone(name, tmp_path) != 0

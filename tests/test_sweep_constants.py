@@ -1,5 +1,7 @@
 """Sweeps of the allocator's tuning constants: other values, the page, and the whole command."""
 
+import importlib.machinery
+import importlib.util
 import json
 import os
 import subprocess
@@ -263,7 +265,7 @@ def test_failed_rows_are_kept_and_no_edge_is_denied():
     assert sweep_page.has_failures(measured)
 
 
-def run(*options, **environment):
+def run_process(*options, **environment):
     """Runs the command: (status, stdout, stderr)."""
     environment = {**os.environ, "SPANBENCH_BUILD": str(BUILD), **environment}
     command = [SCRIPT, *map(str, options)]
@@ -271,7 +273,26 @@ def run(*options, **environment):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_page_is_written_anew_from_results(tmp_path):
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """A function that does what the command does, in this process: (status, stdout, stderr)."""
+    loader = importlib.machinery.SourceFileLoader("sweep_constants", str(SCRIPT))
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    monkeypatch.setenv("SPANBENCH_BUILD", str(BUILD))
+    script = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(script)
+
+    def run(*options):
+        try:
+            status = script.main([str(word) for word in options])
+        except SystemExit as end:
+            status = end.code
+        return status, *capfd.readouterr()
+
+    return run
+
+
+def test_page_is_written_anew_from_results(tmp_path, run):
     results.write(tmp_path / "made.json", made_up({8: 1, 4: 1}))
     page = tmp_path / "made.md"
     command = ("--page-only", "-o", tmp_path / "made.json", "--page", page)
@@ -281,7 +302,7 @@ def test_page_is_written_anew_from_results(tmp_path):
     assert run(*command)[0] == 1
 
 
-def test_results_of_something_else_are_refused(tmp_path):
+def test_results_of_something_else_are_refused(tmp_path, run):
     results.write(tmp_path / "other.json", results.Results({}, []))
     status, _, err = run("--page-only", "-o", tmp_path / "other.json", "--page", tmp_path / "p.md")
     assert status == 2 and "other.json: holds no sweep of constants" in err
@@ -298,15 +319,16 @@ def test_results_of_something_else_are_refused(tmp_path):
         (["-n", "0"], "0: not a whole number above zero"),
     ],
 )
-def test_usage_is_checked_before_any_work(options, complaint):
+def test_usage_is_checked_before_any_work(options, complaint, run):
     status, out, err = run(*options)
     assert status == 2 and complaint in err and out == ""
 
 
 def test_one_constant_is_swept_with_one_trace(tmp_path):
+    """One of a single source, which alone is compiled for each value."""
     output = tmp_path / "out.json"
     options = (
-        "INNER_ALIGN_MAX",
+        "CACHE_CLASS_SHARE",
         "--build",
         "span-fast",
         "-n",
@@ -317,17 +339,17 @@ def test_one_constant_is_swept_with_one_trace(tmp_path):
         output,
         "--no-count",
     )
-    status, page, err = run(*options, TMPDIR=str(tmp_path))
+    status, page, err = run_process(*options, TMPDIR=str(tmp_path))
     assert status == 0, err
     assert list(tmp_path.iterdir()) == [output]
     document = json.loads(output.read_text())
     tried = [one["value"] for one in document["context"]["sweeps"][0]["values"]]
     assert len(tried) == 5 and len(document["benchmarks"]) == 5
-    names = {f"sweep/sqlite3/span-fast:INNER_ALIGN_MAX={value}" for value in tried}
+    names = {f"sweep/sqlite3/span-fast:CACHE_CLASS_SHARE={value}" for value in tried}
     assert {entry["name"] for entry in document["benchmarks"]} == names
     assert all(e["ns_per_op"] > 0 and e["peak_rss"] > 0 for e in document["benchmarks"])
-    assert "| INNER_ALIGN_MAX | inner.h | " in page
-    assert "span-fast INNER_ALIGN_MAX, constant 1 of 1" in err
+    assert "| CACHE_CLASS_SHARE | thread_cache.c | " in page
+    assert "span-fast CACHE_CLASS_SHARE, constant 1 of 1" in err
 
 
 def test_a_value_that_does_not_compile_is_told(tmp_path):
@@ -341,9 +363,8 @@ def test_a_value_that_does_not_compile_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("words", [("--build", "span"), ("BIN_WALK_MAX", "--page", PAGE)])
-def test_the_page_of_the_project_is_not_written_from_a_part(tmp_path, words):
+def test_the_page_of_the_project_is_not_written_from_a_part(tmp_path, words, run):
     before = PAGE.read_text()
-    command = [SCRIPT, *words, "-o", tmp_path / "missing.json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "missing.json: missing, and " in done.stderr
+    status, _, err = run(*words, "-o", tmp_path / "missing.json")
+    assert status == 2 and "missing.json: missing, and " in err
     assert PAGE.read_text() == before

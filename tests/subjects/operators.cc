@@ -133,7 +133,7 @@ int many(size_t count)
 {
     char **blocks = new char *[count];
     for (size_t i = 0; i < count; i++)
-        blocks[i] = new char[4321];
+        blocks[i] = new char[321];
     for (size_t i = 0; i < count; i++)
         delete[] blocks[i];
     delete[] blocks;
