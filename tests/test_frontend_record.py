@@ -36,9 +36,11 @@ def test_a_program_is_recorded_and_nothing_else_is_left(record, spanbench, tmp_p
     status, out, err = record("--", "sort", "/etc/passwd")
     assert status == 0 and "root:" in out
     assert os.listdir(tmp_path) == ["x.trace"]
-    assert "x.trace: " in err and "bytes an operation" in err
+    told = re.search(r"x\.trace: ([\d,]+) operations of 1 thread, .* bytes an operation", err)
     facts = info(spanbench, "x.trace")
-    assert facts["ops"] > 50 and facts["origin"]["program"] == "sort"
+    # How many there are depends on the version of sort, the locale and the file.
+    assert facts["ops"] == int(told[1].replace(",", "")) > 0
+    assert facts["by_kind"]["malloc"] > 0 and facts["origin"]["program"] == "sort"
 
 
 def test_info_has_a_page_for_people(record, spanbench):

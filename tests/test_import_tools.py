@@ -76,12 +76,22 @@ def test_valgrind(own, tmp_path):
     log = tmp_path / "valgrind.txt"
     tool("valgrind", "--trace-malloc=yes", f"--log-file={log}")
     info, kinds = imported_info(tmp_path, log), counts(own)
-    kinds["memalign"] = aligned_of(kinds)
+    expected = {key: own[key] for key in BYTES}
+    if (
+        b"aligned_alloc(" in log.read_bytes()
+    ):  # newer versions name the call, but say nothing of ...
+        assert kinds.pop("valloc") == 1  # ... what is asked of valloc, here 10 bytes that stay live
+        for key, of_valloc in (("final_live", 10), ("final_slots", 1), ("bytes_requested", 10)):
+            expected[key] -= of_valloc
+        assert info["losses"]["lost_ops"].startswith("1 calls without a request")
+    else:
+        kinds["memalign"] = aligned_of(kinds)
+        assert "lost_ops" not in info["losses"]
     ends = info["null_frees"] - own["null_frees"]  # valgrind frees libc's memory, most of it NULL
     assert ends >= 0
     kinds["free"] += ends
     assert counts(info) == kinds
-    assert {key: info[key] for key in BYTES} == {key: own[key] for key in BYTES}
+    assert {key: info[key] for key in BYTES} == expected
     assert "unknown_frees" not in info["losses"]
 
 

@@ -73,8 +73,54 @@ def test_sample(work, options):
     assert calls(work) == CALLS
     assert "1 unknown frees" in line
     assert "1 calls of other processes left out" in line
-    assert "1 calls without a result left out" in line
+    assert "1 calls without a request or a result left out" in line
     assert info_of(work)["origin"]["format"] == "valgrind"
+
+
+# Of valgrind 3.24, which names the aligned calls, tells results of posix_memalign and of a realloc
+# to nothing on lines of their own, that of reallocarray twice, and of valloc nothing else.
+NAMED = b"""==7== Memcheck, a memory error detector
+--7-- malloc(100) = 0x4A44040
+--7-- aligned_alloc(al 64, size 640) = 0x4A44F00
+--7-- aligned_alloc(al 3, size 9) = 0
+--7-- posix_memalign(al 256, size 700)
+--7--  = 0x4A45800
+==7== Invalid alignment value: 3 (should be non-zero)
+--7-- posix_memalign(al 3, size 10)
+--7--  = 0
+--7-- free(0x0)
+--7--  = 0x4A77000
+--7-- reallocarray(0x4A44040,5,20) = 0x4A44D80
+--7--  = 0x4A44D80
+--7-- reallocarray(0x4A44D80,18446744073709551615,2) = 0
+--7-- realloc(0x4A44D80,0)realloc() with size 0
+==7==    at 0x484BDD0: realloc (vg_replace_malloc.c:1801)
+==7==  Address 0x4a44d80 is 0 bytes inside a block of size 100 alloc'd
+--7--  = 0x0
+--7-- free(0x4A44F00)
+--7-- reallocarray(0x4A45800,0,3)realloc() with size 0
+--7--  = 0x0
+--7--  = 0x0
+"""
+
+
+def test_results_on_lines_of_their_own(work):
+    line = imported(work, NAMED)
+    assert calls(work) == [
+        "0: malloc #0 100",
+        "0: aligned_alloc #1 640 *64",
+        "0: aligned_alloc 9 *3 failed",
+        "0: posix_memalign #2 700 *256",
+        "0: posix_memalign 10 *3 failed",
+        "0: free null",
+        "0: realloc #0 100",
+        f"0: realloc #0 {(1 << 64) - 1} failed",
+        "0: realloc #0 0",
+        "0: free #1",
+        "0: realloc #2 0",
+    ]
+    assert "1 calls without a request or a result left out" in line
+    assert "appear as memalign" not in line
 
 
 def test_time_stamps_and_line_ends(work):

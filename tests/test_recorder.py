@@ -18,6 +18,8 @@ import pytest
 from places import BUILD, REPO
 from raw_recording import read_file, read_header, read_records
 
+from frontend.allocators import registry
+
 SUBJECTS = BUILD / "tests" / "subjects"
 SIZE_MAX = 2**64 - 1
 MARK = 777777
@@ -582,15 +584,18 @@ def test_real_programs_do_not_notice(recorder, tmp_path, name):
             assert (counts["repaired_inversions"], counts["lost_ops"]) == (0, 0)
 
 
-ALLOCATORS_BEHIND = ["", JEMALLOC, "libmimalloc.so.2", "libtcmalloc_minimal.so.4"]
+ALLOCATORS_BEHIND = ["", "jemalloc", "mimalloc", "tcmalloc"]
 OPERATORS = SUBJECTS / "operators"
 
 
-def skip_unless_loadable(library):
-    """Skips where the loader does not find a library to preload."""
-    environment = {**os.environ, "LD_PRELOAD": library}
-    if subprocess.run(["true"], env=environment, capture_output=True).stderr:
-        pytest.skip(f"{library}: not installed")
+def library_of(name):
+    """The file of an allocator, of any version; "" for no name. Skips where there is none."""
+    if not name:
+        return ""
+    allocator = registry.find(name)
+    if not allocator:
+        pytest.skip(f"{name}: not installed")
+    return allocator.path
 
 
 def operator_calls(path):
@@ -601,8 +606,8 @@ def operator_calls(path):
 
 @pytest.mark.parametrize("behind", ALLOCATORS_BEHIND)
 def test_each_operator_of_cxx_is_one_call(recorder, behind):
-    skip_unless_loadable(behind)
-    assert recorder.run(OPERATORS, "each", preload=behind).returncode == 0
+    done = recorder.run(OPERATORS, "each", preload=library_of(behind))
+    assert done.returncode == 0
     plain = [("malloc", size, True) for size in range(101, 107)]
     aligned = [("aligned_alloc", size, 64, True) for size in range(107, 113)]
     sized = [("malloc", 113, True), ("aligned_alloc", 128, 64, True)]
@@ -613,11 +618,10 @@ def test_each_operator_of_cxx_is_one_call(recorder, behind):
     assert_clean(compile_raw(recorder.only()))
 
 
-@pytest.mark.parametrize("behind", ["", JEMALLOC, "libtcmalloc_minimal.so.4"])
+@pytest.mark.parametrize("behind", ["", "jemalloc", "tcmalloc"])
 def test_exceptions_pass_through_the_recorder(recorder, behind):
-    skip_unless_loadable(behind)
     endless = (SIZE_MAX // 4,)
-    assert recorder.run(OPERATORS, "fail", preload=behind).returncode == 0
+    assert recorder.run(OPERATORS, "fail", preload=library_of(behind)).returncode == 0
     calls = operator_calls(recorder.only())
     blocks = [call for call in calls if call[0] != "free"]
     assert blocks == [
@@ -631,8 +635,8 @@ def test_exceptions_pass_through_the_recorder(recorder, behind):
 
 @pytest.mark.parametrize("behind", ALLOCATORS_BEHIND)
 def test_programs_of_cxx_are_recorded_whole(recorder, behind):
-    skip_unless_loadable(behind)
-    assert recorder.run(OPERATORS, "many", "300000", preload=behind).returncode == 0
+    done = recorder.run(OPERATORS, "many", "300000", preload=library_of(behind))
+    assert done.returncode == 0
     counts = compile_raw(recorder.only())
     assert_clean(counts)
     assert count_calls(recorder.only(), "malloc", 321) == 300000

@@ -1,7 +1,7 @@
 /*
  * What valgrind --trace-malloc=yes says: "--PID-- malloc(N) = 0xP" among other lines, which are
  * skipped. No threads, no time. With --trace-children several processes write one log; the first is
- * taken.
+ * taken. A result can stand on a line of its own: "--PID--  = 0xP".
  */
 #include "import.h"
 
@@ -11,12 +11,13 @@
 
 /* How a function's arguments are printed. */
 enum arguments {
-    SIZE,            /* malloc(5) */
-    COUNT_SIZE,      /* calloc(2,5) */
-    POINTER_SIZE,    /* realloc(0x10,5), and what it calls: "malloc(5) = 0x20", "free(0x10)" */
-    ALIGN_SIZE,      /* memalign(al 16, size 5) */
-    POINTER,         /* free(0x10) */
-    SIZE_MAYBE_ALIGN /* _Znwm(5), _ZnwmSt11align_val_t(size 5, al 16) */
+    SIZE,               /* malloc(5) */
+    COUNT_SIZE,         /* calloc(2,5) */
+    POINTER_SIZE,       /* realloc(0x10,5), and what it calls: "malloc(5) = 0x20", "free(0x10)" */
+    POINTER_COUNT_SIZE, /* reallocarray(0x10,2,5) */
+    ALIGN_SIZE,         /* memalign(al 16, size 5) */
+    POINTER,            /* free(0x10) */
+    SIZE_MAYBE_ALIGN    /* _Znwm(5), _ZnwmSt11align_val_t(size 5, al 16) */
 };
 
 struct function {
@@ -31,7 +32,10 @@ static const struct function functions[] = {
     {"free", false, TRACE_FREE, POINTER},
     {"calloc", false, TRACE_CALLOC, COUNT_SIZE},
     {"realloc", false, TRACE_REALLOC, POINTER_SIZE},
+    {"reallocarray", false, TRACE_REALLOC, POINTER_COUNT_SIZE},
     {"memalign", false, TRACE_MEMALIGN, ALIGN_SIZE},
+    {"aligned_alloc", false, TRACE_ALIGNED_ALLOC, ALIGN_SIZE},
+    {"posix_memalign", false, TRACE_POSIX_MEMALIGN, ALIGN_SIZE},
     {"_Znw", true, TRACE_MALLOC, SIZE_MAYBE_ALIGN},
     {"_Zna", true, TRACE_MALLOC, SIZE_MAYBE_ALIGN},
     {"_Zdl", true, TRACE_FREE, POINTER},
@@ -47,9 +51,13 @@ static const struct function functions[] = {
 struct valgrind {
     struct import *import;
     bool known;
-    uint64_t pid;    /* of the first process */
-    uint64_t others; /* calls of other processes */
-    uint64_t torn;   /* calls whose result is on no line of theirs */
+    uint64_t pid;        /* of the first process */
+    uint64_t others;     /* calls of other processes */
+    uint64_t torn;       /* calls of which the request or the result is missing */
+    struct call waiting; /* while `waits`: a call whose result is still to come */
+    bool waits;
+    uint64_t last;      /* the result of the last call; 0: it had none */
+    bool names_aligned; /* aligned calls go by their names */
 };
 
 /* The function at *at, which moves behind its bracket; NULL: none. */
@@ -78,6 +86,17 @@ static bool pair_take(const char **at, const char *first, uint64_t *a, const cha
            scan_decimal(at, b);
 }
 
+/* "2,5", of which the product counts; what is too much stays so. */
+static bool product_take(const char **at, uint64_t *product)
+{
+    uint64_t count, size;
+    if (!scan_decimal(at, &count) || !scan_char(at, ',') || !scan_decimal(at, &size))
+        return false;
+    if (__builtin_mul_overflow(count, size, product))
+        *product = UINT64_MAX;
+    return true;
+}
+
 /* All up to the closing bracket, and that. */
 static bool arguments_take(const char **at, enum arguments arguments, struct call *call)
 {
@@ -102,46 +121,85 @@ static bool arguments_take(const char **at, enum arguments arguments, struct cal
     case POINTER_SIZE:
         taken = scan_0x(at, &call->old) && scan_char(at, ',') && scan_decimal(at, &call->size);
         break;
+    case POINTER_COUNT_SIZE:
+        taken = scan_0x(at, &call->old) && scan_char(at, ',') && product_take(at, &call->size);
+        break;
     case POINTER:
         taken = scan_0x(at, &call->old);
     }
     return taken && scan_char(at, ')');
 }
 
-/* A realloc of NULL is done by malloc, one to nothing by free, and they print on the same line. */
+/* A realloc of NULL may be done by malloc, which prints on the same line. */
 static void inner_skip(const char **at, const struct call *call)
 {
     if (call->old == 0 && scan_text(at, "malloc("))
         *at += strcspn(*at, ")") + (strchr(*at, ')') != NULL);
 }
 
-/* " = 0x10"; a realloc to nothing has no result. */
-static bool result_take(const char **at, struct call *call)
+/* " = 0x10"; " = 0" of a request that was refused unread. */
+static bool result_take(const char **at, uint64_t *result)
 {
-    const char *freed = *at;
-    if (call->kind == TRACE_REALLOC && call->old != 0 && call->size == 0 &&
-        scan_text(&freed, "free("))
+    if (!scan_text(at, " = "))
+        return false;
+    if (scan_0x(at, result))
         return true;
-    return scan_text(at, " = ") && scan_0x(at, &call->result);
+    *result = 0;
+    return scan_char(at, '0');
+}
+
+static bool call_end(struct valgrind *valgrind, const struct call *call)
+{
+    valgrind->last = call->result;
+    return import_call(valgrind->import, call);
+}
+
+/* A call waits for its result no longer. A realloc to nothing need not have one: it frees. */
+static bool waiting_end(struct valgrind *valgrind)
+{
+    const struct call *call = &valgrind->waiting;
+    if (!valgrind->waits)
+        return true;
+    valgrind->waits = false;
+    if (call->kind == TRACE_REALLOC && call->old != 0 && call->size == 0)
+        return call_end(valgrind, call);
+    valgrind->torn++;
+    return true;
 }
 
 /* Adds the call at `at`, behind the process's number. */
 static bool call_add(struct valgrind *valgrind, const char *at)
 {
-    struct import *import = valgrind->import;
     const struct function *function = function_take(&at);
     if (function == NULL)
         return true;
     struct call call = {.kind = function->kind};
     if (!arguments_take(&at, function->arguments, &call))
-        return import_fail(import, "argument is no number");
+        return import_fail(valgrind->import, "argument is no number");
+    if (!waiting_end(valgrind))
+        return false;
+    valgrind->names_aligned |=
+        function->arguments == ALIGN_SIZE && function->kind != TRACE_MEMALIGN;
     if (call.kind == TRACE_REALLOC)
         inner_skip(&at, &call);
-    if (call.kind != TRACE_FREE && !result_take(&at, &call)) {
-        valgrind->torn++;
-        return true;
+    if (call.kind == TRACE_FREE || result_take(&at, &call.result))
+        return call_end(valgrind, &call);
+    valgrind->waiting = call;
+    valgrind->waits = true;
+    return true;
+}
+
+/* A result on a line of its own. Without a call that waits, it is reallocarray's, told again, or
+ * all that is told of valloc. */
+static bool result_add(struct valgrind *valgrind, uint64_t result)
+{
+    if (valgrind->waits) {
+        valgrind->waits = false;
+        valgrind->waiting.result = result;
+        return call_end(valgrind, &valgrind->waiting);
     }
-    return import_call(import, &call);
+    valgrind->torn += result != 0 && result != valgrind->last;
+    return true;
 }
 
 /* "--123-- "; with --time-stamp=yes, "--00:00:00:01.087 123-- ". */
@@ -168,10 +226,14 @@ static bool line_add(struct valgrind *valgrind)
         valgrind->known = function_take(&call) != NULL;
         valgrind->pid = pid;
     }
-    if (!valgrind->known || pid == valgrind->pid)
-        return call_add(valgrind, at);
-    valgrind->others += function_take(&at) != NULL;
-    return true;
+    if (!valgrind->known)
+        return true;
+    if (pid != valgrind->pid) {
+        valgrind->others += function_take(&at) != NULL;
+        return true;
+    }
+    uint64_t result;
+    return result_take(&at, &result) ? result_add(valgrind, result) : call_add(valgrind, at);
 }
 
 static bool valgrind_read(struct import *import)
@@ -181,16 +243,19 @@ static bool valgrind_read(struct import *import)
         if (!line_add(&valgrind))
             return false;
     }
+    if (!waiting_end(&valgrind))
+        return false;
     if (!valgrind.known && import->error[0] == '\0')
         return import_fail(import, "no call was found: was it valgrind --trace-malloc=yes?");
     import_lose(import, "lost_threads", "the log has no threads, no time");
-    import_lose(import, "lost_alignment",
-                "memalign, posix_memalign, aligned_alloc and valloc appear as memalign");
+    if (!valgrind.names_aligned)
+        import_lose(import, "lost_alignment",
+                    "memalign, posix_memalign, aligned_alloc and valloc appear as memalign");
     if (valgrind.others > 0)
         import_lose(import, "lost_processes", "%" PRIu64 " calls of other processes left out",
                     valgrind.others);
     if (valgrind.torn > 0)
-        import_lose(import, "lost_ops", "%" PRIu64 " calls without a result left out",
+        import_lose(import, "lost_ops", "%" PRIu64 " calls without a request or a result left out",
                     valgrind.torn);
     return import->error[0] == '\0';
 }

@@ -251,7 +251,7 @@ static unsigned step_of(const struct learner *learner, uint32_t slot)
     unsigned later = learner->long_end == learner->versions ? 0 : SYNTH_STEPS / 2;
     for (unsigned way = SYNTH_YOUNGER; way <= SYNTH_OLDER; way++) {
         uint32_t at = learner->beside[way];
-        for (int i = 0; i < NEAR && at != NONE; i++) {
+        for (unsigned i = 0; i < NEAR && at != NONE; i++) {
             if (at == slot)
                 return way + later;
             const struct block *block = &learner->blocks[at];
