@@ -85,7 +85,7 @@ static bool lane_add(struct lanes *lanes)
     lane->lanes = lanes;
     lane->number = lanes->lane_count;
     gate_open(&lane->gate);
-    latency_thread_begin(&lane->timed, 0);
+    latency_thread_begin(lanes->latency, &lane->timed, 0);
     lanes->lane[lanes->lane_count++] = lane;
     return true;
 }
@@ -179,7 +179,7 @@ int lane_start(struct lane *lane, uint32_t thread)
     lane->has_epoch = false;
     lane->thread = thread;
     lane->random = thread;
-    latency_thread_begin(&lane->timed, thread);
+    latency_thread_begin(lane->lanes->latency, &lane->timed, thread);
     lane->at = stream_start(lane->lanes, thread);
     pthread_attr_init(&attributes);
     pthread_attr_setstack(&attributes, (char *)lane + TOUCH_STEP, STACK_BYTES - TOUCH_STEP);

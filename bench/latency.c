@@ -28,9 +28,9 @@ static const struct {
 static const char *const size_names[LATENCY_SIZES] = {"64",    "256",   "1024",   "4096",
                                                       "16384", "65536", "262144", "more"};
 
-bool latency_open(struct latency *latency, enum touch touch, bool times_all)
+bool latency_open(struct latency *latency, enum touch touch, bool times_all, uint64_t seed)
 {
-    *latency = (struct latency){.touch = touch, .times_all = times_all};
+    *latency = (struct latency){.touch = touch, .times_all = times_all, .seed = seed};
     cycle_counter_calibrate(&latency->counter);
     latency->by_kind = own_memory_map(LATENCY_KINDS * sizeof(struct histogram));
     latency->by_size = own_memory_map(LATENCY_SIZES * sizeof(struct histogram));
@@ -47,9 +47,10 @@ void latency_close(struct latency *latency)
 /* Each call of a thread is as likely to be timed as any other, the first ones too: the first sample
    is what is left of a distance that began before the thread. The lesser of the two numbers is
    distributed like that. Otherwise the first calls of short threads would stand for all. */
-void latency_thread_begin(struct latency_thread *part, uint32_t thread)
+void latency_thread_begin(const struct latency *latency, struct latency_thread *part,
+                          uint32_t thread)
 {
-    struct prng prng = {thread};
+    struct prng prng = prng_of_seed(latency ? latency->seed : 0, thread);
     uint64_t distance = prng_between(&prng, 1, 2 * SAMPLE_EVERY - 1);
     uint64_t other = prng_between(&prng, 1, 2 * SAMPLE_EVERY);
     *part = (struct latency_thread){.random = prng.state, .thread = thread};

@@ -41,6 +41,7 @@ struct latency_thread {
 struct latency {
     struct cycle_counter counter;
     bool times_all; /* for the worst calls; else a sample */
+    uint64_t seed;  /* of the sample: which calls it takes */
     enum touch touch;
     struct histogram *by_kind; /* LATENCY_KINDS of them */
     struct histogram *by_size; /* LATENCY_SIZES of them */
@@ -49,10 +50,12 @@ struct latency {
     struct worst_call worst[LATENCY_WORST]; /* the least bad first */
 };
 
-/* Calibrates; false and errno: no memory. */
-bool latency_open(struct latency *latency, enum touch touch, bool times_all);
+/* Calibrates; false and errno: no memory. The same calls are sampled with the same seed. */
+bool latency_open(struct latency *latency, enum touch touch, bool times_all, uint64_t seed);
 void latency_close(struct latency *latency);
-void latency_thread_begin(struct latency_thread *part, uint32_t thread);
+/* A thread of the trace begins; latency: NULL where nothing will be timed. */
+void latency_thread_begin(const struct latency *latency, struct latency_thread *part,
+                          uint32_t thread);
 /* As step_call; takes the time of the call if it is one to be timed. */
 bool latency_call(struct latency *latency, struct latency_thread *part, struct slot *table,
                   const uint64_t **at);

@@ -94,8 +94,8 @@ static bool watchers_open(struct performer *performer, const struct replay_optio
 {
     if (options->pass == PASS_CHECK)
         return checker_open(&performer->checker, slots);
-    return !is_timed(options->pass) ||
-           latency_open(&performer->latency, options->touch, options->pass == PASS_WORST);
+    return !is_timed(options->pass) || latency_open(&performer->latency, options->touch,
+                                                    options->pass == PASS_WORST, options->seed);
 }
 
 /* After the first part is decoded, when a short trace's reader has verified how many slots there
@@ -113,8 +113,10 @@ static bool table_open(struct performer *performer, const struct replay_options 
     if (is_timed(options->pass))
         performer->replayer.latency = &performer->latency;
     performer->replayer.models_program = options->models_program;
-    latency_thread_begin(&performer->replayer.timed, STEPS_ANY_THREAD);
-    return watchers_open(performer, options, performer->replayer.slots);
+    if (!watchers_open(performer, options, performer->replayer.slots))
+        return false;
+    latency_thread_begin(performer->replayer.latency, &performer->replayer.timed, STEPS_ANY_THREAD);
+    return true;
 }
 
 static bool lanes_prepare(struct performer *performer, const struct replay_options *options)

@@ -22,6 +22,7 @@ struct replay_options {
     uint64_t points;      /* samples of a memory pass */
     uint64_t chunk_ops;   /* operations decoded at once; 0: as many as is wise */
     uint64_t repeats;     /* how often the trace is replayed */
+    uint64_t seed;        /* of the sample of a latency pass */
     uint64_t epoch_ops;   /* 0: as many as is wise */
     bool pauses;          /* as recorded */
     bool models_program;  /* as program_model.h says */

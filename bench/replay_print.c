@@ -50,8 +50,10 @@ static void print_pauses(struct json_text *text, const struct run *run)
 static void print_latency(struct json_text *text, const struct run *run)
 {
     const struct latency *latency = &run->performer.latency;
-    if (run->options.pass == PASS_LATENCY)
+    if (run->options.pass == PASS_LATENCY) {
+        json_text_number(text, "sample_seed", (int64_t)run->options.seed);
         latency_print(latency, text);
+    }
     if (run->options.pass == PASS_WORST)
         latency_print_worst(latency, run->options.trace, text);
 }

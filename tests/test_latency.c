@@ -46,10 +46,15 @@ static void add(enum trace_kind kind, uint32_t slot, uint64_t size)
     assert_true(steps_add(&steps, &op, LAST_SLOT));
 }
 
-static void open_all(bool times_all)
+static void open_seeded(bool times_all, uint64_t seed)
 {
     assert_true(steps_open(&steps, 1));
-    assert_true(latency_open(&latency, TOUCH_PAGE, times_all));
+    assert_true(latency_open(&latency, TOUCH_PAGE, times_all, seed));
+}
+
+static void open_all(bool times_all)
+{
+    open_seeded(times_all, 0);
 }
 
 static void free_all(struct slot *slots)
@@ -129,7 +134,7 @@ static void test_a_timed_call_does_what_it_does_untimed(void **state)
         struct latency_thread part;
         open_all(times_all);
         add_random_steps(5);
-        latency_thread_begin(&part, 0);
+        latency_thread_begin(&latency, &part, 0);
         const uint64_t *at = steps.words, *other = steps.words;
         while (at != steps.words + steps.used) {
             uint32_t slot = step_slot(*at);
@@ -151,7 +156,7 @@ static void test_a_sixteenth_is_sampled(void **state)
     struct latency_thread part;
     open_all(false);
     add_random_steps(6);
-    latency_thread_begin(&part, STEPS_ANY_THREAD);
+    latency_thread_begin(&latency, &part, STEPS_ANY_THREAD);
     call_all(&part);
     double expected = (double)steps.count / 16;
     assert_true((double)samples() > 0.9 * expected && (double)samples() < 1.1 * expected);
@@ -160,6 +165,38 @@ static void test_a_sixteenth_is_sampled(void **state)
         by_size += histogram_total(&latency.by_size[i]);
     assert_int_equal(by_size, samples());
     close_all();
+}
+
+/* Which of the first calls of a thread a seed takes, one bit a call. */
+static uint64_t sampled_by(uint64_t seed, uint32_t thread)
+{
+    enum { FIRST = 60 };
+    struct latency_thread part;
+    uint64_t taken = 0;
+    open_seeded(false, seed);
+    for (unsigned i = 0; i < FIRST; i++)
+        add(i % 2 ? TRACE_FREE : TRACE_MALLOC, 0, i % 2 ? 0 : 16);
+    const uint64_t *at = steps.words;
+    latency_thread_begin(&latency, &part, thread);
+    for (unsigned i = 0; i < FIRST; i++) {
+        taken |= (uint64_t)(part.until_sample == 1) << i;
+        assert_true(latency_call(&latency, &part, table, &at));
+    }
+    close_all();
+    return taken;
+}
+
+/* Of 50 pairs of seeds two may by chance take the same few calls, but not more. */
+static void test_seeds_take_other_calls(void **state)
+{
+    (void)state;
+    unsigned same = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        assert_int_equal(sampled_by(seed, 1), sampled_by(seed, 1));
+        same += sampled_by(seed, 1) == sampled_by(seed + 1, 1);
+        same += sampled_by(seed, 1) == sampled_by(seed, 2);
+    }
+    assert_in_range(same, 0, 2);
 }
 
 /* Each of the first calls of a thread is sampled in a sixteenth of the threads. */
@@ -175,7 +212,7 @@ static void test_each_call_is_as_likely_a_sample(void **state)
     for (uint32_t thread = 0; thread < THREADS; thread++) {
         struct latency_thread part;
         const uint64_t *at = steps.words;
-        latency_thread_begin(&part, thread);
+        latency_thread_begin(&latency, &part, thread);
         for (unsigned i = 0; i < FIRST; i++) {
             bool is_due = part.until_sample == 1;
             assert_true(latency_call(&latency, &part, table, &at));
@@ -235,7 +272,7 @@ static void test_the_worst_ten_are_kept_in_order(void **state)
     for (int i = 0; i < ATTEMPTS && !found; i++) {
         struct latency_thread part;
         free_all(table);
-        latency_thread_begin(&part, 3);
+        latency_thread_begin(&latency, &part, 3);
         sched_yield();
         call_all(&part);
         assert_int_equal(part.steps, CALLS);
@@ -253,10 +290,10 @@ static void test_worst_calls_of_threads_are_joined(void **state)
     enum { THREADS = 50 };
     struct prng prng = prng_of_seed(3, 0);
     uint64_t all[THREADS * LATENCY_WORST], count = 0;
-    assert_true(latency_open(&latency, TOUCH_NONE, true));
+    assert_true(latency_open(&latency, TOUCH_NONE, true, 0));
     for (uint32_t thread = 0; thread < THREADS; thread++) {
         struct latency_thread part;
-        latency_thread_begin(&part, thread);
+        latency_thread_begin(&latency, &part, thread);
         part.preempted = thread;
         for (unsigned i = 0; i < thread % (LATENCY_WORST + 1); i++) {
             uint64_t cycles = all[count++] = 1 + prng_below(&prng, 1 << 30);
@@ -282,7 +319,7 @@ static void replay_on_threads(struct streams *streams, struct lanes *lanes, bool
 {
     assert_true(streams_open(streams, &ops.totals, 100));
     assert_true(lanes_open(lanes, streams, TOUCH_PAGE, false));
-    assert_true(latency_open(&latency, TOUCH_PAGE, times_all));
+    assert_true(latency_open(&latency, TOUCH_PAGE, times_all, 0));
     lanes->latency = &latency;
     streams_begin_part(streams);
     for (size_t i = 0; i < ops.count; i++)
@@ -349,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_a_timed_call_does_what_it_does_untimed),
         cmocka_unit_test(test_a_sixteenth_is_sampled),
         cmocka_unit_test(test_each_call_is_as_likely_a_sample),
+        cmocka_unit_test(test_seeds_take_other_calls),
         cmocka_unit_test(test_the_worst_ten_are_kept_in_order),
         cmocka_unit_test(test_worst_calls_of_threads_are_joined),
         cmocka_unit_test(test_threads_are_timed_together),

@@ -6,7 +6,7 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import latency_counts, prediction, results, stats
-from frontend.measuring import campaign, context, driver, limits, traces
+from frontend.measuring import campaign, context, driver, limits, schedule, traces
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import TIMEOUT_S
 from frontend.progress import progress
@@ -33,9 +33,10 @@ MEMORY_FIGURES = (
 SPEED, LATENCY, MEMORY = PASSES = ("speed", "latency", "memory")
 USUAL_PASSES = (SPEED, MEMORY)
 PERCENTILES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "p9999_ns")
-LATENCY_FIGURES = ("samples", "counter_step_ns", *PERCENTILES, "by_kind", "by_size")
+LATENCY_FIGURES = ("sample_seed", "samples", "counter_step_ns", *PERCENTILES, "by_kind", "by_size")
 WORST_FIGURES = ("max_ns", "worst", "preempted")
 WORK = ("ops", "checksum")
+SEEDS = "sample_seeds"  # of the context: that of each round
 
 
 @dataclass
@@ -79,8 +80,8 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     if manner.limit:
         facts.update(manner.limit.facts)
 
-    def attempt(trace, allocator, is_warm_up):
-        return replay_once(trace, allocator, manner, has_more=not is_warm_up)
+    def attempt(trace, allocator, number):
+        return replay_once(trace, allocator, manner, number)
 
     with progress() as shown:
         done = campaign.measure(
@@ -88,6 +89,8 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
         )
     entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)
+    if LATENCY in manner.passes:
+        facts[SEEDS] = [seed_of(number) for number in range(done.rounds)]
     add_net(entries, [a.name for a in allocators if a.is_floor])
     if manner.model != prediction.NONE:
         against = next(a.name for a in allocators if not a.is_floor)
@@ -97,9 +100,16 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     return results.Results(facts, entries)
 
 
-def replay_once(trace, allocator, manner, has_more):
-    """The Figures of the speed pass and of those that were asked for besides; only the speed of a
-    warm-up, and of the null allocator no memory, for its blocks overlap."""
+def seed_of(number):
+    """The seed of the sample of calls that round `number` times: each round times others, and the
+    same under all allocators."""
+    return number
+
+
+def replay_once(trace, allocator, manner, number):
+    """The Figures of round `number`: of the speed pass and of those that were asked for besides;
+    only the speed of a warm-up, and of the null allocator no memory, for its blocks overlap."""
+    has_more = number != schedule.WARM_UP
     speed = one_pass(SPEED, trace, allocator, manner)
     counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
@@ -108,7 +118,7 @@ def replay_once(trace, allocator, manner, has_more):
     if manner.model != prediction.NONE and has_more and not allocator.is_floor:
         counters[prediction.TIME] = modelled_time(trace, allocator, manner, speed)
     if LATENCY in manner.passes and has_more:
-        counters.update(latency_figures(trace, allocator, manner, speed))
+        counters.update(latency_figures(trace, allocator, manner, speed, seed_of(number)))
 
     def untimed():
         figures = {}
@@ -157,17 +167,19 @@ def limit_figures(trace, allocator, manner, speed):
     return manner.limit.figures((trace.name, allocator.name), speed, attempt)
 
 
-def latency_figures(trace, allocator, manner, speed):
+def latency_figures(trace, allocator, manner, speed, seed):
     """The figures of single calls: percentiles of a sample, and the worst from a run of its own."""
-    figures = sampled_figures(trace, allocator, manner, speed)
+    figures = sampled_figures(trace, allocator, manner, speed, seed)
     worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
     return {**figures, **worst}
 
 
-def sampled_figures(trace, allocator, manner, speed):
-    """The figures of the sample; its counts are added to those of the rounds before."""
+def sampled_figures(trace, allocator, manner, speed, seed):
+    """The figures of the sample that a seed draws; its counts are added to those of the rounds
+    before."""
     try:
-        figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed)
+        done = one_pass(LATENCY, trace, allocator, manner, ["--seed", str(seed)])
+        figures = checked_figures(LATENCY, LATENCY_FIGURES, done, speed)
         if manner.curves:
             kept = manner.curves / results.latency_file(trace.name, allocator.name)
             latency_counts.add(round_file(manner, trace, allocator), kept)
@@ -179,7 +191,11 @@ def sampled_figures(trace, allocator, manner, speed):
 
 def pass_figures(name, keys, trace, allocator, manner, speed):
     """The figures of a further pass, which must do the work that the speed pass did."""
-    done = one_pass(name, trace, allocator, manner)
+    return checked_figures(name, keys, one_pass(name, trace, allocator, manner), speed)
+
+
+def checked_figures(name, keys, done, speed):
+    """Those of what a pass printed, if it did the work of the speed pass."""
     check_work(name, done, speed)
     return {key: done[key] for key in keys if key in done}
 
