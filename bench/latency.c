@@ -141,6 +141,24 @@ static void call_keep(struct latency *latency, struct latency_thread *part, cons
     histogram_add(&latency->by_size[size_class(call.size)], call.cycles);
 }
 
+/* What the step at `at` has made or resized from `had` bytes is written to. */
+static void block_touch(const struct latency *latency, const uint64_t *at, const struct slot *slot,
+                        size_t had)
+{
+    if (latency->touch == TOUCH_RECORDED)
+        touched_write(latency->touched, at, slot, had);
+    else
+        touch_bytes(slot->p, had, slot->size, latency->touch);
+}
+
+static bool step_untimed(const struct latency *latency, struct slot *table, const uint64_t **at)
+{
+    int64_t change;
+    if (latency->touch == TOUCH_RECORDED)
+        return touched_call(latency->touched, table, at, &change);
+    return step_call(table, at, latency->touch, &change);
+}
+
 static bool step_timed(struct latency *latency, struct latency_thread *part, struct slot *table,
                        const uint64_t **at)
 {
@@ -164,9 +182,10 @@ static bool step_timed(struct latency *latency, struct latency_thread *part, str
                                       .faults = after.faults - before.faults});
     else
         part->preempted++;
-    if (!frees)
-        touch_bytes(timed.p, step.kind == TRACE_REALLOC ? slot->size : 0, bytes, latency->touch);
+    size_t had = step.kind == TRACE_REALLOC ? slot->size : 0;
     *slot = (struct slot){timed.p, bytes};
+    if (!frees)
+        block_touch(latency, *at, slot, had);
     *at = next;
     return true;
 }
@@ -174,11 +193,9 @@ static bool step_timed(struct latency *latency, struct latency_thread *part, str
 bool latency_call(struct latency *latency, struct latency_thread *part, struct slot *table,
                   const uint64_t **at)
 {
-    int64_t change;
-    bool done;
     if (!latency->times_all && --part->until_sample > 0)
-        return step_call(table, at, latency->touch, &change);
-    done = step_timed(latency, part, table, at);
+        return step_untimed(latency, table, at);
+    bool done = step_timed(latency, part, table, at);
     part->steps++;
     struct prng prng = {part->random};
     part->until_sample = (uint32_t)prng_between(&prng, 1, 2 * SAMPLE_EVERY - 1);

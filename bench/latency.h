@@ -9,7 +9,7 @@
 #include "cycle_counter.h"
 #include "histogram.h"
 #include "json_text.h"
-#include "step_call.h"
+#include "touched.h"
 
 enum {
     LATENCY_SIZES = 8, /* to 64 bytes, 256, 1 KiB, ... 256 KiB, more: each four times the last */
@@ -43,8 +43,9 @@ struct latency {
     bool times_all; /* for the worst calls; else a sample */
     uint64_t seed;  /* of the sample: which calls it takes */
     enum touch touch;
-    struct histogram *by_kind; /* LATENCY_KINDS of them */
-    struct histogram *by_size; /* LATENCY_SIZES of them */
+    const struct touched *touched; /* of the steps; to be set where TOUCH_RECORDED */
+    struct histogram *by_kind;     /* LATENCY_KINDS of them */
+    struct histogram *by_size;     /* LATENCY_SIZES of them */
     uint64_t preempted;
     _Atomic uint32_t lock;                  /* of worst */
     struct worst_call worst[LATENCY_WORST]; /* the least bad first */

@@ -94,8 +94,12 @@ static bool watchers_open(struct performer *performer, const struct replay_optio
 {
     if (options->pass == PASS_CHECK)
         return checker_open(&performer->checker, slots);
-    return !is_timed(options->pass) || latency_open(&performer->latency, options->touch,
-                                                    options->pass == PASS_WORST, options->seed);
+    if (!is_timed(options->pass))
+        return true;
+    bool opened = latency_open(&performer->latency, options->touch, options->pass == PASS_WORST,
+                               options->seed);
+    performer->latency.touched = &performer->touched;
+    return opened;
 }
 
 /* After the first part is decoded, when a short trace's reader has verified how many slots there
@@ -233,7 +237,6 @@ static int run_serial(struct performer *performer, performer_watcher *watcher, v
 {
     const uint64_t *at = performer->steps.words;
     performer->replayer.touched = &performer->touched;
-    performer->replayer.words = at;
     const uint64_t *end = at + performer->steps.used;
     uint64_t count = performer->steps.count;
     size_t made = 0;
@@ -300,6 +303,8 @@ int performer_run_part(struct performer *performer, performer_watcher *watcher, 
                        uint64_t first)
 {
     uint64_t next = watcher ? first : UINT64_MAX;
+    performer->touched.words =
+        performer->is_threaded ? performer->streams.words : performer->steps.words;
     return performer->is_threaded ? run_threaded(performer, watcher, data, next)
                                   : run_serial(performer, watcher, data, next);
 }

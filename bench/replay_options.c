@@ -155,13 +155,10 @@ static int options_check(const struct replay_options *options)
         return driver_fail(EXIT_USAGE, "--seed needs --pass latency");
     if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)
         return driver_fail(EXIT_USAGE, "--epoch needs --threads original");
-    if (options->touch == TOUCH_RECORDED &&
-        (options->pass == PASS_LATENCY || options->pass == PASS_WORST))
-        return driver_fail(EXIT_USAGE, "--touch recorded needs another pass");
     if (options->models_program && options->pass != PASS_SPEED)
         return driver_fail(EXIT_USAGE, "--model program needs --pass speed");
-    if (options->models_program && options->touch != TOUCH_PAGE)
-        return driver_fail(EXIT_USAGE, "--model program needs --touch page");
+    if (options->models_program && options->touch != TOUCH_PAGE && options->touch != TOUCH_RECORDED)
+        return driver_fail(EXIT_USAGE, "--model program needs --touch page or recorded");
     return limit_check(options);
 }
 

@@ -301,7 +301,7 @@ def test_a_model_that_does_other_work_fails_the_row(replay, made_up_trace, made_
     "words, complaint",
     [
         (("--touch", "none", "-a", "glibc"), "--touch none: a program writes to its blocks"),
-        (("--touch", "recorded"), "--touch recorded: a program writes to its blocks"),
+        (("--touch", "first"), "--touch first: a program writes to its blocks"),
         (("-a", "null"), "-a null: runs no program, so --model predicts nothing"),
     ],
 )

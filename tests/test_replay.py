@@ -645,8 +645,7 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
         ["--model", "other"],
         ["--model", "program", "--pass", "memory"],
         ["--model", "program", "--touch", "none"],
-        ["--model", "program", "--touch", "recorded"],
-        ["--touch", "recorded", "--pass", "latency"],
+        ["--model", "program", "--touch", "first"],
         ["--pass", "other"],
         ["--touch", "some"],
         ["--pass", "memory", "--points", "0"],
@@ -802,3 +801,27 @@ def test_as_many_pages_are_touched_as_the_program_touched(folder, threads):
         faults[present] = done["minor_faults"]
         assert done["knows_present"] == (present >= 0)
     assert faults[-1] > 15000 and 900 < faults[4096] < 3500 and 7000 < faults[32768] < 10500
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind: not installed")
+def test_the_model_stays_within_what_the_program_touched(folder):
+    """A thousand blocks of 64 KiB, each written and read as far as it was present: in lines of 64
+    bytes."""
+    words = ("--touch", "recorded")
+    for present, lines in ((4096, 64), (32768, 512)):
+        trace = make_present_trace(folder, f"model{present}", present)
+        plain = data_references(trace, *words)
+        done = data_references(trace, *words, "--model", "program")
+        # The model itself reads its arguments: less than a hundred words a block.
+        assert lines * 1000 <= done[0] - plain[0] < (lines + 100) * 1000
+        assert done[1] > plain[1]
+
+
+@pytest.mark.parametrize("threads", ["serial", "original"])
+@pytest.mark.parametrize("passes", ["latency", "worst", "speed"])
+def test_timed_and_modelled_runs_touch_as_recorded(folder, threads, passes):
+    trace = make_present_trace(folder, "timed", 4096)
+    words = ["--touch", "recorded", "--threads", threads, "--pass", passes]
+    words += ["--model", "program"] if passes == "speed" else []
+    done = figures("glibc", LIBC, trace, *words)
+    assert 900 < done["minor_faults"] < 3500 and done["knows_present"]

@@ -13,7 +13,7 @@ from frontend.progress import progress
 
 RECORDED = "recorded"
 TOUCHES = ("none", "first", "page", "all", RECORDED)
-MODEL_TOUCHES = ("page",)  # with which a program can be modelled
+MODEL_TOUCHES = ("page", RECORDED)  # with which a program can be modelled
 ORIGINAL, SERIAL = "original", "serial"
 THREAD_ORDERS = (ORIGINAL, SERIAL)
 THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")

@@ -98,7 +98,6 @@ def run(options, argv):
     """Replays and shows; exit status 1 if a row failed."""
     asked = registry.resolve(options.allocators)
     check_model(options, asked)
-    check_touch(options)
     allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
     if options.output:
@@ -141,12 +140,6 @@ def check_model(options, allocators):
         )
     if all(allocator.is_floor for allocator in allocators):
         raise Failure(f"-a {allocators[0].name}: runs no program, so --model predicts nothing")
-
-
-def check_touch(options):
-    """Fails if the pages that the program touched are asked for where they cannot be written."""
-    if options.touch == replays.RECORDED and replays.LATENCY in passes_of(options):
-        raise Failure(f"--touch {options.touch}: not with the latency pass")
 
 
 def untold(measured):
