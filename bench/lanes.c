@@ -129,6 +129,7 @@ static void lane_stop(struct lane *lane)
         figures->ops += lanes->streams->thread[lane->thread].ops;
     figures->wait_ns += lane->waited.wait_ns;
     figures->cpu_ns += thread_cpu_ns() - lane->began_cpu_ns - lane->waited.spin_ns;
+    figures->call_cycles += lane->timed.cycles;
     lane->waited = (struct waited){0};
     if (lanes->latency)
         latency_thread_end(lanes->latency, &lane->timed);

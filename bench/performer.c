@@ -85,7 +85,15 @@ static bool pass_counts_live(enum replay_pass pass)
 
 static bool is_timed(enum replay_pass pass)
 {
-    return pass == PASS_LATENCY || pass == PASS_WORST;
+    return pass == PASS_LATENCY || pass == PASS_WORST || pass == PASS_CALLS;
+}
+
+/* What the calls of a timed pass are timed for. */
+static enum latency_aim aim_of(enum replay_pass pass)
+{
+    if (pass == PASS_LATENCY)
+        return LATENCY_OF_SAMPLE;
+    return pass == PASS_WORST ? LATENCY_OF_WORST : LATENCY_OF_ALL;
 }
 
 /* What a pass does with each call besides making it. */
@@ -96,8 +104,8 @@ static bool watchers_open(struct performer *performer, const struct replay_optio
         return checker_open(&performer->checker, slots);
     if (!is_timed(options->pass))
         return true;
-    bool opened = latency_open(&performer->latency, options->touch, options->pass == PASS_WORST,
-                               options->seed);
+    bool opened =
+        latency_open(&performer->latency, options->touch, aim_of(options->pass), options->seed);
     performer->latency.touched = &performer->touched;
     return opened;
 }

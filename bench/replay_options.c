@@ -13,18 +13,19 @@ enum {
     POINTS_MAX = 1000000,
     REPEATS_MAX = 1000,
     OPS_MAX = 1 << 30,
-    PASSES = 6
+    PASSES = 7
 };
 
 /* Bytes, arbitrary: no machine has as many. */
 static const uint64_t LIMIT_MAX = UINT64_C(1) << 50;
 
-static const char *const pass_names[] = {"speed", "memory", "check", "latency", "worst", "limit"};
+static const char *const pass_names[] = {"speed", "memory", "check", "latency",
+                                         "worst", "calls",  "limit"};
 static const char *const touch_names[] = {"none", "first", "page", "all", "recorded"};
 static const char *const threads_names[] = {"serial", "original"};
 
 static const char help[] =
-    "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check|limit]\n"
+    "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|calls|check|limit]\n"
     "                        [--touch none|first|page|all|recorded]\n"
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
     "                        [--points N] [--chunk OPS] [--repeats N] [--decay] [--seed N]\n"
@@ -155,8 +156,8 @@ static int options_check(const struct replay_options *options)
         return driver_fail(EXIT_USAGE, "--seed needs --pass latency");
     if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)
         return driver_fail(EXIT_USAGE, "--epoch needs --threads original");
-    if (options->models_program && options->pass != PASS_SPEED)
-        return driver_fail(EXIT_USAGE, "--model program needs --pass speed");
+    if (options->models_program && options->pass != PASS_SPEED && options->pass != PASS_CALLS)
+        return driver_fail(EXIT_USAGE, "--model program needs --pass speed or calls");
     if (options->models_program && options->touch != TOUCH_PAGE && options->touch != TOUCH_RECORDED)
         return driver_fail(EXIT_USAGE, "--model program needs --touch page or recorded");
     return limit_check(options);

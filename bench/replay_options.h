@@ -6,7 +6,15 @@
 
 #include "step_call.h"
 
-enum replay_pass { PASS_SPEED, PASS_MEMORY, PASS_CHECK, PASS_LATENCY, PASS_WORST, PASS_LIMIT };
+enum replay_pass {
+    PASS_SPEED,
+    PASS_MEMORY,
+    PASS_CHECK,
+    PASS_LATENCY,
+    PASS_WORST,
+    PASS_CALLS,
+    PASS_LIMIT
+};
 enum replay_threads { THREADS_SERIAL, THREADS_ORIGINAL };
 
 struct replay_options {

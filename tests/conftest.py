@@ -88,6 +88,14 @@ if options["--pass"] == "memory":
         answer.update({} if name == "span" else {"rss_after_trim": 1 << 19})
     if "--curve" in options:
         open(options["--curve"], "w").write("op,rss,live\\n0,0,0\\n10,4096,2048\\n")
+if options["--pass"] == "calls":
+    answer.update(in_calls_ns=ns // 4, preempted=1)
+if trace.get("threads", 1) > 1 and options["--threads"] == "original":
+    told = [{"thread": i, "ops": 9, "cpu_ns": ns, "wait_ns": 7} for i in range(trace["threads"])]
+    others = {"threads": 5, "ops": 5, "cpu_ns": 5, "wait_ns": 5}
+    for of_thread in [*told, others] if options["--pass"] == "calls" else []:
+        of_thread["in_calls_ns"] = ns // 8
+    answer.update(wait_ns=7, per_thread=told, other_threads=others)
 if options["--pass"] == "limit":
     need, limit = trace.get("need", {}).get(name, 0), int(options["--limit"])
     answer["survived"] = limit >= need

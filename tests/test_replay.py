@@ -703,10 +703,30 @@ def test_threads_do_the_work_of_the_trace(crowd, name, library):
         ]
         assert threaded["thread_order"] == "original"
         assert abs(threaded["peak_live_replayed"] / serial["peak_live_replayed"] - 1) <= 0.1
-        assert sum(thread["ops"] for thread in threaded["per_thread"]) == serial["ops"]
+        told = [*threaded["per_thread"], threaded["other_threads"]]
+        assert sum(thread["ops"] for thread in told) == serial["ops"]
+        assert (len(told), threaded["other_threads"]["threads"]) == (33, 130 - 32)
+        busy = [thread["ops"] for thread in threaded["per_thread"]]
+        assert busy == sorted(busy, reverse=True)
         assert threaded["wait_ns"] >= 0
     assert serial["thread_order"] == "serial"
     assert serial["peak_live_replayed"] == serial["peak_live"]
+
+
+@pytest.mark.parametrize("model", ["none", "program"])
+def test_time_inside_calls_is_that_of_all_threads(crowd, churn, model):
+    words = ("--pass", "calls", "--model", model)
+    done = figures("glibc", LIBC, crowd, "--threads", "original", *words)
+    told = [*done["per_thread"], done["other_threads"]]
+    # Each is rounded to a nanosecond.
+    assert abs(sum(thread["in_calls_ns"] for thread in told) - done["in_calls_ns"]) <= len(told)
+    assert all(thread["in_calls_ns"] > 0 for thread in told) and done["preempted"] >= 0
+    plain = figures("glibc", LIBC, crowd, "--threads", "original")
+    assert [plain[key] for key in ("ops", "checksum")] == [done[key] for key in ("ops", "checksum")]
+    assert [t["thread"] for t in plain["per_thread"]] == [t["thread"] for t in done["per_thread"]]
+    assert "in_calls_ns" not in plain["per_thread"][0]
+    serial = figures("glibc", LIBC, churn, *words)
+    assert 0 < serial["in_calls_ns"] < serial["real_time_ns"] and "per_thread" not in serial
 
 
 def test_threads_are_replayed_in_copies(crowd):

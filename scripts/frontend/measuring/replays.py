@@ -21,7 +21,7 @@ PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
-    *("wait_ns", "pauses", "paused_ns", "knows_present"),
+    *("wait_ns", "per_thread", "other_threads", "pauses", "paused_ns", "knows_present"),
 )
 MEMORY_FIGURES = (
     *("peak_rss", "peak_live", "peak_live_replayed", "waste", "peak_waste"),
@@ -30,10 +30,11 @@ MEMORY_FIGURES = (
     *("initial_mapped", "harness_bytes"),
     *("rss_after_100ms", "rss_after_1s", "rss_after_5s", "rss_after_trim"),
 )
-SPEED, LATENCY, MEMORY = PASSES = ("speed", "latency", "memory")
+SPEED, CALLS, LATENCY, MEMORY = PASSES = ("speed", "calls", "latency", "memory")
 USUAL_PASSES = (SPEED, MEMORY)
 PERCENTILES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "p9999_ns")
 LATENCY_FIGURES = ("sample_seed", "samples", "counter_step_ns", *PERCENTILES, "by_kind", "by_size")
+IN_CALLS, CALLS_PREEMPTED = "in_calls_ns", "calls_preempted"
 WORST_FIGURES = ("max_ns", "worst", "preempted")
 WORK = ("ops", "checksum")
 SEEDS = "sample_seeds"  # of the context: that of each round
@@ -46,6 +47,7 @@ class Manner:
     touch: str = "page"
     thread_order: str = ORIGINAL
     passes: tuple = USUAL_PASSES  # of PASSES
+    has_threads_calls: bool = False  # the pass CALLS where several threads make them
     timeout: float = TIMEOUT_S
     curves: Path = None  # folder for curves, or None
     links: Links = None
@@ -117,6 +119,8 @@ def replay_once(trace, allocator, manner, number):
     counters["threads"] = thread_count(trace, manner.thread_order)
     if manner.model != prediction.NONE and has_more and not allocator.is_floor:
         counters[prediction.TIME] = modelled_time(trace, allocator, manner, speed)
+    if has_more and sums_calls(trace, manner):
+        counters.update(calls_figures(trace, allocator, manner, speed))
     if LATENCY in manner.passes and has_more:
         counters.update(latency_figures(trace, allocator, manner, speed, seed_of(number)))
 
@@ -129,6 +133,33 @@ def replay_once(trace, allocator, manner, number):
     has_untimed = has_more and not allocator.is_floor
     real, cpu = speed["real_time_ns"], speed["cpu_time_ns"]
     return Figures(real, cpu, counters, untimed if has_untimed else None)
+
+
+def sums_calls(trace, manner):
+    """Whether the time inside all calls is taken."""
+    is_threaded = thread_count(trace, manner.thread_order) > 1
+    return CALLS in manner.passes or (is_threaded and manner.has_threads_calls)
+
+
+def calls_figures(trace, allocator, manner, speed):
+    """The time inside calls, of all and of each thread, beside what the speed pass says of it."""
+    done = one_pass(CALLS, trace, allocator, manner)
+    check_work(CALLS, done, speed)
+    taken = {IN_CALLS: done[IN_CALLS], CALLS_PREEMPTED: done["preempted"]}
+    return {**taken, **threads_figures(speed, done)}
+
+
+def threads_figures(speed, calls):
+    """What the speed pass tells of threads, with their time inside calls: it names the same threads
+    as the pass of calls, since which have most calls is the trace's matter."""
+    found = {}
+    if "per_thread" in speed:
+        pairs = zip(speed["per_thread"], calls["per_thread"])
+        found["per_thread"] = [{**ours, IN_CALLS: theirs[IN_CALLS]} for ours, theirs in pairs]
+    if "other_threads" in speed:
+        of_others = calls["other_threads"][IN_CALLS]
+        found["other_threads"] = {**speed["other_threads"], IN_CALLS: of_others}
+    return found
 
 
 def modelled_time(trace, allocator, manner, speed):
