@@ -274,6 +274,8 @@ def test_a_modelled_program_has_a_predicted_saving(replay, made_up_trace):
     assert span.values("model_time_ns") == [120_000] * 2
     assert (span.values("ns_per_op"), glibc.values("ns_per_op")) == ([60] * 2, [100] * 2)
     assert span.values("predicted_saving") == [0, 0] and not null.values("predicted_saving")
+    assert span.values("model_in_calls_ns") == [30_000] * 2
+    assert glibc.values("predicted_saving_in_calls") == pytest.approx([-0.05, -0.05])
     assert glibc.values("predicted_saving") == pytest.approx([-0.2, -0.2])
     assert "-20.0 % [-20.0, -20.0] 50 %" in out and "saved / span ms" in out
     plain = replay(trace, *USUAL)
@@ -281,11 +283,20 @@ def test_a_modelled_program_has_a_predicted_saving(replay, made_up_trace):
     assert "predicted_saving" not in plain[1].benchmarks[0]
 
 
+def test_time_of_several_threads_is_no_part_of_wall_time(replay, made_up_trace):
+    facts = {"threads": 2, "ns": {"span": 60_000, "glibc": 100_000}, "duration_ns": 400_000_000}
+    _, measured, out, _ = replay(made_up_trace(**facts), *USUAL, "--model", "program")
+    for entry in measured.benchmarks:
+        assert "predicted_saving" in entry and entry["model_in_calls_ns"] > 0
+        assert "predicted_saving_in_calls" not in entry
+    assert "-80 [-80, -80] 50 %" in out and "-20 [-20, -20]" not in out
+
+
 def test_without_times_in_the_trace_there_is_no_share(replay, made_up_trace):
     trace = made_up_trace(ns={"span": 60_000, "glibc": 100_000}, duration_ns=0)
     status, measured, out, _ = replay(trace, *USUAL, "--model", "program")
     assert status == 0 and "predicted_saving" not in measured.benchmarks[0]
-    assert "-80 [-80, -80] 50 %" in out
+    assert "-80 [-80, -80] 50 %" in out and "-20 [-20, -20] 50 %" in out
     assert "No share of made: the trace has no times." in out
 
 

@@ -119,6 +119,7 @@ def replay_once(trace, allocator, manner, number):
     counters["threads"] = thread_count(trace, manner.thread_order)
     if manner.model != prediction.NONE and has_more and not allocator.is_floor:
         counters[prediction.TIME] = modelled_time(trace, allocator, manner, speed)
+        counters[prediction.IN_CALLS] = modelled_in_calls(trace, allocator, manner, speed)
     if has_more and sums_calls(trace, manner):
         counters.update(calls_figures(trace, allocator, manner, speed))
     if LATENCY in manner.passes and has_more:
@@ -167,6 +168,13 @@ def modelled_time(trace, allocator, manner, speed):
     done = one_pass(SPEED, trace, allocator, manner, ["--model", manner.model])
     check_work("model", done, speed)
     return counted_ns(trace, manner, done)
+
+
+def modelled_in_calls(trace, allocator, manner, speed):
+    """What the calls of all threads take with the model, in ns: from a run of its own."""
+    done = one_pass(CALLS, trace, allocator, manner, ["--model", manner.model])
+    check_work("model", done, speed)
+    return done[IN_CALLS]
 
 
 def counted_ns(trace, manner, done):
