@@ -150,7 +150,9 @@ except ValueError:
     sys.exit(print(sys.argv[2] + ": not a trace", file=sys.stderr) or 2)
 print(json.dumps({"ops": trace["ops"], "threads": trace.get("threads", 1),
                   "peak_live": 1 << 19, "duration_ns": trace.get("duration_ns", 1),
-                  "bytes_per_op": 1.5, "origin": {"program": "made-up"}, "losses": {}}))
+                  "by_kind": {"malloc": trace["ops"], "thread_start": 0, "thread_end": 0},
+                  "failed": 0, "bytes_per_op": 1.5, "origin": {"program": "made-up"},
+                  "losses": {}}))
 """
 
 # Prints what Google Benchmark would of benchmarks that take a size's logarithm in nanoseconds, and
