@@ -497,6 +497,13 @@ stress: deps-bench
 		-a $(STRESS) -n 1 --seed $$seed --seconds $$(($(or $(MINUTES),5) * 60 / 8)) \
 		--address-space 96 --timeout $$(($(or $(MINUTES),5) * 60))
 
+## stress-threads: the threaded traces of the corpus, 50 times each on six allocators (half an hour; RUNS=50)
+.PHONY: stress-threads
+stress-threads: deps-bench
+	scripts/deps rivals
+	$(MAKE) --no-print-directory all
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/stress_threads $(RUNS:%=-n %)
+
 ## gate: is the working tree slower or fatter than BASE=main (ARGS=... for the gate's options)
 .PHONY: gate
 gate: deps-gate

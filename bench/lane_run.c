@@ -135,6 +135,14 @@ static void live_count(struct lanes *lanes, int64_t change)
    checker.h, latency.h or program_model.h. */
 enum work { MAKES, COUNTS_LIVE, CHECKS, TIMES, MODELS };
 
+static bool modelled_call(struct lane *lane, struct slot *table, const uint64_t **at)
+{
+    const struct lanes *lanes = lane->lanes;
+    struct program_model model = {
+        .touch = lanes->touch, .touched = lanes->touched, .latency = lanes->latency};
+    return program_model_call(&model, &lane->timed, table, at);
+}
+
 ALWAYS_INLINE bool call_do(struct lane *lane, struct slot *table, const uint64_t **at,
                            enum work work, enum touch touch)
 {
@@ -145,10 +153,9 @@ ALWAYS_INLINE bool call_do(struct lane *lane, struct slot *table, const uint64_t
     if (work == TIMES)
         return latency_call(lanes->latency, &lane->timed, table, at);
     if (work == MODELS)
-        return program_model_call(table, at, lanes->touch);
-    bool is_done = touch == TOUCH_RECORDED
-                       ? touched_call(lanes->touched, lanes->streams->words, table, at, &change)
-                       : step_call(table, at, touch, &change);
+        return modelled_call(lane, table, at);
+    bool is_done = touch == TOUCH_RECORDED ? touched_call(lanes->touched, table, at, &change)
+                                           : step_call(table, at, touch, &change);
     if (!is_done)
         return false;
     if (work == COUNTS_LIVE)

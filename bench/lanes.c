@@ -85,7 +85,7 @@ static bool lane_add(struct lanes *lanes)
     lane->lanes = lanes;
     lane->number = lanes->lane_count;
     gate_open(&lane->gate);
-    latency_thread_begin(&lane->timed, 0);
+    latency_thread_begin(lanes->latency, &lane->timed, 0);
     lanes->lane[lanes->lane_count++] = lane;
     return true;
 }
@@ -129,6 +129,7 @@ static void lane_stop(struct lane *lane)
         figures->ops += lanes->streams->thread[lane->thread].ops;
     figures->wait_ns += lane->waited.wait_ns;
     figures->cpu_ns += thread_cpu_ns() - lane->began_cpu_ns - lane->waited.spin_ns;
+    figures->call_cycles += lane->timed.cycles;
     lane->waited = (struct waited){0};
     if (lanes->latency)
         latency_thread_end(lanes->latency, &lane->timed);
@@ -179,7 +180,7 @@ int lane_start(struct lane *lane, uint32_t thread)
     lane->has_epoch = false;
     lane->thread = thread;
     lane->random = thread;
-    latency_thread_begin(&lane->timed, thread);
+    latency_thread_begin(lane->lanes->latency, &lane->timed, thread);
     lane->at = stream_start(lane->lanes, thread);
     pthread_attr_init(&attributes);
     pthread_attr_setstack(&attributes, (char *)lane + TOUCH_STEP, STACK_BYTES - TOUCH_STEP);

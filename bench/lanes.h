@@ -23,6 +23,7 @@ struct thread_figures {
     uint64_t ops;
     uint64_t cpu_ns; /* of its replay thread; spinning not included */
     uint64_t wait_ns;
+    uint64_t call_cycles; /* inside calls; valid in a pass that sums them */
 };
 
 struct lanes;

@@ -17,6 +17,9 @@
 /* Mean distance of samples in calls. Arbitrary: tens of thousands of samples of a million calls,
    and what the clock costs is a fiftieth of a call on average. */
 enum { SAMPLE_EVERY = 16 };
+/* Longer than nearly all calls, and less than it takes to give a processor to somebody else and get
+   it back, but for the shortest of the system's own tasks. */
+static const double LONG_NS = 10000;
 
 static const struct {
     const char *name;
@@ -28,10 +31,11 @@ static const struct {
 static const char *const size_names[LATENCY_SIZES] = {"64",    "256",   "1024",   "4096",
                                                       "16384", "65536", "262144", "more"};
 
-bool latency_open(struct latency *latency, enum touch touch, bool times_all)
+bool latency_open(struct latency *latency, enum touch touch, enum latency_aim aim, uint64_t seed)
 {
-    *latency = (struct latency){.touch = touch, .times_all = times_all};
+    *latency = (struct latency){.touch = touch, .aim = aim, .seed = seed};
     cycle_counter_calibrate(&latency->counter);
+    latency->long_cycles = (uint64_t)(LONG_NS / latency->counter.ns);
     latency->by_kind = own_memory_map(LATENCY_KINDS * sizeof(struct histogram));
     latency->by_size = own_memory_map(LATENCY_SIZES * sizeof(struct histogram));
     return latency->by_kind != NULL && latency->by_size != NULL;
@@ -47,9 +51,10 @@ void latency_close(struct latency *latency)
 /* Each call of a thread is as likely to be timed as any other, the first ones too: the first sample
    is what is left of a distance that began before the thread. The lesser of the two numbers is
    distributed like that. Otherwise the first calls of short threads would stand for all. */
-void latency_thread_begin(struct latency_thread *part, uint32_t thread)
+void latency_thread_begin(const struct latency *latency, struct latency_thread *part,
+                          uint32_t thread)
 {
-    struct prng prng = {thread};
+    struct prng prng = prng_of_seed(latency ? latency->seed : 0, thread);
     uint64_t distance = prng_between(&prng, 1, 2 * SAMPLE_EVERY - 1);
     uint64_t other = prng_between(&prng, 1, 2 * SAMPLE_EVERY);
     *part = (struct latency_thread){.random = prng.state, .thread = thread};
@@ -68,6 +73,7 @@ static unsigned size_class(uint64_t size)
 struct timed {
     void *p;
     uint64_t cycles;
+    uint64_t ended; /* reading of the counter */
 };
 
 /* A function a kind, so that nothing but the call is timed. */
@@ -98,7 +104,7 @@ static struct timed call_timed(const struct cycle_counter *counter, const struct
         ended = cycles_end();
         break;
     }
-    return (struct timed){p, cycle_counter_between(counter, began, ended)};
+    return (struct timed){p, cycle_counter_between(counter, began, ended), ended};
 }
 
 /* What the system counts of this thread. */
@@ -129,15 +135,60 @@ static void worst_put(struct worst_call *worst, struct worst_call call)
 static void call_keep(struct latency *latency, struct latency_thread *part, const struct step *step,
                       struct worst_call call)
 {
+    if (latency->aim == LATENCY_OF_ALL) {
+        part->cycles += call.cycles;
+        return;
+    }
     call.kind = (uint8_t)step->kind;
     call.index = part->steps;
     call.thread = part->thread;
-    if (latency->times_all) {
+    if (latency->aim == LATENCY_OF_WORST) {
         worst_put(part->worst, call);
         return;
     }
     histogram_add(&latency->by_kind[step->kind], call.cycles);
     histogram_add(&latency->by_size[size_class(call.size)], call.cycles);
+}
+
+/* What the step at `at` has made or resized from `had` bytes is written to. */
+static void block_touch(const struct latency *latency, const uint64_t *at, const struct slot *slot,
+                        size_t had)
+{
+    if (latency->touch == TOUCH_RECORDED)
+        touched_write(latency->touched, at, slot, had);
+    else
+        touch_bytes(slot->p, had, slot->size, latency->touch);
+}
+
+static bool step_untimed(const struct latency *latency, struct slot *table, const uint64_t **at)
+{
+    int64_t change;
+    if (latency->touch == TOUCH_RECORDED)
+        return touched_call(latency->touched, table, at, &change);
+    return step_call(table, at, latency->touch, &change);
+}
+
+/* Where all calls are summed up, the system is asked only after what took long, be it between two
+   calls or a call: a process that loses its processor does not get it back at once. To ask about
+   each call would take longer than most calls. */
+static struct counted count_before(const struct latency *latency, struct latency_thread *part)
+{
+    if (latency->aim == LATENCY_OF_WORST)
+        return count_now();
+    if (latency->aim == LATENCY_OF_ALL && cycles_begin() - part->ended > latency->long_cycles)
+        part->preemptions = count_now().preemptions;
+    return (struct counted){0, part->preemptions};
+}
+
+static struct counted count_after(const struct latency *latency, struct latency_thread *part,
+                                  const struct timed *timed)
+{
+    if (latency->aim == LATENCY_OF_WORST)
+        return count_now();
+    part->ended = timed->ended;
+    if (latency->aim == LATENCY_OF_ALL && timed->cycles > latency->long_cycles)
+        part->preemptions = count_now().preemptions;
+    return (struct counted){0, part->preemptions};
 }
 
 static bool step_timed(struct latency *latency, struct latency_thread *part, struct slot *table,
@@ -148,12 +199,9 @@ static bool step_timed(struct latency *latency, struct latency_thread *part, str
     struct slot *slot = &table[step.slot];
     bool frees = step.kind == TRACE_FREE;
     size_t bytes = frees ? 0 : step_bytes(&step);
-    struct counted before = {0}, after = {0};
-    if (latency->times_all)
-        before = count_now();
+    struct counted before = count_before(latency, part);
     struct timed timed = call_timed(&latency->counter, &step, slot->p, bytes);
-    if (latency->times_all)
-        after = count_now();
+    struct counted after = count_after(latency, part, &timed);
     if (timed.p == NULL && bytes > 0)
         return false;
     if (after.preemptions == before.preemptions)
@@ -163,9 +211,10 @@ static bool step_timed(struct latency *latency, struct latency_thread *part, str
                                       .faults = after.faults - before.faults});
     else
         part->preempted++;
-    if (!frees)
-        touch_bytes(timed.p, step.kind == TRACE_REALLOC ? slot->size : 0, bytes, latency->touch);
+    size_t had = step.kind == TRACE_REALLOC ? slot->size : 0;
     *slot = (struct slot){timed.p, bytes};
+    if (!frees)
+        block_touch(latency, *at, slot, had);
     *at = next;
     return true;
 }
@@ -173,11 +222,9 @@ static bool step_timed(struct latency *latency, struct latency_thread *part, str
 bool latency_call(struct latency *latency, struct latency_thread *part, struct slot *table,
                   const uint64_t **at)
 {
-    int64_t change;
-    bool done;
-    if (!latency->times_all && --part->until_sample > 0)
-        return step_call(table, at, latency->touch, &change);
-    done = step_timed(latency, part, table, at);
+    if (latency->aim == LATENCY_OF_SAMPLE && --part->until_sample > 0)
+        return step_untimed(latency, table, at);
+    bool done = step_timed(latency, part, table, at);
     part->steps++;
     struct prng prng = {part->random};
     part->until_sample = (uint32_t)prng_between(&prng, 1, 2 * SAMPLE_EVERY - 1);
@@ -194,11 +241,13 @@ void latency_thread_end(struct latency *latency, struct latency_thread *part)
         part->worst[i] = (struct worst_call){0};
     }
     latency->preempted += part->preempted;
+    latency->cycles += part->cycles;
     part->preempted = 0;
+    part->cycles = 0;
     atomic_store(&latency->lock, 0);
 }
 
-static double to_ns(const struct latency *latency, uint64_t cycles)
+double latency_to_ns(const struct latency *latency, uint64_t cycles)
 {
     return (double)cycles * latency->counter.ns;
 }
@@ -208,7 +257,7 @@ static void print_percentiles(const struct latency *latency, const struct histog
 {
     for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++) {
         uint64_t cycles = histogram_percentile(histogram, percentiles[i].share);
-        json_text_add(text, ", \"%s\": %.1f", percentiles[i].name, to_ns(latency, cycles));
+        json_text_add(text, ", \"%s\": %.1f", percentiles[i].name, latency_to_ns(latency, cycles));
     }
 }
 
@@ -245,7 +294,8 @@ void latency_print(const struct latency *latency, struct json_text *text)
     for (unsigned i = 0; i < LATENCY_KINDS; i++)
         histogram_merge(&all, &latency->by_kind[i]);
     json_text_number(text, "samples", (int64_t)histogram_total(&all));
-    json_text_add(text, ", \"counter_step_ns\": %.2f", to_ns(latency, latency->counter.step));
+    json_text_add(text, ", \"counter_step_ns\": %.2f",
+                  latency_to_ns(latency, latency->counter.step));
     print_percentiles(latency, &all, text);
     json_text_add(text, ", \"by_kind\": {");
     print_parts(latency, latency->by_kind, LATENCY_KINDS, kind_name, text);
@@ -259,13 +309,13 @@ void latency_print_worst(const struct latency *latency, const char *path, struct
     const struct worst_call *worst = latency->worst;
     json_text_number(text, "preempted", (int64_t)latency->preempted);
     json_text_add(text, ", \"max_ns\": %.1f, \"worst\": [",
-                  to_ns(latency, worst[LATENCY_WORST - 1].cycles));
+                  latency_to_ns(latency, worst[LATENCY_WORST - 1].cycles));
     for (unsigned i = LATENCY_WORST; i-- > 0 && worst[i].cycles > 0;) {
         struct found_op found = steps_find_op(path, worst[i].thread, worst[i].index);
         json_text_add(text,
                       "%s{\"ns\": %.1f, \"op\": %llu, \"thread\": %u, \"kind\": \"%s\", "
                       "\"size\": %llu, \"faults\": %llu}",
-                      i + 1 < LATENCY_WORST ? ", " : "", to_ns(latency, worst[i].cycles),
+                      i + 1 < LATENCY_WORST ? ", " : "", latency_to_ns(latency, worst[i].cycles),
                       (unsigned long long)found.number, (unsigned)found.thread,
                       kind_name(worst[i].kind), (unsigned long long)worst[i].size,
                       (unsigned long long)worst[i].faults);
@@ -281,7 +331,7 @@ bool latency_write(const struct latency *latency, int fd)
         for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
             uint32_t count = atomic_load(&latency->by_kind[kind].count[i]);
             if (count > 0 && dprintf(fd, "%s,%u,%.1f,%u\n", kind_name(kind), i,
-                                     to_ns(latency, histogram_most(i)), count) < 0)
+                                     latency_to_ns(latency, histogram_most(i)), count) < 0)
                 return false;
         }
     return true;

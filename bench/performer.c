@@ -85,7 +85,15 @@ static bool pass_counts_live(enum replay_pass pass)
 
 static bool is_timed(enum replay_pass pass)
 {
-    return pass == PASS_LATENCY || pass == PASS_WORST;
+    return pass == PASS_LATENCY || pass == PASS_WORST || pass == PASS_CALLS;
+}
+
+/* What the calls of a timed pass are timed for. */
+static enum latency_aim aim_of(enum replay_pass pass)
+{
+    if (pass == PASS_LATENCY)
+        return LATENCY_OF_SAMPLE;
+    return pass == PASS_WORST ? LATENCY_OF_WORST : LATENCY_OF_ALL;
 }
 
 /* What a pass does with each call besides making it. */
@@ -94,8 +102,12 @@ static bool watchers_open(struct performer *performer, const struct replay_optio
 {
     if (options->pass == PASS_CHECK)
         return checker_open(&performer->checker, slots);
-    return !is_timed(options->pass) ||
-           latency_open(&performer->latency, options->touch, options->pass == PASS_WORST);
+    if (!is_timed(options->pass))
+        return true;
+    bool opened =
+        latency_open(&performer->latency, options->touch, aim_of(options->pass), options->seed);
+    performer->latency.touched = &performer->touched;
+    return opened;
 }
 
 /* After the first part is decoded, when a short trace's reader has verified how many slots there
@@ -113,8 +125,10 @@ static bool table_open(struct performer *performer, const struct replay_options 
     if (is_timed(options->pass))
         performer->replayer.latency = &performer->latency;
     performer->replayer.models_program = options->models_program;
-    latency_thread_begin(&performer->replayer.timed, STEPS_ANY_THREAD);
-    return watchers_open(performer, options, performer->replayer.slots);
+    if (!watchers_open(performer, options, performer->replayer.slots))
+        return false;
+    latency_thread_begin(performer->replayer.latency, &performer->replayer.timed, STEPS_ANY_THREAD);
+    return true;
 }
 
 static bool lanes_prepare(struct performer *performer, const struct replay_options *options)
@@ -231,7 +245,6 @@ static int run_serial(struct performer *performer, performer_watcher *watcher, v
 {
     const uint64_t *at = performer->steps.words;
     performer->replayer.touched = &performer->touched;
-    performer->replayer.words = at;
     const uint64_t *end = at + performer->steps.used;
     uint64_t count = performer->steps.count;
     size_t made = 0;
@@ -298,6 +311,8 @@ int performer_run_part(struct performer *performer, performer_watcher *watcher, 
                        uint64_t first)
 {
     uint64_t next = watcher ? first : UINT64_MAX;
+    performer->touched.words =
+        performer->is_threaded ? performer->streams.words : performer->steps.words;
     return performer->is_threaded ? run_threaded(performer, watcher, data, next)
                                   : run_serial(performer, watcher, data, next);
 }

@@ -13,21 +13,22 @@ enum {
     POINTS_MAX = 1000000,
     REPEATS_MAX = 1000,
     OPS_MAX = 1 << 30,
-    PASSES = 6
+    PASSES = 7
 };
 
 /* Bytes, arbitrary: no machine has as many. */
 static const uint64_t LIMIT_MAX = UINT64_C(1) << 50;
 
-static const char *const pass_names[] = {"speed", "memory", "check", "latency", "worst", "limit"};
+static const char *const pass_names[] = {"speed", "memory", "check", "latency",
+                                         "worst", "calls",  "limit"};
 static const char *const touch_names[] = {"none", "first", "page", "all", "recorded"};
 static const char *const threads_names[] = {"serial", "original"};
 
 static const char help[] =
-    "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|check|limit]\n"
+    "usage: replay-ALLOCATOR [--pass speed|memory|latency|worst|calls|check|limit]\n"
     "                        [--touch none|first|page|all|recorded]\n"
     "                        [--threads serial|original] [--epoch OPS] [--curve FILE]\n"
-    "                        [--points N] [--chunk OPS] [--repeats N] [--decay]\n"
+    "                        [--points N] [--chunk OPS] [--repeats N] [--decay] [--seed N]\n"
     "                        [--limit BYTES --ledger FILE [--group FOLDER]]\n"
     "                        [--pauses none|recorded] [--model none|program]\n"
     "                        --allocator PATH TRACE\n"
@@ -98,6 +99,8 @@ static int parse_option(int option, const char *value, struct replay_options *op
         return driver_parse_count("--epoch", value, 1, OPS_MAX, &options->epoch_ops);
     case 'r':
         return driver_parse_count("--repeats", value, 1, REPEATS_MAX, &options->repeats);
+    case 's':
+        return driver_parse_count("--seed", value, 0, OPS_MAX, &options->seed);
     case 'P':
         return parse_switch("--pauses", value, "recorded", &options->pauses);
     case 'm':
@@ -149,30 +152,39 @@ static int options_check(const struct replay_options *options)
         return driver_fail(EXIT_USAGE, "--decay needs --pass memory");
     if (options->repeats > 1 && options->pass != PASS_SPEED)
         return driver_fail(EXIT_USAGE, "--repeats needs --pass speed");
+    if (options->seed > 0 && options->pass != PASS_LATENCY)
+        return driver_fail(EXIT_USAGE, "--seed needs --pass latency");
     if (options->epoch_ops > 0 && options->threads != THREADS_ORIGINAL)
         return driver_fail(EXIT_USAGE, "--epoch needs --threads original");
-    if (options->touch == TOUCH_RECORDED &&
-        (options->pass == PASS_LATENCY || options->pass == PASS_WORST))
-        return driver_fail(EXIT_USAGE, "--touch recorded needs another pass");
-    if (options->models_program && options->pass != PASS_SPEED)
-        return driver_fail(EXIT_USAGE, "--model program needs --pass speed");
-    if (options->models_program && options->touch != TOUCH_PAGE)
-        return driver_fail(EXIT_USAGE, "--model program needs --touch page");
+    if (options->models_program && options->pass != PASS_SPEED && options->pass != PASS_CALLS)
+        return driver_fail(EXIT_USAGE, "--model program needs --pass speed or calls");
+    if (options->models_program && options->touch != TOUCH_PAGE && options->touch != TOUCH_RECORDED)
+        return driver_fail(EXIT_USAGE, "--model program needs --touch page or recorded");
     return limit_check(options);
 }
 
 int replay_options_parse(int argc, char **argv, struct replay_options *options)
 {
     static const struct option names[] = {
-        {"pass", required_argument, NULL, 'p'},    {"touch", required_argument, NULL, 't'},
-        {"threads", required_argument, NULL, 'T'}, {"epoch", required_argument, NULL, 'e'},
-        {"points", required_argument, NULL, 'n'},  {"allocator", required_argument, NULL, 'a'},
-        {"curve", required_argument, NULL, 'c'},   {"chunk", required_argument, NULL, 'k'},
-        {"repeats", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-        {"pauses", required_argument, NULL, 'P'},  {"model", required_argument, NULL, 'm'},
-        {"limit", required_argument, NULL, 'l'},   {"ledger", required_argument, NULL, 'L'},
-        {"group", required_argument, NULL, 'g'},   {"decay", no_argument, NULL, 'd'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+        {"pass", required_argument, NULL, 'p'},
+        {"touch", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'T'},
+        {"epoch", required_argument, NULL, 'e'},
+        {"points", required_argument, NULL, 'n'},
+        {"allocator", required_argument, NULL, 'a'},
+        {"curve", required_argument, NULL, 'c'},
+        {"chunk", required_argument, NULL, 'k'},
+        {"repeats", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {"pauses", required_argument, NULL, 'P'},
+        {"model", required_argument, NULL, 'm'},
+        {"limit", required_argument, NULL, 'l'},
+        {"ledger", required_argument, NULL, 'L'},
+        {"group", required_argument, NULL, 'g'},
+        {"decay", no_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'V'},
+        {"seed", required_argument, NULL, 's'},
+        {NULL, 0, NULL, 0},
     };
     *options = (struct replay_options){.touch = TOUCH_PAGE, .points = POINTS_DEFAULT, .repeats = 1};
     opterr = 0;

@@ -6,7 +6,15 @@
 
 #include "step_call.h"
 
-enum replay_pass { PASS_SPEED, PASS_MEMORY, PASS_CHECK, PASS_LATENCY, PASS_WORST, PASS_LIMIT };
+enum replay_pass {
+    PASS_SPEED,
+    PASS_MEMORY,
+    PASS_CHECK,
+    PASS_LATENCY,
+    PASS_WORST,
+    PASS_CALLS,
+    PASS_LIMIT
+};
 enum replay_threads { THREADS_SERIAL, THREADS_ORIGINAL };
 
 struct replay_options {
@@ -22,6 +30,7 @@ struct replay_options {
     uint64_t points;      /* samples of a memory pass */
     uint64_t chunk_ops;   /* operations decoded at once; 0: as many as is wise */
     uint64_t repeats;     /* how often the trace is replayed */
+    uint64_t seed;        /* of the sample of a latency pass */
     uint64_t epoch_ops;   /* 0: as many as is wise */
     bool pauses;          /* as recorded */
     bool models_program;  /* as program_model.h says */

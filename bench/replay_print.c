@@ -4,10 +4,12 @@
 #include "driver.h"
 #include "replay_run.h"
 
+#include <string.h>
 #include <sys/prctl.h>
 
-/* More threads than that are summed up. Arbitrary: a line of JSON, not a book. */
-enum { THREADS_SHOWN = 256 };
+/* Of more threads than that, those with the fewest calls are summed up. Arbitrary: as many as
+   people look at, in every entry of a result file. */
+enum { THREADS_SHOWN = 32 };
 
 /* The moment is told by the number of its operation in the trace, so that others find it. */
 static void print_peak_waste(struct json_text *text, const struct run *run)
@@ -50,8 +52,14 @@ static void print_pauses(struct json_text *text, const struct run *run)
 static void print_latency(struct json_text *text, const struct run *run)
 {
     const struct latency *latency = &run->performer.latency;
-    if (run->options.pass == PASS_LATENCY)
+    if (run->options.pass == PASS_LATENCY) {
+        json_text_number(text, "sample_seed", (int64_t)run->options.seed);
         latency_print(latency, text);
+    }
+    if (run->options.pass == PASS_CALLS) {
+        json_text_number(text, "in_calls_ns", (int64_t)latency_to_ns(latency, latency->cycles));
+        json_text_number(text, "preempted", (int64_t)latency->preempted);
+    }
     if (run->options.pass == PASS_WORST)
         latency_print_worst(latency, run->options.trace, text);
 }
@@ -65,22 +73,74 @@ static void print_limit(struct json_text *text, const struct run *run)
     json_text_number(text, "failed_live", performer_live(&run->performer));
 }
 
+/* The numbers of the threads with the most calls, the first of them first; returns how many. */
+static unsigned busiest_threads(const struct lanes *lanes, uint32_t busiest[THREADS_SHOWN])
+{
+    unsigned n = 0;
+    for (uint32_t thread = 0; thread < lanes->streams->threads; thread++) {
+        unsigned at = n;
+        while (at > 0 && lanes->figures[busiest[at - 1]].ops < lanes->figures[thread].ops)
+            at--;
+        if (at == THREADS_SHOWN)
+            continue;
+        n += n < THREADS_SHOWN;
+        memmove(&busiest[at + 1], &busiest[at], (n - 1 - at) * sizeof *busiest);
+        busiest[at] = thread;
+    }
+    return n;
+}
+
+static void print_figures(struct json_text *text, const struct run *run,
+                          const struct thread_figures *figures)
+{
+    json_text_add(text, "\"ops\": %llu, \"cpu_ns\": %llu, \"wait_ns\": %llu",
+                  (unsigned long long)figures->ops, (unsigned long long)figures->cpu_ns,
+                  (unsigned long long)figures->wait_ns);
+    if (run->options.pass == PASS_CALLS)
+        json_text_add(text, ", \"in_calls_ns\": %.0f",
+                      latency_to_ns(&run->performer.latency, figures->call_cycles));
+    json_text_add(text, "}");
+}
+
+static void figures_add(struct thread_figures *sum, const struct thread_figures *figures)
+{
+    sum->ops += figures->ops;
+    sum->cpu_ns += figures->cpu_ns;
+    sum->wait_ns += figures->wait_ns;
+    sum->call_cycles += figures->call_cycles;
+}
+
+static bool is_among(const uint32_t *threads, unsigned n, uint32_t thread)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (threads[i] == thread)
+            return true;
+    return false;
+}
+
 static void print_threads(struct json_text *text, const struct run *run)
 {
     const struct lanes *lanes = &run->performer.lanes;
-    uint32_t threads = lanes->streams->threads;
-    uint32_t shown = threads < THREADS_SHOWN ? threads : THREADS_SHOWN;
+    uint32_t busiest[THREADS_SHOWN];
+    unsigned shown = busiest_threads(lanes, busiest);
+    struct thread_figures others = {0};
     json_text_number(text, "wait_ns", (int64_t)lanes->wait_ns);
     if (run->options.repeats > 1)
         return; /* they were another process's */
     json_text_add(text, ", \"per_thread\": [");
-    for (uint32_t i = 0; i < shown; i++) {
-        const struct thread_figures *figures = &lanes->figures[i];
-        json_text_add(text, "%s{\"ops\": %llu, \"cpu_ns\": %llu, \"wait_ns\": %llu}",
-                      i > 0 ? ", " : "", (unsigned long long)figures->ops,
-                      (unsigned long long)figures->cpu_ns, (unsigned long long)figures->wait_ns);
+    for (unsigned i = 0; i < shown; i++) {
+        json_text_add(text, "%s{\"thread\": %u, ", i > 0 ? ", " : "", (unsigned)busiest[i]);
+        print_figures(text, run, &lanes->figures[busiest[i]]);
     }
     json_text_add(text, "]");
+    if (shown == lanes->streams->threads)
+        return;
+    for (uint32_t i = 0; i < lanes->streams->threads; i++)
+        if (!is_among(busiest, shown, i))
+            figures_add(&others, &lanes->figures[i]);
+    json_text_add(text, ", \"other_threads\": {\"threads\": %u, ",
+                  (unsigned)(lanes->streams->threads - shown));
+    print_figures(text, run, &others);
 }
 
 int replay_print(const struct run *run)

@@ -12,7 +12,7 @@ ALWAYS_INLINE const uint64_t *run(struct replayer *replayer, const uint64_t *at,
     while (at != end) {
         int64_t change;
         bool is_done = touch == TOUCH_RECORDED
-                           ? touched_call(replayer->touched, replayer->words, table, &at, &change)
+                           ? touched_call(replayer->touched, table, &at, &change)
                            : step_call(table, &at, touch, &change);
         if (!is_done)
             return at;
@@ -71,7 +71,9 @@ static const uint64_t *run_timed(struct replayer *replayer, const uint64_t *at, 
 static const uint64_t *run_modelled(struct replayer *replayer, const uint64_t *at,
                                     const uint64_t *end)
 {
-    while (at != end && program_model_call(replayer->table, &at, replayer->touch))
+    struct program_model model = {
+        .touch = replayer->touch, .touched = replayer->touched, .latency = replayer->latency};
+    while (at != end && program_model_call(&model, &replayer->timed, replayer->table, &at))
         continue;
     return at;
 }

@@ -23,7 +23,6 @@ struct replayer {
     struct latency *latency;       /* times calls; NULL: none */
     bool models_program;           /* as program_model.h says, around each call */
     const struct touched *touched; /* of the steps of this part; valid if TOUCH_RECORDED */
-    const uint64_t *words;         /* the first of them, likewise */
     struct latency_thread timed;
     struct cost cost; /* of the timed parts */
 };

@@ -114,6 +114,14 @@ if ($pass eq "memory") {
         print $curve "op,rss,live\n0,0,0\n10,4096,2048\n";
     }
 }
+$answer{in_calls_ns} = int($ns / 4), $answer{preempted} = 1 if $pass eq "calls";
+my $threads = $trace->{threads} // 1;
+if ($threads > 1 && $options{"--threads"} eq "original") {
+    my @told = map { {thread => $_, ops => 9, cpu_ns => $ns, wait_ns => 7} } 0 .. $threads - 1;
+    my $others = {threads => 5, ops => 5, cpu_ns => 5, wait_ns => 5};
+    $_->{in_calls_ns} = int($ns / 8) for $pass eq "calls" ? (@told, $others) : ();
+    %answer = (%answer, wait_ns => 7, per_thread => \@told, other_threads => $others);
+}
 if ($pass eq "limit") {
     my $survives = "$options{'--limit'}" >= told("need", 0);
     $answer{survived} = \($survives ? 1 : 0);
@@ -180,7 +188,8 @@ my $trace = object_in($ARGV[1]) or end(2, "$ARGV[1]: not a trace");
 my %info = (
     ops => $trace->{ops}, threads => $trace->{threads} // 1, peak_live => 1 << 19,
     duration_ns => $trace->{duration_ns} // 1, bytes_per_op => 1.5,
-    origin => {program => "made-up"}, losses => {},
+    origin => {program => "made-up"}, losses => {}, failed => 0,
+    by_kind => {malloc => $trace->{ops}, thread_start => 0, thread_end => 0},
 );
 print json(\%info), "\n";
 """

@@ -11,7 +11,7 @@ import pytest
 from places import REPO
 
 from frontend.figures import paired_samples, results, stats
-from frontend.measuring import campaign
+from frontend.measuring import campaign, schedule
 from frontend.measuring.budget import Budget
 from frontend.verbs import bench
 
@@ -95,11 +95,11 @@ def machine(monkeypatch):
     def take(seconds, broken=()):
         now, run_once = [1e6], campaign.timed
 
-        def timed(attempt, subject, allocator, is_warm_up):
-            has_memory_pass = attempt.__module__.endswith("replays") and not is_warm_up
+        def timed(attempt, subject, allocator, number):
+            has_memory_pass = attempt.__module__.endswith("replays") and number != schedule.WARM_UP
             now[0] += seconds * (1.65 if has_memory_pass else 1)
             if attempt.__module__.endswith("micro"):
-                return run_once(attempt, subject, allocator, is_warm_up)
+                return run_once(attempt, subject, allocator, number)
             if (subject.name, allocator.name) in broken:
                 return campaign.RunFailed("killed by signal 11")
             return campaign.Figures(10**6, 10**6, {"ops": 9, "checksum": "x", "ns_per_op": 5.0})

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from frontend.figures import results
-from frontend.measuring import campaign
+from frontend.measuring import campaign, schedule
 from frontend.progress import Quiet
 
 
@@ -18,8 +18,8 @@ class Named:
 def test_what_is_left_out_has_warm_ups_and_no_rows():
     calls = Counter()
 
-    def attempt(subject, allocator, is_warm_up):
-        calls[subject.name, is_warm_up] += 1
+    def attempt(subject, allocator, number):
+        calls[subject.name, number] += 1
         if subject.name == "slow":
             raise campaign.RunFailed("too slow")
         return campaign.Figures(1, 1, {})
@@ -37,4 +37,5 @@ def test_what_is_left_out_has_warm_ups_and_no_rows():
     assert done.rounds == 6
     assert {results.split_name(e["name"])[1] for e in done.entries} == {"quick"}
     assert {results.split_name(e["name"])[1] for e in done.warm_ups} == {"quick", "slow"}
-    assert calls == {("quick", True): 2, ("slow", True): 2, ("quick", False): 12}
+    warm_ups = {("quick", schedule.WARM_UP): 2, ("slow", schedule.WARM_UP): 2}
+    assert calls == {**warm_ups, **{("quick", number): 2 for number in range(6)}}

@@ -4,9 +4,10 @@ import json
 import os
 from collections import Counter
 
+import made_up_results
 import pytest
 
-from frontend.figures import results
+from frontend.figures import results, thread_figures
 from frontend.measuring import schedule
 
 USUAL = ("-a", "span,glibc", "-n", "2", "--no-null")
@@ -279,6 +280,8 @@ def test_a_modelled_program_has_a_predicted_saving(replay, made_up_trace):
     assert span.values("model_time_ns") == [120_000] * 2
     assert (span.values("ns_per_op"), glibc.values("ns_per_op")) == ([60] * 2, [100] * 2)
     assert span.values("predicted_saving") == [0, 0] and not null.values("predicted_saving")
+    assert span.values("model_in_calls_ns") == [30_000] * 2
+    assert glibc.values("predicted_saving_in_calls") == pytest.approx([-0.05, -0.05])
     assert glibc.values("predicted_saving") == pytest.approx([-0.2, -0.2])
     assert "-20.0 % [-20.0, -20.0] 50 %" in out and "saved / span ms" in out
     plain = replay(trace, *USUAL)
@@ -286,11 +289,20 @@ def test_a_modelled_program_has_a_predicted_saving(replay, made_up_trace):
     assert "predicted_saving" not in plain[1].benchmarks[0]
 
 
+def test_time_of_several_threads_is_no_part_of_wall_time(replay, made_up_trace):
+    facts = {"threads": 2, "ns": {"span": 60_000, "glibc": 100_000}, "duration_ns": 400_000_000}
+    _, measured, out, _ = replay(made_up_trace(**facts), *USUAL, "--model", "program")
+    for entry in measured.benchmarks:
+        assert "predicted_saving" in entry and entry["model_in_calls_ns"] > 0
+        assert "predicted_saving_in_calls" not in entry
+    assert "-80 [-80, -80] 50 %" in out and "-20 [-20, -20]" not in out
+
+
 def test_without_times_in_the_trace_there_is_no_share(replay, made_up_trace):
     trace = made_up_trace(ns={"span": 60_000, "glibc": 100_000}, duration_ns=0)
     status, measured, out, _ = replay(trace, *USUAL, "--model", "program")
     assert status == 0 and "predicted_saving" not in measured.benchmarks[0]
-    assert "-80 [-80, -80] 50 %" in out
+    assert "-80 [-80, -80] 50 %" in out and "-20 [-20, -20] 50 %" in out
     assert "No share of made: the trace has no times." in out
 
 
@@ -306,7 +318,7 @@ def test_a_model_that_does_other_work_fails_the_row(replay, made_up_trace, made_
     "words, complaint",
     [
         (("--touch", "none", "-a", "glibc"), "--touch none: a program writes to its blocks"),
-        (("--touch", "recorded"), "--touch recorded: a program writes to its blocks"),
+        (("--touch", "first"), "--touch first: a program writes to its blocks"),
         (("-a", "null"), "-a null: runs no program, so --model predicts nothing"),
     ],
 )
@@ -332,3 +344,62 @@ def test_pauses_are_told(replay, made_up_trace):
     assert status == 0 and measured.context["pauses"] == "recorded"
     assert (entry["pauses"], entry["paused_ns"]) == (3, 40000000)
     assert "The recorded pauses were made, 40 ms a run; no time contains them." in out
+
+
+def test_threads_have_figures_of_their_own(replay, made_up_trace, spanbench, tmp_path):
+    trace = made_up_trace(threads=2, ns={"span": 60, "glibc": 100})
+    status, measured, _, _ = replay(trace, *WITH_NULL)
+    assert status == 0
+    span, null = (measured.row("replay", "made", name).samples[0] for name in ("span", "null"))
+    assert span["in_calls_ns"] == 15_000 and span["calls_preempted"] == 1
+    assert span["per_thread"] == [
+        {"thread": i, "ops": 9, "cpu_ns": 60_000, "wait_ns": 7, "in_calls_ns": 7500}
+        for i in range(2)
+    ]
+    assert span["other_threads"]["in_calls_ns"] == 7500 and span["other_threads"]["threads"] == 5
+    assert null["per_thread"][0]["in_calls_ns"] == 1250  # the harness's own share
+    status, out, _ = spanbench("report", tmp_path / "out.json", "-o", tmp_path / "page")
+    assert status == 0
+    with open(out.strip(), encoding="utf-8") as file:
+        page = file.read()
+    assert "Thread by thread" in page and ">5 others</td>" in page
+    threads = page.partition("Thread by thread")[2].partition("</table>")[0]
+    assert threads.count(">null</th>") == 3
+
+
+@pytest.mark.parametrize(
+    "words, has_calls, has_threads",
+    [
+        ((), True, True),
+        (("--pass", "speed"), False, True),
+        (("--pass", "speed,calls"), True, True),
+        (("--threads", "serial"), False, False),
+        (("--threads", "serial", "--pass", "calls"), True, False),
+    ],
+)
+def test_when_the_time_inside_calls_is_taken(replay, made_up_trace, words, has_calls, has_threads):
+    status, measured, _, _ = replay(made_up_trace(threads=2), *USUAL, *words)
+    entry = measured.benchmarks[0]
+    assert status == 0 and ("in_calls_ns" in entry) == has_calls
+    assert ("per_thread" in entry) == has_threads
+    assert has_calls or "in_calls_ns" not in str(entry)
+
+
+def test_a_trace_of_one_thread_has_no_figures_by_thread(replay, made_up_trace):
+    entry = replay(made_up_trace(), *USUAL)[1].benchmarks[0]
+    assert "per_thread" not in entry and "in_calls_ns" not in entry
+
+
+def test_figures_of_threads_may_be_anything():
+    made = made_up_results.make(traces=("git",), allocators=("glibc",), rounds=4)
+    told = [
+        [{"thread": 1, "ops": 5, "wait_ns": 4}, 7, {"thread": "x", "ops": 1}, {"ops": 1}],
+        [{"thread": 1, "ops": 5, "wait_ns": 8, "cpu_ns": "9"}],
+        "none",
+        None,
+    ]
+    for entry, threads in zip(made.rows[0].samples, told):
+        entry["per_thread"] = threads
+        entry["other_threads"] = threads
+    found = thread_figures.of_row(made.rows[0])
+    assert found == [thread_figures.ThreadFigures("1", 5, None, 6, None)]

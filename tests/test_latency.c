@@ -46,10 +46,15 @@ static void add(enum trace_kind kind, uint32_t slot, uint64_t size)
     assert_true(steps_add(&steps, &op, LAST_SLOT));
 }
 
-static void open_all(bool times_all)
+static void open_seeded(enum latency_aim aim, uint64_t seed)
 {
     assert_true(steps_open(&steps, 1));
-    assert_true(latency_open(&latency, TOUCH_PAGE, times_all));
+    assert_true(latency_open(&latency, TOUCH_PAGE, aim, seed));
+}
+
+static void open_all(enum latency_aim aim)
+{
+    open_seeded(aim, 0);
 }
 
 static void free_all(struct slot *slots)
@@ -125,11 +130,11 @@ static void add_random_steps(uint64_t seed)
 static void test_a_timed_call_does_what_it_does_untimed(void **state)
 {
     (void)state;
-    for (int times_all = 0; times_all < 2; times_all++) {
+    for (enum latency_aim aim = 0; aim <= LATENCY_OF_ALL; aim++) {
         struct latency_thread part;
-        open_all(times_all);
+        open_all(aim);
         add_random_steps(5);
-        latency_thread_begin(&part, 0);
+        latency_thread_begin(&latency, &part, 0);
         const uint64_t *at = steps.words, *other = steps.words;
         while (at != steps.words + steps.used) {
             uint32_t slot = step_slot(*at);
@@ -149,9 +154,9 @@ static void test_a_sixteenth_is_sampled(void **state)
 {
     (void)state;
     struct latency_thread part;
-    open_all(false);
+    open_all(LATENCY_OF_SAMPLE);
     add_random_steps(6);
-    latency_thread_begin(&part, STEPS_ANY_THREAD);
+    latency_thread_begin(&latency, &part, STEPS_ANY_THREAD);
     call_all(&part);
     double expected = (double)steps.count / 16;
     assert_true((double)samples() > 0.9 * expected && (double)samples() < 1.1 * expected);
@@ -162,6 +167,38 @@ static void test_a_sixteenth_is_sampled(void **state)
     close_all();
 }
 
+/* Which of the first calls of a thread a seed takes, one bit a call. */
+static uint64_t sampled_by(uint64_t seed, uint32_t thread)
+{
+    enum { FIRST = 60 };
+    struct latency_thread part;
+    uint64_t taken = 0;
+    open_seeded(LATENCY_OF_SAMPLE, seed);
+    for (unsigned i = 0; i < FIRST; i++)
+        add(i % 2 ? TRACE_FREE : TRACE_MALLOC, 0, i % 2 ? 0 : 16);
+    const uint64_t *at = steps.words;
+    latency_thread_begin(&latency, &part, thread);
+    for (unsigned i = 0; i < FIRST; i++) {
+        taken |= (uint64_t)(part.until_sample == 1) << i;
+        assert_true(latency_call(&latency, &part, table, &at));
+    }
+    close_all();
+    return taken;
+}
+
+/* Of 50 pairs of seeds two may by chance take the same few calls, but not more. */
+static void test_seeds_take_other_calls(void **state)
+{
+    (void)state;
+    unsigned same = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        assert_int_equal(sampled_by(seed, 1), sampled_by(seed, 1));
+        same += sampled_by(seed, 1) == sampled_by(seed + 1, 1);
+        same += sampled_by(seed, 1) == sampled_by(seed, 2);
+    }
+    assert_in_range(same, 0, 2);
+}
+
 /* Each of the first calls of a thread is sampled in a sixteenth of the threads. */
 static void test_each_call_is_as_likely_a_sample(void **state)
 {
@@ -169,13 +206,13 @@ static void test_each_call_is_as_likely_a_sample(void **state)
     enum { THREADS = 8000, FIRST = 48, MEAN = THREADS / 16 };
     unsigned sampled[FIRST] = {0};
     uint64_t sum = 0;
-    open_all(false);
+    open_all(LATENCY_OF_SAMPLE);
     for (unsigned i = 0; i < FIRST; i++)
         add(i % 2 ? TRACE_FREE : TRACE_MALLOC, 0, i % 2 ? 0 : 16);
     for (uint32_t thread = 0; thread < THREADS; thread++) {
         struct latency_thread part;
         const uint64_t *at = steps.words;
-        latency_thread_begin(&part, thread);
+        latency_thread_begin(&latency, &part, thread);
         for (unsigned i = 0; i < FIRST; i++) {
             bool is_due = part.until_sample == 1;
             assert_true(latency_call(&latency, &part, table, &at));
@@ -186,6 +223,37 @@ static void test_each_call_is_as_likely_a_sample(void **state)
     for (unsigned i = 0; i < FIRST; i++)
         assert_in_range(sampled[i], MEAN - MEAN / 4, MEAN + MEAN / 4);
     assert_int_equal(samples(), sum);
+    close_all();
+}
+
+/* The calls that wait are in the sum whole, and what is done between calls is not: on a busy
+   machine one attempt in many is undisturbed. */
+static void test_the_sum_is_of_the_calls_alone(void **state)
+{
+    (void)state;
+    bool found = false;
+    open_all(LATENCY_OF_ALL);
+    for (uint32_t i = 0; i < 10; i++)
+        add(TRACE_VALLOC, i, i);
+    for (int i = 0; i < ATTEMPTS && !found; i++) {
+        struct latency_thread part;
+        const uint64_t *at = steps.words;
+        free_all(table);
+        latency_thread_begin(&latency, &part, 0);
+        latency.cycles = latency.preempted = 0;
+        sched_yield();
+        while (at != steps.words + steps.used) {
+            uint64_t until = now_ns() + WAIT_NS;
+            assert_true(latency_call(&latency, &part, table, &at));
+            while (now_ns() < until)
+                continue;
+        }
+        latency_thread_end(&latency, &part);
+        double waits = latency_to_ns(&latency, latency.cycles) / WAIT_NS;
+        assert_true(waits > 0.98 * 45 || latency.preempted > 0);
+        found = latency.preempted == 0 && waits < 1.02 * 45;
+    }
+    assert_true(found);
     close_all();
 }
 
@@ -230,12 +298,12 @@ static void test_the_worst_ten_are_kept_in_order(void **state)
     (void)state;
     static uint64_t slow[CALLS];
     bool found = false;
-    open_all(true);
+    open_all(LATENCY_OF_WORST);
     add_slow_calls(slow);
     for (int i = 0; i < ATTEMPTS && !found; i++) {
         struct latency_thread part;
         free_all(table);
-        latency_thread_begin(&part, 3);
+        latency_thread_begin(&latency, &part, 3);
         sched_yield();
         call_all(&part);
         assert_int_equal(part.steps, CALLS);
@@ -253,10 +321,10 @@ static void test_worst_calls_of_threads_are_joined(void **state)
     enum { THREADS = 50 };
     struct prng prng = prng_of_seed(3, 0);
     uint64_t all[THREADS * LATENCY_WORST], count = 0;
-    assert_true(latency_open(&latency, TOUCH_NONE, true));
+    assert_true(latency_open(&latency, TOUCH_NONE, LATENCY_OF_WORST, 0));
     for (uint32_t thread = 0; thread < THREADS; thread++) {
         struct latency_thread part;
-        latency_thread_begin(&part, thread);
+        latency_thread_begin(&latency, &part, thread);
         part.preempted = thread;
         for (unsigned i = 0; i < thread % (LATENCY_WORST + 1); i++) {
             uint64_t cycles = all[count++] = 1 + prng_below(&prng, 1 << 30);
@@ -278,11 +346,11 @@ static void test_worst_calls_of_threads_are_joined(void **state)
     latency_close(&latency);
 }
 
-static void replay_on_threads(struct streams *streams, struct lanes *lanes, bool times_all)
+static void replay_on_threads(struct streams *streams, struct lanes *lanes, enum latency_aim aim)
 {
     assert_true(streams_open(streams, &ops.totals, 100));
     assert_true(lanes_open(lanes, streams, TOUCH_PAGE, false));
-    assert_true(latency_open(&latency, TOUCH_PAGE, times_all));
+    assert_true(latency_open(&latency, TOUCH_PAGE, aim, 0));
     lanes->latency = &latency;
     streams_begin_part(streams);
     for (size_t i = 0; i < ops.count; i++)
@@ -328,16 +396,24 @@ static void test_threads_are_timed_together(void **state)
     random_ops_make(&ops, 9, 6, 12);
     for (size_t i = 0; i < ops.count; i++)
         calls += op_has_step(&ops.op[i]);
-    replay_on_threads(&streams, &lanes, false);
+    replay_on_threads(&streams, &lanes, LATENCY_OF_SAMPLE);
     assert_int_equal(lanes.ops, calls);
     assert_in_range(samples(), calls / 16 * 4 / 5, calls / 16 * 6 / 5);
     assert_int_equal(latency.worst[LATENCY_WORST - 1].cycles, 0);
     close_threads(&streams, &lanes);
-    replay_on_threads(&streams, &lanes, true);
+    replay_on_threads(&streams, &lanes, LATENCY_OF_WORST);
     assert_int_equal(lanes.ops, calls);
     assert_int_equal(samples(), 0);
     assert_true(latency.worst[0].cycles > 0);
     assert_calls_are_of_the_trace(&lanes);
+    close_threads(&streams, &lanes);
+    replay_on_threads(&streams, &lanes, LATENCY_OF_ALL);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < streams.threads; i++)
+        sum += lanes.figures[i].call_cycles;
+    assert_true(sum > 0);
+    assert_int_equal(latency.cycles, sum);
+    assert_int_equal(samples(), 0);
     close_threads(&streams, &lanes);
 }
 
@@ -349,6 +425,8 @@ int main(void)
         cmocka_unit_test(test_a_timed_call_does_what_it_does_untimed),
         cmocka_unit_test(test_a_sixteenth_is_sampled),
         cmocka_unit_test(test_each_call_is_as_likely_a_sample),
+        cmocka_unit_test(test_seeds_take_other_calls),
+        cmocka_unit_test(test_the_sum_is_of_the_calls_alone),
         cmocka_unit_test(test_the_worst_ten_are_kept_in_order),
         cmocka_unit_test(test_worst_calls_of_threads_are_joined),
         cmocka_unit_test(test_threads_are_timed_together),

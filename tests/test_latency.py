@@ -124,6 +124,19 @@ def test_counts_are_those_of_all_rounds(ran):
         assert by_duration[-1][0] >= 0.99 * max(entry["p9999_ns"] for entry in entries)
 
 
+def test_each_round_samples_other_calls(ran):
+    read = results.read(ran[1])
+    assert read.context["sample_seeds"] == list(range(ROUNDS))
+    for row in read.rows:
+        assert [entry["sample_seed"] for entry in row.samples] == list(range(ROUNDS))
+    # The same seed takes the same calls under all allocators, another one takes others.
+    counts = [
+        [{k: p["samples"] for k, p in entry["by_kind"].items()} for entry in entries]
+        for entries in measured(ran[1]).values()
+    ]
+    assert counts[0] == counts[1] == counts[2] and counts[0][0] != counts[0][1]
+
+
 def test_the_table_tells_percentiles_and_the_worst(alone, ran):
     told = ran[0].stdout
     heads = next(line for line in told.splitlines() if "p99.9 " in line)
@@ -181,6 +194,7 @@ def test_wrong_words_are_refused(alone, words, complaint):
     [
         (("--pass", "worst", "--curve", "x.csv"), "--curve needs --pass memory or latency"),
         (("--pass", "latency", "--repeats", "2"), "--repeats needs --pass speed"),
+        (("--pass", "worst", "--seed", "2"), "--seed needs --pass latency"),
         (("--pass", "latency", "--curve", "/nowhere/x.csv"), "/nowhere/x.csv: No such file"),
     ],
 )

@@ -645,8 +645,7 @@ def test_unwritable_curve_is_told_before_any_work(folder, churn):
         ["--model", "other"],
         ["--model", "program", "--pass", "memory"],
         ["--model", "program", "--touch", "none"],
-        ["--model", "program", "--touch", "recorded"],
-        ["--touch", "recorded", "--pass", "latency"],
+        ["--model", "program", "--touch", "first"],
         ["--pass", "other"],
         ["--touch", "some"],
         ["--pass", "memory", "--points", "0"],
@@ -704,10 +703,30 @@ def test_threads_do_the_work_of_the_trace(crowd, name, library):
         ]
         assert threaded["thread_order"] == "original"
         assert abs(threaded["peak_live_replayed"] / serial["peak_live_replayed"] - 1) <= 0.1
-        assert sum(thread["ops"] for thread in threaded["per_thread"]) == serial["ops"]
+        told = [*threaded["per_thread"], threaded["other_threads"]]
+        assert sum(thread["ops"] for thread in told) == serial["ops"]
+        assert (len(told), threaded["other_threads"]["threads"]) == (33, 130 - 32)
+        busy = [thread["ops"] for thread in threaded["per_thread"]]
+        assert busy == sorted(busy, reverse=True)
         assert threaded["wait_ns"] >= 0
     assert serial["thread_order"] == "serial"
     assert serial["peak_live_replayed"] == serial["peak_live"]
+
+
+@pytest.mark.parametrize("model", ["none", "program"])
+def test_time_inside_calls_is_that_of_all_threads(crowd, churn, model):
+    words = ("--pass", "calls", "--model", model)
+    done = figures("glibc", LIBC, crowd, "--threads", "original", *words)
+    told = [*done["per_thread"], done["other_threads"]]
+    # Each is rounded to a nanosecond.
+    assert abs(sum(thread["in_calls_ns"] for thread in told) - done["in_calls_ns"]) <= len(told)
+    assert all(thread["in_calls_ns"] > 0 for thread in told) and done["preempted"] >= 0
+    plain = figures("glibc", LIBC, crowd, "--threads", "original")
+    assert [plain[key] for key in ("ops", "checksum")] == [done[key] for key in ("ops", "checksum")]
+    assert [t["thread"] for t in plain["per_thread"]] == [t["thread"] for t in done["per_thread"]]
+    assert "in_calls_ns" not in plain["per_thread"][0]
+    serial = figures("glibc", LIBC, churn, *words)
+    assert 0 < serial["in_calls_ns"] < serial["real_time_ns"] and "per_thread" not in serial
 
 
 def test_threads_are_replayed_in_copies(crowd):
@@ -802,3 +821,27 @@ def test_as_many_pages_are_touched_as_the_program_touched(folder, threads):
         faults[present] = done["minor_faults"]
         assert done["knows_present"] == (present >= 0)
     assert faults[-1] > 15000 and 900 < faults[4096] < 3500 and 7000 < faults[32768] < 10500
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind: not installed")
+def test_the_model_stays_within_what_the_program_touched(folder):
+    """A thousand blocks of 64 KiB, each written and read as far as it was present: in lines of 64
+    bytes."""
+    words = ("--touch", "recorded")
+    for present, lines in ((4096, 64), (32768, 512)):
+        trace = make_present_trace(folder, f"model{present}", present)
+        plain = data_references(trace, *words)
+        done = data_references(trace, *words, "--model", "program")
+        # The model itself reads its arguments: less than a hundred words a block.
+        assert lines * 1000 <= done[0] - plain[0] < (lines + 100) * 1000
+        assert done[1] > plain[1]
+
+
+@pytest.mark.parametrize("threads", ["serial", "original"])
+@pytest.mark.parametrize("passes", ["latency", "worst", "speed"])
+def test_timed_and_modelled_runs_touch_as_recorded(folder, threads, passes):
+    trace = make_present_trace(folder, "timed", 4096)
+    words = ["--touch", "recorded", "--threads", threads, "--pass", passes]
+    words += ["--model", "program"] if passes == "speed" else []
+    done = figures("glibc", LIBC, trace, *words)
+    assert 900 < done["minor_faults"] < 3500 and done["knows_present"]

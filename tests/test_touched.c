@@ -45,7 +45,7 @@ static size_t touched_in(uint32_t slot, uint64_t left)
     size_t n = 0;
     const uint64_t *end = steps.words + steps.used;
     const uint64_t *stop = steps_skip(steps.words, steps.count - left);
-    replayer.words = steps.words;
+    touched.words = steps.words;
     assert_ptr_equal(replayer_run(&replayer, steps.words, stop), stop);
     const char *p = replayer.table[slot].p;
     for (size_t i = 0; i < replayer.table[slot].size; i++)
@@ -111,6 +111,25 @@ static void test_more_than_the_block_is_the_block(void **state)
     assert_in_range(touched_in(0, 1), 1, 2);
 }
 
+static void test_the_model_writes_what_was_touched(void **state)
+{
+    (void)state;
+    replayer.models_program = true;
+    add(TRACE_CALLOC, 0, 10 * PAGE, 0);
+    add(TRACE_FREE, 0, 0, 1 + 3 * PAGE);
+    assert_in_range(touched_in(0, 1), 3 * PAGE, 3 * PAGE);
+    add(TRACE_CALLOC, 0, 10 * PAGE, 0);
+    add(TRACE_FREE, 0, 0, 0);
+    assert_int_equal(touched_in(0, 1), 10 * PAGE);
+    add(TRACE_CALLOC, 0, 100 * PAGE, 0);
+    add(TRACE_FREE, 0, 0, 1 + 50 * PAGE);
+    assert_in_range(touched_in(0, 1), MODEL_MOST + 33, MODEL_MOST + 34);
+    add(TRACE_CALLOC, 0, 10 * PAGE, 0);
+    add(TRACE_REALLOC, 0, 20 * PAGE, 1 + 2 * PAGE);
+    add(TRACE_FREE, 0, 0, 1 + 5 * PAGE);
+    assert_int_equal(touched_in(0, 2), 2 * PAGE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -122,6 +141,7 @@ int main(void)
         TEST(test_a_block_freed_in_a_later_part_is_not_known),
         TEST(test_resizing_tells_of_the_block_before),
         TEST(test_more_than_the_block_is_the_block),
+        TEST(test_the_model_writes_what_was_touched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

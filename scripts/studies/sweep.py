@@ -23,7 +23,8 @@ from frontend.allocators.preload import Links
 from frontend.failure import Failure, io_failure
 from frontend.figures import results
 from frontend.gate import gate_subjects
-from frontend.measuring import building, campaign, context, deterministic, replays, traces
+from frontend.measuring import building, campaign, context, deterministic, replays, schedule
+from frontend.measuring import traces
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.paths import ROOT
 from frontend.progress import progress, say
@@ -215,8 +216,8 @@ def replay_all(loaded, allocators, manner, rounds):
     """The entries of all traces and allocators. Peak RSS hardly varies: it is measured once, in the
     warm-up round."""
 
-    def attempt(trace, allocator, is_warm_up):
-        if is_warm_up:
+    def attempt(trace, allocator, number):
+        if number == schedule.WARM_UP:
             return Figures(0, 0, {}, lambda: one_pass("memory", ("peak_rss",), trace, allocator))
         speed = one_pass("speed", (*TIMES, *replays.WORK), trace, allocator)
         real_ns, cpu_ns = (speed.pop(key) for key in TIMES)

@@ -4,6 +4,10 @@ allocator, taken within a round. The program's own work is the same in both and 
 
 As a share it is of the time that the program took: of the program itself under the reference where
 the results have it, else when it was recorded.
+
+Of traces of one thread a part of the saving is told to be inside the calls: the time that they take
+with the model, less under the allocator than under the reference. The rest is outside: where blocks
+lie, and the page faults of what is written to them.
 """
 
 from dataclasses import dataclass
@@ -13,16 +17,21 @@ from frontend.figures.stats import WANTED_COVERAGE
 
 MODELS = NONE, PROGRAM = ("none", "program")
 TIME = "model_time_ns"  # of a replay with the model
+IN_CALLS = "model_in_calls_ns"  # of it inside calls, of all threads together
 SHARE = "predicted_saving"
+SHARE_IN_CALLS = "predicted_saving_in_calls"  # of the predicted saving
 AGAINST = "predicted_against"  # of the context: the reference
 
 
 @dataclass(frozen=True)
 class Saving:
-    """What one allocator saves on one program: Estimates, the share None where it is not known."""
+    """What one allocator saves on one program: Estimates, the share None where it is not known, the
+    part inside calls None where there are several threads: time of theirs is no part of wall time.
+    """
 
     ms: object
     share: object
+    in_calls_ms: object
 
 
 def add(entries, reference, durations):
@@ -32,8 +41,15 @@ def add(entries, reference, durations):
     for entry in entries:
         subject, _ = key(entry)
         twin = twins.get((subject, entry["repetition_index"]), {})
-        if durations.get(subject) and TIME in entry and TIME in twin:
-            entry[SHARE] = (twin[TIME] - entry[TIME]) / durations[subject]
+        for figure, share in ((TIME, SHARE), (IN_CALLS, SHARE_IN_CALLS)):
+            is_told = figure in entry and figure in twin
+            if durations.get(subject) and is_told and (figure == TIME or has_parts(entry)):
+                entry[share] = (twin[figure] - entry[figure]) / durations[subject]
+
+
+def has_parts(entry):
+    """Whether the time inside calls is a part of what the replay takes."""
+    return entry.get("threads", 1) == 1
 
 
 def key(entry):
@@ -53,13 +69,19 @@ def saving(summary, subject, name, program_ns=None):
     rows = [summary.rows.get((subject, n)) for n in (reference, name)]
     if name == reference or not all(row and not row.failures for row in rows):
         return None
-    before, after = (row.by_round(TIME) for row in rows)
-    saved = [before[r] - after[r] for r in sorted(before.keys() & after.keys())]
+    saved = saved_by_round(rows, TIME)
     if not saved:
         return None
     took = program_ns or duration_of(summary.context, subject)
     share = effect(ns / took for ns in saved) if took else None
-    return Saving(effect(ns / 1e6 for ns in saved), share)
+    in_calls = saved_by_round(rows, IN_CALLS) if all(map(has_parts, rows[1].samples)) else []
+    return Saving(effect(ns / 1e6 for ns in saved), share, effect(ns / 1e6 for ns in in_calls))
+
+
+def saved_by_round(rows, key):
+    """How much less the second of two Rows has of a figure than the first, round by round."""
+    before, after = (row.by_round(key) for row in rows)
+    return [before[r] - after[r] for r in sorted(before.keys() & after.keys())]
 
 
 def effect(differences):

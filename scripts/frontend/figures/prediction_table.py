@@ -30,7 +30,8 @@ def savings_table(summed, savings):
     """A row for each subject and allocator."""
     against = summed.context.get(prediction.AGAINST)
     table = new_table("trace", "allocator", spare=("replay ms", "modelled ms"))
-    add_number_columns(table, ("replay ms", "modelled ms", f"saved / {against} ms", "of program"))
+    heads = ("replay ms", "modelled ms", f"saved / {against} ms", "in calls ms", "of program")
+    add_number_columns(table, heads)
     for subject in summed.subjects:
         for name in summed.allocators:
             row = summed.rows.get((subject, name))
@@ -43,12 +44,13 @@ def savings_table(summed, savings):
 def cells(row, saving):
     """The numbers of a row."""
     if row is None or row.failures:
-        return [""] * 4
+        return [""] * 5
     times = stats.median(row.values("real_time")), stats.median(row.values(prediction.TIME))
     replayed, modelled = times[0], times[1] and times[1] / 1e6
     return [
         *("" if ms is None else f"{ms:,.0f}" for ms in (replayed, modelled)),
-        "" if saving is None else text_of(saving.ms, 1, "{:,.0f}"),
+        "" if saving is None else text_of(saving.ms, 1),
+        "" if saving is None or saving.in_calls_ms is None else text_of(saving.in_calls_ms, 1),
         "" if saving is None or saving.share is None else percent_text(saving.share),
     ]
 
@@ -58,7 +60,7 @@ def percent_text(estimate):
     return text_of(estimate, 100, "{:.1f}", " %")
 
 
-def text_of(estimate, scale, form, unit=""):
+def text_of(estimate, scale, form="{:,.0f}", unit=""):
     """A figure with its interval, and what that covers where it is little."""
     number = form.format(scale * estimate.median) + unit
     if estimate.low is None:
@@ -75,6 +77,11 @@ def legend(summed, savings):
         f" program does (docs/method.md). More is better; medians within a round"
         f"{coverage_text(given)}. of program: of the time it took when it was recorded.",
     ]
+    if any(saving and saving.in_calls_ms for saving in savings):
+        lines.append(
+            "in calls: what of the saving is inside the calls, from a run of its own; the rest is"
+            " where blocks lie, and page faults of what is written to them."
+        )
     untold = [s for s in summed.subjects if not prediction.duration_of(summed.context, s)]
     if untold:
         lines.append(f"No share of {', '.join(untold)}: the trace has no times.")

@@ -43,10 +43,11 @@ class Campaign:
 def measure(kind, subjects, allocators, attempt, choose_rounds, progress, leave_out=None):
     """Runs everything and returns the Campaign.
 
-    Subjects and allocators have a `name`. attempt(subject, allocator, is_warm_up) returns Figures
-    or raises RunFailed. choose_rounds(rounds done, the warm-up included; seconds they took) is the
-    number of rounds that shall count, None if not known before the warm-up; it is asked again after
-    each round. What fails in the warm-up is a failed row and is not run again.
+    Subjects and allocators have a `name`. attempt(subject, allocator, number of the round, WARM_UP
+    or from 0) returns Figures or raises RunFailed. choose_rounds(rounds done, the warm-up included;
+    seconds they took) is the number of rounds that shall count, None if not known before the
+    warm-up; it is asked again after each round. What fails in the warm-up is a failed row and is
+    not run again.
 
     leave_out({subject: [seconds that it took in each round, the warm-up first]}), if there is one,
     is asked before choose_rounds: the names of the subjects that are given up. They have warm-ups
@@ -67,7 +68,7 @@ def measure(kind, subjects, allocators, attempt, choose_rounds, progress, leave_
                 name = f"{kind}/{subject.name}/{allocator.name}"
                 progress.begin_step(subject.name, allocator.name)
                 if name not in broken:
-                    runs[name] = timed(attempt, subject, allocator, number < 0)
+                    runs[name] = timed(attempt, subject, allocator, number)
             entries += finished(runs, repetition)
             seconds[subject.name].append(time.monotonic() - began)
         return in_order(entries, names)
@@ -91,10 +92,10 @@ def measure(kind, subjects, allocators, attempt, choose_rounds, progress, leave_
     return Campaign(warm_ups, in_order(entries, names), done)
 
 
-def timed(attempt, subject, allocator, is_warm_up):
+def timed(attempt, subject, allocator, number):
     """The Figures of a run that has the machine to itself, or the RunFailed."""
     try:
-        return attempt(subject, allocator, is_warm_up)
+        return attempt(subject, allocator, number)
     except RunFailed as reason:
         return reason
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import latency_counts, prediction, results, stats
-from frontend.measuring import campaign, context, driver, limits, traces
+from frontend.measuring import campaign, context, driver, limits, schedule, traces
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import TIMEOUT_S
 from frontend.progress import progress
 
 RECORDED = "recorded"
 TOUCHES = ("none", "first", "page", "all", RECORDED)
-MODEL_TOUCHES = ("page",)  # with which a program can be modelled
+MODEL_TOUCHES = ("page", RECORDED)  # with which a program can be modelled
 ORIGINAL, SERIAL = "original", "serial"
 THREAD_ORDERS = (ORIGINAL, SERIAL)
 THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")
@@ -21,7 +21,7 @@ PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
-    *("wait_ns", "pauses", "paused_ns", "knows_present"),
+    *("wait_ns", "per_thread", "other_threads", "pauses", "paused_ns", "knows_present"),
 )
 MEMORY_FIGURES = (
     *("peak_rss", "peak_live", "peak_live_replayed", "waste", "peak_waste"),
@@ -30,12 +30,14 @@ MEMORY_FIGURES = (
     *("initial_mapped", "harness_bytes"),
     *("rss_after_100ms", "rss_after_1s", "rss_after_5s", "rss_after_trim"),
 )
-SPEED, LATENCY, MEMORY = PASSES = ("speed", "latency", "memory")
+SPEED, CALLS, LATENCY, MEMORY = PASSES = ("speed", "calls", "latency", "memory")
 USUAL_PASSES = (SPEED, MEMORY)
 PERCENTILES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "p9999_ns")
-LATENCY_FIGURES = ("samples", "counter_step_ns", *PERCENTILES, "by_kind", "by_size")
+LATENCY_FIGURES = ("sample_seed", "samples", "counter_step_ns", *PERCENTILES, "by_kind", "by_size")
+IN_CALLS, CALLS_PREEMPTED = "in_calls_ns", "calls_preempted"
 WORST_FIGURES = ("max_ns", "worst", "preempted")
 WORK = ("ops", "checksum")
+SEEDS = "sample_seeds"  # of the context: that of each round
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Manner:
     touch: str = "page"
     thread_order: str = ORIGINAL
     passes: tuple = USUAL_PASSES  # of PASSES
+    has_threads_calls: bool = False  # the pass CALLS where several threads make them
     timeout: float = TIMEOUT_S
     curves: Path = None  # folder for curves, or None
     links: Links = None
@@ -79,8 +82,8 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     if manner.limit:
         facts.update(manner.limit.facts)
 
-    def attempt(trace, allocator, is_warm_up):
-        return replay_once(trace, allocator, manner, has_more=not is_warm_up)
+    def attempt(trace, allocator, number):
+        return replay_once(trace, allocator, manner, number)
 
     with progress() as shown:
         done = campaign.measure(
@@ -88,6 +91,8 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
         )
     entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)
+    if LATENCY in manner.passes:
+        facts[SEEDS] = [seed_of(number) for number in range(done.rounds)]
     add_net(entries, [a.name for a in allocators if a.is_floor])
     if manner.model != prediction.NONE:
         against = next(a.name for a in allocators if not a.is_floor)
@@ -97,9 +102,16 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     return results.Results(facts, entries)
 
 
-def replay_once(trace, allocator, manner, has_more):
-    """The Figures of the speed pass and of those that were asked for besides; only the speed of a
-    warm-up, and of the null allocator no memory, for its blocks overlap."""
+def seed_of(number):
+    """The seed of the sample of calls that round `number` times: each round times others, and the
+    same under all allocators."""
+    return number
+
+
+def replay_once(trace, allocator, manner, number):
+    """The Figures of round `number`: of the speed pass and of those that were asked for besides;
+    only the speed of a warm-up, and of the null allocator no memory, for its blocks overlap."""
+    has_more = number != schedule.WARM_UP
     speed = one_pass(SPEED, trace, allocator, manner)
     counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
@@ -107,8 +119,11 @@ def replay_once(trace, allocator, manner, has_more):
     counters["threads"] = thread_count(trace, manner.thread_order)
     if manner.model != prediction.NONE and has_more and not allocator.is_floor:
         counters[prediction.TIME] = modelled_time(trace, allocator, manner, speed)
+        counters[prediction.IN_CALLS] = modelled_in_calls(trace, allocator, manner, speed)
+    if has_more and sums_calls(trace, manner):
+        counters.update(calls_figures(trace, allocator, manner, speed))
     if LATENCY in manner.passes and has_more:
-        counters.update(latency_figures(trace, allocator, manner, speed))
+        counters.update(latency_figures(trace, allocator, manner, speed, seed_of(number)))
 
     def untimed():
         figures = {}
@@ -121,11 +136,45 @@ def replay_once(trace, allocator, manner, has_more):
     return Figures(real, cpu, counters, untimed if has_untimed else None)
 
 
+def sums_calls(trace, manner):
+    """Whether the time inside all calls is taken."""
+    is_threaded = thread_count(trace, manner.thread_order) > 1
+    return CALLS in manner.passes or (is_threaded and manner.has_threads_calls)
+
+
+def calls_figures(trace, allocator, manner, speed):
+    """The time inside calls, of all and of each thread, beside what the speed pass says of it."""
+    done = one_pass(CALLS, trace, allocator, manner)
+    check_work(CALLS, done, speed)
+    taken = {IN_CALLS: done[IN_CALLS], CALLS_PREEMPTED: done["preempted"]}
+    return {**taken, **threads_figures(speed, done)}
+
+
+def threads_figures(speed, calls):
+    """What the speed pass tells of threads, with their time inside calls: it names the same threads
+    as the pass of calls, since which have most calls is the trace's matter."""
+    found = {}
+    if "per_thread" in speed:
+        pairs = zip(speed["per_thread"], calls["per_thread"])
+        found["per_thread"] = [{**ours, IN_CALLS: theirs[IN_CALLS]} for ours, theirs in pairs]
+    if "other_threads" in speed:
+        of_others = calls["other_threads"][IN_CALLS]
+        found["other_threads"] = {**speed["other_threads"], IN_CALLS: of_others}
+    return found
+
+
 def modelled_time(trace, allocator, manner, speed):
     """What the replay takes with the model, in ns."""
     done = one_pass(SPEED, trace, allocator, manner, ["--model", manner.model])
     check_work("model", done, speed)
     return counted_ns(trace, manner, done)
+
+
+def modelled_in_calls(trace, allocator, manner, speed):
+    """What the calls of all threads take with the model, in ns: from a run of its own."""
+    done = one_pass(CALLS, trace, allocator, manner, ["--model", manner.model])
+    check_work("model", done, speed)
+    return done[IN_CALLS]
 
 
 def counted_ns(trace, manner, done):
@@ -157,17 +206,19 @@ def limit_figures(trace, allocator, manner, speed):
     return manner.limit.figures((trace.name, allocator.name), speed, attempt)
 
 
-def latency_figures(trace, allocator, manner, speed):
+def latency_figures(trace, allocator, manner, speed, seed):
     """The figures of single calls: percentiles of a sample, and the worst from a run of its own."""
-    figures = sampled_figures(trace, allocator, manner, speed)
+    figures = sampled_figures(trace, allocator, manner, speed, seed)
     worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
     return {**figures, **worst}
 
 
-def sampled_figures(trace, allocator, manner, speed):
-    """The figures of the sample; its counts are added to those of the rounds before."""
+def sampled_figures(trace, allocator, manner, speed, seed):
+    """The figures of the sample that a seed draws; its counts are added to those of the rounds
+    before."""
     try:
-        figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed)
+        done = one_pass(LATENCY, trace, allocator, manner, ["--seed", str(seed)])
+        figures = checked_figures(LATENCY, LATENCY_FIGURES, done, speed)
         if manner.curves:
             kept = manner.curves / results.latency_file(trace.name, allocator.name)
             latency_counts.add(round_file(manner, trace, allocator), kept)
@@ -179,7 +230,11 @@ def sampled_figures(trace, allocator, manner, speed):
 
 def pass_figures(name, keys, trace, allocator, manner, speed):
     """The figures of a further pass, which must do the work that the speed pass did."""
-    done = one_pass(name, trace, allocator, manner)
+    return checked_figures(name, keys, one_pass(name, trace, allocator, manner), speed)
+
+
+def checked_figures(name, keys, done, speed):
+    """Those of what a pass printed, if it did the work of the speed pass."""
     check_work(name, done, speed)
     return {key: done[key] for key in keys if key in done}
 

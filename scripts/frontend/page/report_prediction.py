@@ -10,7 +10,9 @@ from frontend.page.report_tables import name_cell, number_cell, ratio_cell, tabl
 INTRODUCTION = """
 <h3>What the programs would save</h3>
 <p>Predicted against {against}, by replays that do between the calls what a program does with its
-blocks. More is better, a minus is a loss. The share is of the time that the program took{when}.</p>
+blocks. More is better, a minus is a loss. In calls: what of it is inside the calls; the rest is
+where blocks lie, and page faults of what is written to them. The share is of the time that the
+program took{when}.</p>
 """
 RECORDED, RUN = " when it was recorded", ", here or when it was recorded"
 
@@ -23,7 +25,8 @@ def part(summary, real):
         return ""
     against = escape(str(summary.context.get(prediction.AGAINST)))
     intro = INTRODUCTION.format(against=against, when=RUN if real else RECORDED)
-    heads = ("trace", "allocator", "time of the replay, ratio", "saved, ms", "share of the program")
+    saved = ("saved, ms", "of it in calls, ms", "share of the program")
+    heads = ("trace", "allocator", "time of the replay, ratio", *saved)
     return intro + table(heads, rows, look="flat")
 
 
@@ -37,6 +40,7 @@ def subject_rows(summary, subject, real):
                 f'<td class="name">{escape(name)}</td>',
                 ratio_cell(summary.cells[subject, name], summary.time),
                 saving_cell(saving.ms, 1),
+                saving_cell(saving.in_calls_ms, 1),
                 saving_cell(saving.share, 100, " %"),
             ]
 

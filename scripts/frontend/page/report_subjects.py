@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from frontend.figures import digest, results
-from frontend.page import report_latency, report_tables, report_waste
+from frontend.page import report_latency, report_tables, report_threads, report_waste
 from frontend.page.report_figures import figure
 
 # The charts of a trace: the beginning of the file's name and what the chart shows.
@@ -60,6 +60,7 @@ def trace_section(part, subject, anchor):
         report_tables.figures_table(part.summary, subject),
         report_latency.trace_part(part.summary, subject),
         report_waste.trace_part(part.summary, subject),
+        report_threads.trace_part(part.summary, subject),
         *(
             figure(part.folder / f"{name}-{subject}.svg", f"{subject}: {text}")
             for name, text in TRACE_CHARTS

@@ -15,7 +15,7 @@ from frontend.allocators.preload import Links, measured_environment
 from frontend.failure import CANNOT_TELL, Failure
 from frontend.figures import results
 from frontend.lazily import Lazy
-from frontend.measuring import campaign, context
+from frontend.measuring import campaign, context, schedule
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
 from frontend.paths import built
@@ -149,9 +149,13 @@ def run_rounds(commands, allocators, options, argv, choose_rounds, leave_out=Non
     facts = context.gather(allocators, argv)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         runner = Runner(links, Path(folder), options)
+
+        def attempt(command, allocator, number):
+            return runner.attempt(command, allocator, is_warm_up=number == schedule.WARM_UP)
+
         with progress() as shown:
             done = campaign.measure(
-                "exec", commands, allocators, runner.attempt, choose_rounds, shown, leave_out
+                "exec", commands, allocators, attempt, choose_rounds, shown, leave_out
             )
     programs = {command.name: " ".join(command.words) for command in commands}
     facts.update(warmups=done.warm_ups, rounds=done.rounds, programs=programs)

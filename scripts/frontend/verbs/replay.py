@@ -40,10 +40,10 @@ def add_arguments(parser):
         "--pass",
         dest="passes",
         type=names_of(replays.PASSES),
-        default=replays.USUAL_PASSES,
         metavar="LIST",
-        help="what is measured besides speed, each in runs of its own: latency (how long single "
-        "calls take: percentiles, and the worst ten), memory (default: speed,memory)",
+        help="what is measured besides speed, each in runs of its own: calls (how long all calls "
+        "take together, by thread), latency (how long single calls take: percentiles, and the "
+        "worst ten), memory (default: speed,memory, and calls for traces of several threads)",
     )
     parser.add_argument(
         "--metric",
@@ -98,7 +98,6 @@ def run(options, argv):
     """Replays and shows; exit status 1 if a row failed."""
     asked = registry.resolve(options.allocators)
     check_model(options, asked)
-    check_touch(options)
     allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
     if options.output:
@@ -143,12 +142,6 @@ def check_model(options, allocators):
         raise Failure(f"-a {allocators[0].name}: runs no program, so --model predicts nothing")
 
 
-def check_touch(options):
-    """Fails if the pages that the program touched are asked for where they cannot be written."""
-    if options.touch == replays.RECORDED and replays.LATENCY in passes_of(options):
-        raise Failure(f"--touch {options.touch}: not with the latency pass")
-
-
 def untold(measured):
     """The traces that do not tell what was touched, where that was asked for."""
     told = (
@@ -163,6 +156,7 @@ def manner_of(options, curves, links):
         touch=options.touch,
         thread_order=options.threads,
         passes=passes_of(options),
+        has_threads_calls=options.passes is None,
         timeout=options.timeout,
         curves=curves,
         links=links,
@@ -176,7 +170,10 @@ def manner_of(options, curves, links):
 
 def passes_of(options):
     """The passes that were asked for, and those that other options need."""
-    wanted = {*options.passes, *([replays.LATENCY] if options.metric else [])}
+    wanted = {
+        *(options.passes or replays.USUAL_PASSES),
+        *([replays.LATENCY] if options.metric else []),
+    }
     wanted.update([replays.MEMORY] if options.decay else [])
     return tuple(name for name in replays.PASSES if name in wanted)
 
