@@ -146,6 +146,9 @@ def test_a_run_that_hangs_is_ended(execute):
     [
         (("-a", "null", "--", "true"), "null: its blocks overlap"),
         (("--", "no-such-program"), "no-such-program: command not found"),
+        (("--", "/no/such/program"), "/no/such/program: command not found"),
+        (("--", "/usr/bin"), "/usr/bin: Is a directory"),
+        (("--", "/etc/passwd"), "/etc/passwd: Permission denied"),
         (("-a", "glibc"), "a command is missing"),
         (("-a", "x=/nowhere.so", "--", "true"), "/nowhere.so: No such file"),
     ],

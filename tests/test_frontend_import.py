@@ -45,7 +45,7 @@ def test_from_names_the_format(spanbench, tmp_path):
     words = ("import", "--from", "rep", tmp_path / "in.txt", "-o", tmp_path / "my.trace")
     status, _, err = spanbench(*words)
     assert status == 2
-    assert err == f"{tmp_path}/in.txt: line 1: the header is four numbers\n"
+    assert err == f"spanbench: {tmp_path}/in.txt: line 1: the header is four numbers\n"
 
 
 @pytest.mark.parametrize(

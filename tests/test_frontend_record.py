@@ -88,6 +88,7 @@ def test_a_static_program_is_told(record, tmp_path):
     "words, complaint",
     [
         (("--", "no-such-program"), "no-such-program: command not found"),
+        (("--", "/usr/bin"), "/usr/bin: Is a directory"),
         ((), "a command is missing"),
         (("--recover", "nowhere"), "nowhere: no such directory"),
         (("--recover", "."), "holds no raw recording"),

@@ -169,3 +169,30 @@ def test_record_strip(spanbench, tmp_path):
         assert info_of(trace)["origin"]["program"] in ("bash", "sort")
     spanbench("record", "-o", "r.trace", "--", *command)
     assert b"secret" in traces[0].read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cut", "--ops", "0:9"),
+        ("filter", "--sizes", "1:"),
+        ("merge",),
+        ("strip",),
+        ("synth",),
+        ("export", "--to", "csv"),
+    ],
+)
+def test_a_file_of_another_tool_is_told_how_to_be_imported(spanbench, tmp_path, words):
+    foreign = tmp_path / "my.mtrace"
+    foreign.write_text("= Start\n@ ./a:[0x1] + 0x7f0 0x10\n")
+    status, out, err = spanbench(*words, foreign, "-o", tmp_path / "made")
+    hint = f"another tool's file needs: spanbench import {foreign} -o OUT"
+    assert (status, out) == (2, "") and not (tmp_path / "made").exists()
+    assert err == f"spanbench: {foreign}: not a trace (its first bytes are not a trace's); {hint}\n"
+
+
+def test_what_cannot_be_imported_is_told_as_by_all_verbs(spanbench, tmp_path):
+    (tmp_path / "in").write_text("no format has this\n")
+    status, _, err = spanbench("import", tmp_path / "in", "-o", tmp_path / "made")
+    assert status == 2 and len(err.splitlines()) == 1
+    assert err.startswith(f"spanbench: {tmp_path / 'in'}: ")

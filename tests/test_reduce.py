@@ -109,6 +109,13 @@ def test_a_command_that_fails_at_once_is_told(tmp_path):
     assert not (tmp_path / "out.trace").exists()
 
 
+def test_a_condition_that_holds_only_for_want_of_a_command_is_told(tmp_path):
+    trace = make_trace(tmp_path / "a.trace", ["1: malloc 0x10 5"])
+    done = reduce(trace, "! no-such-program {}", tmp_path / "out.trace")
+    assert done.returncode == 0
+    assert done.stderr.count("spanbench: --while: no-such-program: command not found\n") == 1
+
+
 def test_a_command_without_a_place_is_told(tmp_path):
     trace = make_trace(tmp_path / "a.trace", ["1: malloc 0x10 5"])
     done = reduce(trace, "true", tmp_path / "out.trace")

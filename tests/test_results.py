@@ -111,6 +111,14 @@ def test_what_is_no_result_file_is_refused(tmp_path, text, complaint):
     assert failure.value.status == 2 and str(path) in str(failure.value)
 
 
+def test_a_picture_is_no_result_file(tmp_path):
+    path = tmp_path / "chart.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(Failure) as failure:
+        results.read(path)
+    assert str(failure.value) == f"{path}: no result file: it is no text"
+
+
 def test_a_time_that_is_none_is_refused(tmp_path):
     made = made_up()
     made.benchmarks[2]["cpu_time"] = "fast"

@@ -1,8 +1,10 @@
 """Where things lie: the programs, the corpus, the results. The front end is either part of a
 checkout, or installed (`make install`); nobody else needs to know which."""
 
+import errno
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -67,6 +69,16 @@ def check_regular(path):
         raise Failure(f"{path}: Is a directory")
     if not stat.S_ISREG(mode):
         raise Failure(f"{path}: no regular file")
+
+
+def check_command(name):
+    """Fails unless a program can be run by this name."""
+    if shutil.which(name):
+        return
+    if "/" not in name or not os.path.exists(name):
+        raise Failure(f"{name}: command not found")
+    fault = errno.EISDIR if os.path.isdir(name) else errno.EACCES
+    raise Failure(f"{name}: {os.strerror(fault)}")
 
 
 def in_tree(path):

@@ -150,5 +150,7 @@ def work_differences(a, b):
 
 def steady_fact(row, key):
     """What all runs of a row, two at least, agree on; None if there is no such thing."""
+    if len(row.samples) < 2:
+        return None
     values = [str(entry[key]) for entry in row.samples if key in entry]
     return values[0] if len(values) > 1 and len(set(values)) == 1 else None

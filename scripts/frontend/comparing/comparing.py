@@ -8,6 +8,8 @@ does not hold for its family's number of tests raises no alarm. Nothing is drawn
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 from frontend.figures import decision, stats
 from frontend.figures.decision import BETTER, MARGIN, SAME, UNKNOWN, WORSE, Question
@@ -83,33 +85,65 @@ def has_failed(pair):
     return bool(a.failures or b.failures)
 
 
+class Column(dict):
+    """{row: its usable figures} of one key, each read when it is first asked for: rows are in
+    several means, references in many pairs."""
+
+    def __init__(self, key):
+        super().__init__()
+        self.key = key
+
+    def __missing__(self, row):
+        figures = self[row] = decision.usable(row, self.key)
+        return figures
+
+
 class Comparer:
     """Compares pairs of rows (name, row of A, row of B); `references` are the rows to which a pair
     is relative, {name: (row of A, row of B)}, or None."""
 
     def __init__(self, pairs, manner, references=None):
         self.pairs, self.manner, self.references = pairs, manner, references
-        self.sound = [pair for pair in pairs if not has_failed(pair)]
-        self.known = defaultdict(dict)  # {key: {row: what `usable` gave}}
+        self.columns = {}  # {key: Column}
 
     def of(self, pairs):
         """The Comparer of other pairs of rows of the same files, which shares what was read."""
         other = Comparer(pairs, self.manner, self.references)
-        other.known = self.known
+        other.columns = self.columns
         return other
+
+    @cached_property
+    def groups(self):
+        """{kind: {allocator of B: its sound pairs}}."""
+        kinds = defaultdict(lambda: defaultdict(list))
+        for pair in self.pairs:
+            group = kinds[pair[1].kind][pair[2].allocator]
+            if not has_failed(pair):
+                group.append(pair)
+        return kinds
 
     def rows(self, names):
         """The judged Comparisons of single rows, worst first."""
-        asked = [(pair, name) for name in names for pair in self.sound]
-        questions = [self.row_question(*one) for one in asked]
-        made = self.family(
-            [
-                (Comparison(pair[0], name, question.metric, *question.medians), question)
-                for (pair, name), question in zip(asked, questions)
-                if question
-            ]
-        )
+        made = self.family([asked for name in names for asked in self.asked_of_rows(name)])
         return worst_first(self.new_failures() + made)
+
+    def asked_of_rows(self, name):
+        """(Comparison, Question) of one figure of each sound pair that has it, in order."""
+        found = {}
+        for kind, by_allocator in self.groups.items():
+            metric, pairs = named(name, kind), list(chain.from_iterable(by_allocator.values()))
+            if metric is not None:
+                found.update(self.asked_of_pairs(name, metric, pairs))
+        return [found[pair[0]] for pair in self.pairs if pair[0] in found]
+
+    def asked_of_pairs(self, name, metric, pairs):
+        """(name of the pair, (Comparison, Question)) of each pair that has the figure."""
+        column, is_paired = self.column(metric.key), self.manner.is_paired
+        for (label, a, b), (ours, theirs) in zip(pairs, self.figures(pairs, metric.key)):
+            if ours and theirs:
+                medians = decision.medians_of((column[a], column[b]))
+                question = Question(ours, theirs, metric, is_paired, medians)
+                yield label, (Comparison(label, name, metric, *medians), question)
 
     def decided(self, asked):
         """The Comparisons of [(Comparison, Question)], with their ratios."""
@@ -118,46 +152,32 @@ class Comparer:
             comparison.ratio = ratio
         return [comparison for comparison, _ in asked]
 
-    def row_question(self, pair, name):
-        """The Question on one pair, or None if it has no such figure."""
-        _, a, b = pair
-        metric = named(name, a.kind)
-        if metric is None:
-            return None
-        ours, theirs = sides = self.figures(pair, metric.key)
-        if not ours or not theirs:
-            return None
-        if self.references is not None:
-            sides = [self.usable(row, metric.key) for row in (a, b)]
-        medians = decision.medians_of(sides)
-        return Question(ours, theirs, metric, self.manner.is_paired, medians)
-
     def new_failures(self):
         """What fails in B alone is worse than any figure; what failed in A is no news."""
         names = [name for name, a, b in self.pairs if b.failures and not a.failures]
         return [Comparison(name) for name in names]
 
-    def figures(self, pair, key):
-        """Of A and of B {round: figure}, relative ones where that is asked for."""
-        name, a, b = pair
+    def figures(self, pairs, key):
+        """Of A and of B {round: figure} for each pair, relative ones where that is asked for."""
+        column = self.column(key)
         if self.references is None:
-            return self.usable(a, key), self.usable(b, key)
-        if name not in self.references:
-            return {}, {}
-        both = zip((a, b), self.references[name])
-        return tuple(stats.ratios(self.usable(row, key), self.usable(to, key)) for row, to in both)
+            return [(column[a], column[b]) for _, a, b in pairs]
+        return [self.relative(pair, column) for pair in pairs]
 
-    def usable(self, row, key):
-        """decision.usable, read once: rows are in several means, references in many pairs."""
-        known = self.known[key]
-        if row not in known:
-            known[row] = decision.usable(row, key)
-        return known[row]
+    def relative(self, pair, column):
+        """Of A and of B {round: ratio to the reference}; nothing where there is none."""
+        name, *rows = pair
+        both = zip(rows, self.references.get(name, ()))
+        return tuple(stats.ratios(column[row], column[to]) for row, to in both) or ({}, {})
+
+    def column(self, key):
+        """The Column of a key."""
+        return self.columns.setdefault(key, Column(key))
 
     def means(self, names):
         """The judged Comparisons of geometric means: of each kind, then of each allocator in it."""
         parts = []
-        for kind, by_allocator in self.by_allocator().items():
+        for kind, by_allocator in self.groups.items():
             several = by_allocator if len(by_allocator) > 1 else {}
             for asked in names:
                 parts += [self.mean(f"{kind}: {n}", kind, p, asked) for n, p in several.items()]
@@ -166,19 +186,10 @@ class Comparer:
     def whole_means(self, names):
         """The judged Comparisons of the geometric mean of each kind alone."""
         wholes = []
-        for kind, by_allocator in self.by_allocator().items():
-            every = [pair for pairs in by_allocator.values() for pair in pairs]
+        for kind, by_allocator in self.groups.items():
+            every = list(chain.from_iterable(by_allocator.values()))
             wholes += [self.mean(f"{kind}{WHOLE}", kind, every, asked) for asked in names]
         return self.family(wholes)
-
-    def by_allocator(self):
-        """{kind: {allocator of B: its sound pairs}}."""
-        kinds = defaultdict(lambda: defaultdict(list))
-        for pair in self.pairs:
-            group = kinds[pair[1].kind][pair[2].allocator]
-            if not has_failed(pair):
-                group.append(pair)
-        return kinds
 
     def family(self, asked):
         """The judged Comparisons of [(Comparison, Question) or None], which belong together."""
@@ -192,8 +203,7 @@ class Comparer:
         metric = named(asked, kind)
         if metric is None:
             return None
-        both = [self.figures(pair, metric.key) for pair in pairs]
-        both = [sides for sides in both if all(sides)]
+        both = [sides for sides in self.figures(pairs, metric.key) if all(sides)]
         if not both:
             return None
         comparison = Comparison(name, asked, metric, rows=len(both))

@@ -13,6 +13,7 @@ import math
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from frontend.figures import paired_samples, stats, two_samples
 from frontend.figures.stats import Estimate
@@ -87,7 +88,8 @@ def of_means(samples, metric, is_paired=True):
 
 def medians_of(samples):
     """The medians of both samples; None if one is empty."""
-    return tuple(stats.median(s.values()) for s in samples) if all(samples) else None
+    before, after = samples
+    return (stats.median(before.values()), stats.median(after.values())) if all(samples) else None
 
 
 def decide(question, rule=RULE):
@@ -103,14 +105,14 @@ def decide_all(questions, rule=RULE):
         if not question.before or not question.after:
             continue
         if is_steady(question, rule):
-            made[place] = judged(question, whole_range(question), None, rule)
+            made[place] = judged(question, whole_range(question), rule)
             continue
         shape, logs = tested_logs(question)
         if shape:
             shapes[shape].append((place, logs))
     for shape, group in shapes.items():
-        for place, (estimate, p) in zip((place for place, _ in group), tested(shape, group, rule)):
-            made[place] = judged(questions[place], estimate, p, rule)
+        for (place, _), decision in zip(group, tested(shape, group, rule)):
+            made[place] = judged(questions[place], decision, rule)
     return made
 
 
@@ -128,10 +130,11 @@ def is_steady(question, rule):
 
 
 def whole_range(question):
-    """The Estimate of the ratio that holds whichever figures of either side are taken."""
+    """The Decision, still to be judged, on the ratio: its interval holds whichever figures of each
+    side are taken."""
     a, b = list(question.before.values()), list(question.after.values())
     median = stats.median(b) / stats.median(a)
-    return Estimate(median, min(b) / max(a), max(b) / min(a), 1.0, min(len(a), len(b)))
+    return Decision(median, min(b) / max(a), max(b) / min(a), 1.0, min(len(a), len(b)))
 
 
 # What is tested
@@ -151,7 +154,7 @@ def tested_logs(question):
 
 
 def tested(shape, group, rule):
-    """(Estimate, p-value) of each of a group, [(place, logarithms)], of one shape."""
+    """The Decision, still to be judged, on each of a group, [(place, logarithms)], of one shape."""
     size = shape[0] * (shape[0] + 1) // 2 if len(shape) == 1 else shape[0] * shape[1]
     step = max(1, BATCH // size)
     for first in range(0, len(group), step):
@@ -160,18 +163,16 @@ def tested(shape, group, rule):
             found = paired_samples.effects(logs, rule.level)
         else:
             found = two_samples.effects(logs[:, : shape[0]], logs[:, shape[0] :], rule.level)
-        yield from estimates(found, min(shape))
+        yield from decisions(found, min(shape))
 
 
-def estimates(found, n):
-    """(Estimate of the ratio, p-value) of each of some Effects in logarithms, of n runs."""
-    medians, p_values = exponentials(found.medians), found.p_values.tolist()
-    if found.lows is None:
-        return [(Estimate(m, None, None, 0.0, n), p) for m, p in zip(medians, p_values)]
-    ends = (exponentials(end) for end in (found.lows, found.highs))
+def decisions(found, n):
+    """The Decisions, still to be judged, on some Effects in logarithms, of n runs."""
+    none = repeat(None)
+    ends = (none if end is None else exponentials(end) for end in (found.lows, found.highs))
     return [
-        (Estimate(median, low, high, found.coverage, n), p)
-        for median, low, high, p in zip(medians, *ends, p_values)
+        Decision(median, low, high, found.coverage, n, UNKNOWN, p)
+        for median, low, high, p in zip(exponentials(found.medians), *ends, found.p_values.tolist())
     ]
 
 
@@ -185,13 +186,13 @@ def exponentials(logs):
 # What follows
 
 
-def judged(question, estimate, p_value, rule):
-    """The Decision that follows from an Estimate."""
-    word = verdict(estimate, rule)
-    if word in (BETTER, WORSE) and is_slight(question):
-        word = SAME
-    e = estimate
-    return Decision(e.median, e.low, e.high, e.coverage, e.n, word, p_value, question.is_paired)
+def judged(question, decision, rule):
+    """The Decision with what follows from it."""
+    decision.is_paired = question.is_paired
+    decision.verdict = verdict(decision, rule)
+    if decision.verdict in (BETTER, WORSE) and is_slight(question):
+        decision.verdict = SAME
+    return decision
 
 
 def verdict(estimate, rule=RULE):

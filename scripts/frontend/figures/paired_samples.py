@@ -11,6 +11,7 @@ intervals are too short.
 
 from functools import lru_cache
 
+from frontend.figures import stats
 from frontend.figures.stats import Effects, Estimate
 from frontend.lazily import Lazy
 
@@ -66,8 +67,9 @@ def walsh_rank(n, level=LEVEL):
 
 @lru_cache(maxsize=None)
 def least_runs(level):
-    """How many pairs a test must have to be able to reject at a level at all."""
-    return next(n for n in range(2, EXACT_MOST) if tails(n)[0] <= level)
+    """How many pairs a test must have to be able to reject at a level at all: of all signs that n
+    pairs can have, two are the same everywhere."""
+    return next(n for n in range(2, EXACT_MOST) if 2 / 2**n <= level)
 
 
 @lru_cache(maxsize=None)
@@ -81,14 +83,14 @@ def effects(logs, level=LEVEL):
     p-values are those of the intervals: a mean that is nothing counts for whichever side makes it
     larger."""
     n = logs.shape[1]
+    if n == 1:
+        return stats.of_single_runs(logs[:, 0])
     first, second = couples(n)
     means = numpy.sort((logs[:, first] + logs[:, second]) / 2, axis=1)
     chances = tails(n)
     fewer = numpy.minimum(numpy.sum(means <= 0, axis=1), numpy.sum(means >= 0, axis=1))
     p_values = numpy.append(chances, 1.0)[numpy.minimum(fewer, len(chances))]
     medians = numpy.median(means, axis=1)
-    if n == 1:
-        return Effects(medians, None, None, 0.0, p_values)
     k, coverage = walsh_rank(n, level)
     return Effects(medians, means[:, k - 1], means[:, -k], coverage, p_values)
 

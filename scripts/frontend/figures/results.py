@@ -206,6 +206,8 @@ def read(path):
             document = json.loads(text, parse_constant=refuse_constant)
     except OSError as error:
         raise io_failure(error, path) from error
+    except UnicodeDecodeError as error:
+        raise Failure(f"{path}: no result file: it is no text") from error
     except ValueError as error:
         raise Failure(f"{path}: no JSON: {error}") from error
     except RecursionError as error:

@@ -9,8 +9,10 @@ no method can see in two files is a machine that was another one at another time
 the noise within each measurement.
 """
 
+import math
 from functools import lru_cache
 
+from frontend.figures import stats
 from frontend.figures.stats import WANTED_COVERAGE, Effects
 from frontend.lazily import Lazy
 
@@ -38,6 +40,8 @@ def effects(before, after, wanted=WANTED_COVERAGE):
     are equal count for whichever side makes it larger, so that they are never too small.
     """
     m, n = before.shape[1], after.shape[1]
+    if m == n == 1:
+        return stats.of_single_runs((after - before)[:, 0])
     logs = numpy.sort((after[:, :, None] - before[:, None, :]).reshape(len(before), m * n), axis=1)
     chances = tails(m, n)
     fewer = numpy.minimum(numpy.sum(logs <= 0, axis=1), numpy.sum(logs >= 0, axis=1))
@@ -52,5 +56,6 @@ def effects(before, after, wanted=WANTED_COVERAGE):
 
 @lru_cache(maxsize=None)
 def least_runs(level):
-    """How many runs a side must have for a test to be able to reject at a level at all."""
-    return next(n for n in range(2, EXACT_MOST) if 2 * tails(n, n)[0] <= level)
+    """How many runs a side must have for a test to be able to reject at a level at all: of all
+    orders of the runs, two have those of one side first or last."""
+    return next(n for n in range(2, EXACT_MOST) if 2 / math.comb(2 * n, n) <= level)

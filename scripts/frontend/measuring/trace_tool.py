@@ -1,9 +1,11 @@
-"""Runs build/.../trace for verbs that pass their work on to it: its messages and its exit status
-are theirs."""
+"""Runs build/.../trace for verbs that pass their work on to it: its exit status is theirs, and so
+are its messages, in the form that all verbs give theirs."""
 
 import subprocess
 
+from frontend.measuring.traces import import_hint
 from frontend.paths import built
+from frontend.progress import say
 
 
 def run_trace(command, *words):
@@ -15,7 +17,10 @@ def run_trace(command, *words):
             line += [] if word[1] is None else [f"--{word[0]}={word[1]}"]
         elif word is not None:
             line.append(str(word))
-    return subprocess.run(line, check=False).returncode
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, errors="replace") as tool:
+        for said in tool.stderr:
+            say(said.rstrip("\n") + import_hint(said))
+    return tool.returncode
 
 
 def add_output(parser):

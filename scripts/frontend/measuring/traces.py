@@ -54,13 +54,14 @@ def read_info(path, *options):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"{path}: trace info failed"]
-        raise Failure(lines[-1] + import_hint(path, lines[-1]))
+        raise Failure(lines[-1] + import_hint(lines[-1]))
     return json.loads(done.stdout)
 
 
-def import_hint(path, line):
-    """What may make a trace of a file that is none, by the line that says so."""
-    if ": not a trace" not in line:
+def import_hint(line):
+    """What may make a trace of a file that is none, by the line "PATH: not a trace"."""
+    path, is_none, _ = line.partition(": not a trace")
+    if not is_none:
         return ""
     return f"; another tool's file needs: spanbench import {path} -o OUT"
 

@@ -5,7 +5,6 @@ calls."""
 import argparse
 import json
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from frontend.lazily import Lazy
 from frontend.measuring import campaign, context, schedule
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
-from frontend.paths import built
+from frontend.paths import built, check_command
 from frontend.progress import progress, say
 from frontend.verbs.options import add_measuring, rest_of_line
 from frontend.verbs.outcome import show
@@ -131,8 +130,7 @@ def row_remarks(row):
 
 def find_command(words):
     """The Command; its program must exist."""
-    if not shutil.which(words[0]):
-        raise Failure(f"{words[0]}: command not found")
+    check_command(words[0])
     return Command(Path(words[0]).name, words)
 
 

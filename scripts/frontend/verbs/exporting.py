@@ -1,9 +1,6 @@
 """The verb export: traces, turned into other tools' files by build/.../trace."""
 
-import subprocess
-
-from frontend.paths import built
-
+from frontend.measuring.trace_tool import run_trace
 
 EXAMPLES = (
     "spanbench export --to csv my.trace -o my.csv",
@@ -31,6 +28,5 @@ def add_arguments(parser):
 
 
 def run(options, _argv):
-    """Passes the work on; its messages and its exit status are ours."""
-    command = [str(built("trace")), "export", "--to", options.format]
-    return subprocess.run([*command, options.trace, "-o", options.output], check=False).returncode
+    """Passes the work on."""
+    return run_trace("export", ("to", options.format), "-o", options.output, "--", options.trace)

@@ -1,9 +1,6 @@
 """The verb import: other tools' files, turned into traces by build/.../trace."""
 
-import subprocess
-
-from frontend.paths import built
-
+from frontend.measuring.trace_tool import run_trace
 
 EXAMPLES = (
     "spanbench import memory_replay.txt -o my.trace",
@@ -31,7 +28,6 @@ def add_arguments(parser):
 
 
 def run(options, _argv):
-    """Passes the work on; its messages and its exit status are ours."""
-    command = [str(built("trace")), "import"]
-    command += ["--from", options.format] if options.format else []
-    return subprocess.run([*command, options.input, "-o", options.output], check=False).returncode
+    """Passes the work on."""
+    form = ("from", options.format)
+    return run_trace("import", form, "-o", options.output, "--", options.input)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures import results
-from frontend.paths import built
+from frontend.paths import built, check_command
 from frontend.progress import say
 from frontend.recording import control as controls
 from frontend.recording.compiling import run_path
@@ -137,8 +137,7 @@ def run(options, _argv):
             raise Failure(f"--recover: takes no {'command' if options.command else '--times'}")
         return recover(options.recover, options.output, options.strip)
     words = rest_of_line(options.command)
-    if not shutil.which(words[0]):
-        raise Failure(f"{words[0]}: command not found")
+    check_command(words[0])
     status = record_once(options, words)
     for number in range(2, options.times + 1):
         if status >= SIGNALLED or not options.output.exists():

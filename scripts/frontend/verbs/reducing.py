@@ -1,5 +1,6 @@
 """The verb reduce: the shortest trace for which a command still exits with 0."""
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from frontend.progress import say
 from frontend.verbs.options import seconds
 
 PLACE = "{}"
+NOT_FOUND = re.compile(r"sh: (?:line )?\d+: (.*): (?:command )?not found$")  # dash and bash say so
 TIMEOUT_S = 60.0
 EXAMPLES = (
     "spanbench reduce big.trace --while '! spanbench check {} -a mine=./libmine.so' -o small.trace",
@@ -75,8 +77,14 @@ class Search:
         self.ops = 0
 
     def begin(self):
-        """The whole trace must show it."""
-        if not self.shows(self.options.trace):
+        """The whole trace must show it. The first run tells if what CMD calls is there: `! CMD`
+        holds where CMD cannot even start."""
+        with open(self.folder / "said", "w+", encoding="utf-8", errors="replace") as said:
+            is_shown = self.shows(self.options.trace, said)
+            said.seek(0)
+            for name in filter(None, map(NOT_FOUND.match, said)):
+                say(f"--while: {name[1]}: command not found")
+        if not is_shown:
             raise Failure(f"{self.options.trace}: --while: the command does not exit with 0 for it")
         self.keep(self.options.trace)
 
@@ -91,8 +99,8 @@ class Search:
         self.keep(tried)
         return True
 
-    def shows(self, path):
-        """Whether the command exits with 0 for a trace."""
+    def shows(self, path, said=subprocess.DEVNULL):
+        """Whether the command exits with 0 for a trace; its errors go to `said`."""
         self.runs += 1
         command = self.options.command.replace(PLACE, shlex.quote(str(path)))
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
@@ -100,7 +108,7 @@ class Search:
             done = subprocess.run(
                 ["sh", "-c", command],
                 timeout=self.options.timeout,
-                stderr=subprocess.DEVNULL,
+                stderr=said,
                 check=False,
                 **quiet,
             )
