@@ -526,9 +526,9 @@ reference: deps-bench
 	$(MAKE) --no-print-directory all
 	rm -rf $(REFERENCE)
 	scripts/spanbench bench --full -n $(or $(ROUNDS),6) -o $(REFERENCE)
-	scripts/spanbench replay workloads/traces/held-out/*.trace -a $(RIVALS) -n 5 \
+	scripts/spanbench replay workloads/traces/held-out/*.trace -a $(RIVALS) -n 6 \
 		-o $(REFERENCE)/held-out.json
-	scripts/spanbench whole-programs -a span-fast,glibc,jemalloc -n 9 -o $(REFERENCE)/exec.json
+	scripts/spanbench whole-programs -a span-fast,glibc,jemalloc,mimalloc,tcmalloc -n 9 -o $(REFERENCE)/exec.json
 	mkdir -p results/reference
 	rm -rf $(addprefix results/reference/,results.json curves *held-out* exec.json)
 	cp -r $(addprefix $(REFERENCE)/,results.json curves held-out.json held-out.curves exec.json) \
