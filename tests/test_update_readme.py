@@ -225,9 +225,19 @@ def test_programs_have_a_table_of_their_own(readme, write_numbers):
     assert "| 2 programs: wall time | 1 | " in readme.read_text()
     assert "2 programs measured both ways (on different input), under " in readme.read_text()
     assert " differ by 0.08 or less in 4 of 4 cases." in readme.read_text()
+    assert "Of another commit" not in readme.read_text()
     text = tables_of(readme).read_text()
     assert text.index("Replayed traces") < text.index("Real programs")
     assert "| program | glibc, ms and MiB | span | jemalloc |" in text
+
+
+def test_rows_of_another_commit_are_told(readme, write_numbers):
+    path = made_up_results.write(readme.parent / "other", **FEW, kind="exec")
+    older = path.read_text().replace(made_up_results.COMMIT, "fedcba9876543210")
+    (readme.parent / "results" / "reference" / "exec.json").write_text(older)
+    write_numbers(readme)
+    text = readme.read_text()
+    assert "Of another commit are the 2 programs: n = " in text and "commit fedcba9876 " in text
 
 
 def test_what_is_held_out_is_a_row_of_means(readme, write_numbers):

@@ -45,7 +45,8 @@ def short_numbers(summaries, apart, chart):
     chart = f"![{CHART_TEXT}]({chart})" if summaries[0].kind == "replay" else ""
     reading = short_reading(summaries[0], apart)
     both = side_by_side([*summaries, *apart.values()])
-    parts = [chart, short_table(summaries, apart), reading, source(summaries[0]), both]
+    older = other_commits(summaries, apart)
+    parts = [chart, short_table(summaries, apart), reading, source(summaries[0]), older, both]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -102,6 +103,16 @@ def short_reading(summary, apart):
         "Ratios to glibc: geometric means with their intervals. Less is better. **Bold**: worse "
         f"than glibc, the interval excluding 1. {ABSENT}: not measured. Memory is peak RSS."
         f"{age_remark(summary)}{remarks}"
+    )
+
+
+def other_commits(summaries, apart):
+    """Which rows of the short table are of another commit than the first, a sentence for each."""
+    known = digest.commit_text(summaries[0].context)
+    return " ".join(
+        source(summary, f"Of another commit are the {name}: ")
+        for name, summary in short_rows(summaries, apart)
+        if digest.commit_text(summary.context) != known
     )
 
 
