@@ -39,8 +39,8 @@ struct moments {
 /* Takes the next line; NULL, or what is wrong with it. */
 static const char *asked_take(struct moments *moments)
 {
-    char word[8];
-    uint64_t op;
+    char word[8] = "";
+    uint64_t op = 0;
     int taken = scanf(" %7s %" SCNu64, word, &op);
     struct asked next = {.is_there = taken == 2, .op = op, .wants_live = strcmp(word, "live") == 0};
     if (taken == EOF)
