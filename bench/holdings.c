@@ -3,12 +3,10 @@
  */
 #include "holdings.h"
 
-#if defined(__GLIBC__) || __has_include(<malloc.h>)
 #include <malloc.h>
-#endif
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
-#define HAS_MALLINFO2 1
+#ifdef __GLIBC__
+#define HAS_MALLINFO2 __GLIBC_PREREQ(2, 33)
 #else
 #define HAS_MALLINFO2 0
 #endif
