@@ -11,7 +11,8 @@ import numpy
 import pytest
 from places import REPO
 
-from frontend.figures import paired_samples
+from frontend.figures import digest, paired_samples, results
+from frontend.measuring.campaign import Figures
 from studies import fidelity, fidelity_page
 from studies.fidelity import REFERENCE, RIVALS, Record
 from studies.fidelity_page import BEGIN, END
@@ -42,8 +43,13 @@ def record(tmp_path):
     for name, saved in SAVED.items():
         before, after = rounds_of(saved, 9, name)
         for ours, theirs in zip(before, after):
-            made.add(name, {REFERENCE: ours, RIVALS[0]: theirs})
+            made.add(name, {REFERENCE: (ours, run_of(ours)), RIVALS[0]: (theirs, run_of(theirs))})
     return made
+
+
+def run_of(times):
+    """The Figures of a real run of so many ns."""
+    return Figures(times[0], times[0] / 2, {"peak_rss": 1 << 20})
 
 
 def command():
@@ -103,7 +109,8 @@ def test_page_has_table_and_chart(record, tmp_path):
 def test_one_round_has_no_intervals_and_no_ratios(tmp_path):
     record = Record(tmp_path / "fidelity.json")
     before, after = rounds_of(SAVED["cc1"], 1, 1)
-    record.add("cc1", {REFERENCE: before[0], RIVALS[0]: after[0]})
+    sides = ((REFERENCE, before[0]), (RIVALS[0], after[0]))
+    record.add("cc1", {name: (times, run_of(times)) for name, times in sides})
     assert "| cc1 | span-fast |" in fidelity_page.text_of(record)
 
 
@@ -116,11 +123,11 @@ class MadeUpBench:
     def warm_up(self, command, allocator):
         self.warmed.append((command.name, allocator.name))
 
-    def times(self, command, trace, allocator):
+    def round_of(self, command, trace, allocator):
         if len(self.timed) == self.most:
             raise KeyboardInterrupt
         self.timed.append((command.name, allocator.name))
-        return [3, 2, 1]
+        return [3, 2, 1], run_of([3])
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
@@ -138,10 +145,23 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
     assert Record(path).data["programs"]["b"] == {name: [[3, 2, 1]] * 2 for name in "xyz"}
 
 
+def test_real_runs_are_a_result_file_of_programs(record, tmp_path):
+    record.write_runs(tmp_path / "exec.json")
+    measured = results.read(tmp_path / "exec.json")
+    assert measured.kinds() == ["exec"] and measured.subjects("exec") == list(SAVED)
+    row = measured.row("exec", "perl", REFERENCE)
+    times = record.data["programs"]["perl"][REFERENCE]
+    assert row.by_round("real_time") == {i: ns[0] / 1e6 for i, ns in enumerate(times)}
+    assert row.by_round("peak_rss") == dict.fromkeys(range(9), 1 << 20)
+    assert measured.context["commit"] == CONTEXT["commit"] and measured.context["rounds"] == 9
+    assert digest.digest(measured, "exec").rivals == [RIVALS[0]]
+
+
 def test_bad_input_is_one_line(tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text("nothing\n")
-    main, words = command().main, ["--page-only", "--page", str(page), "-o"]
+    runs = ["--real", str(tmp_path / "exec.json")]
+    main, words = command().main, ["--page-only", *runs, "--page", str(page), "-o"]
     assert main([*words, str(tmp_path / "f.json")]) == 2
     assert "page.md: lacks the markers" in capsys.readouterr().err
     page.write_text(PAGE)

@@ -142,6 +142,21 @@ def test_check_sees_new_samples_and_a_chart_that_is_missing_or_another(readme, w
     assert write_numbers(readme, "--check")[0] == 1
 
 
+def test_what_was_not_measured_anew_stays_as_it_was(readme, write_numbers):
+    add_held_out(readme)
+    write_numbers(readme)
+    folder = readme.parent / "results" / "reference"
+    (folder / "held-out.json").unlink()
+    before = readme.read_text()
+    status, err = write_numbers(readme)
+    assert status == 0 and err == "update_readme: not measured anew: held-out\n"
+    assert readme.read_text() == before and "held out" in before
+    add_held_out(readme)
+    (folder / "results.json").unlink()
+    assert write_numbers(readme) == (0, "update_readme: not measured anew: results\n")
+    assert readme.read_text() == before
+
+
 def test_documents_follow_from_the_samples_alone(readme, write_numbers):
     """A row with failed rounds, one that failed, and programs are among them."""
     results_folder = readme.parent / "results" / "reference"

@@ -6,7 +6,8 @@ The split was written down before the model was fitted: in alphabetical order, t
 fifth ... program are those that the model was fitted to, the others are those that it is judged on.
 
 What was measured is kept in one file after each program's round, so that an interruption loses
-little; the traces lie beside it.
+little; the traces lie beside it. The real runs become a result file besides, as exec writes it, so
+that no program has to be run a second time for README.md's rows of programs.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures import prediction, results
-from frontend.measuring import context, replays, schedule, traces
+from frontend.measuring import campaign, context, replays, schedule, traces
 from frontend.measuring.campaign import RunFailed
 from frontend.paths import HOME, built
 from frontend.progress import progress, say
@@ -36,11 +37,11 @@ LOAD_WORTH_TELLING = 0.5  # processors that others keep busy, before anything ru
 
 class Record:
     """The file of what was measured: {"context": {...}, "programs": {NAME: {ALLOCATOR: [[real,
-    plain, modelled], one a round, in ns]}}}."""
+    plain, modelled], one a round, in ns]}}, "runs": [entries of the real runs]}."""
 
     def __init__(self, path):
         self.path = Path(path)
-        self.data = {"context": {}, "programs": {}}
+        self.data = {"context": {}, "programs": {}, "runs": []}
         try:
             self.data = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -56,12 +57,23 @@ class Record:
             (len(times) for times in self.data["programs"].get(name, {}).values()), default=0
         )
 
-    def add(self, name, times):
-        """Adds a round, {allocator: [ns in each of WAYS]}, and writes the file."""
-        kept = self.data["programs"].setdefault(name, {})
-        for allocator, ns in times.items():
+    def add(self, name, round_):
+        """Adds a round, {allocator: (ns in each of WAYS, Figures of the real run)}, and writes the
+        file."""
+        kept, number = self.data["programs"].setdefault(name, {}), self.rounds(name)
+        for allocator, (ns, real) in round_.items():
             kept.setdefault(allocator, []).append(ns)
+            row = f"exec/{name}/{allocator}"
+            self.data.setdefault("runs", []).append(campaign.entry(row, (number, number + 1), real))
         results.write_text(self.path, json.dumps(self.data, indent=1) + "\n")
+
+    def write_runs(self, path):
+        """Writes the real runs as a result file of exec."""
+        facts = {"warmups": [], **self.data["context"]}
+        facts["rounds"] = max(map(self.rounds, self.data["programs"]), default=0)
+        entries = [{**e, "repetitions": facts["rounds"]} for e in self.data.get("runs", [])]
+        entries.sort(key=lambda e: (e["name"].rpartition("/")[0], e["name"], e["repetition_index"]))
+        results.write(path, results.Results(facts, entries))
 
 
 class Bench:
@@ -77,15 +89,15 @@ class Bench:
         """A run that is not counted, in which it is proved whose malloc the program calls."""
         self.runner.attempt(command, allocator, True)
 
-    def times(self, command, trace, allocator):
-        """[ns in each of WAYS], one run after the other: on the processor, or wall time if the
-        program has several threads."""
+    def round_of(self, command, trace, allocator):
+        """([ns in each of WAYS], Figures of the real run), one run after the other: on the
+        processor, or wall time if the program has several threads."""
         real = self.runner.attempt(command, allocator, False)
         plain = replays.one_pass(replays.SPEED, trace, allocator, self.manner)
         modelled = replays.modelled_time(trace, allocator, self.manner, plain)
         is_threaded = replays.thread_count(trace, self.manner.thread_order) > 1
         own = real.real_ns if is_threaded else real.cpu_ns
-        return [own, replays.counted_ns(trace, self.manner, plain), modelled]
+        return [own, replays.counted_ns(trace, self.manner, plain), modelled], real
 
 
 def measure(record, names, rounds):
@@ -100,7 +112,7 @@ def measure(record, names, rounds):
         missing = [c for c in commands if record.rounds(c.name) < rounds]
         if not missing:
             return
-        note_context(record, allocators)
+        note_context(record, allocators, commands)
         recorded = {c.name: trace_of(c, record.path.parent) for c in missing}
         try:
             run_rounds(record, missing, recorded, allocators, rounds, Bench(links, Path(folder)))
@@ -108,12 +120,17 @@ def measure(record, names, rounds):
             raise Failure(str(reason), WORK_FAILED) from reason
 
 
-def note_context(record, allocators):
+def note_context(record, allocators, commands):
     """Under which circumstances; the busiest of them, where it was measured in several goes."""
     facts = context.gather(allocators, [])
     kept = ("date", "num_cpus", "commit", "dirty", "libc", "kernel", "cpu", "allocators")
     load = max(facts["load_before"], record.data["context"].get("load_before", 0))
-    record.data["context"] = {**{key: facts[key] for key in kept}, "load_before": load}
+    programs = {command.name: " ".join(command.words) for command in commands}
+    record.data["context"] = {
+        **{key: facts[key] for key in kept},
+        "load_before": load,
+        "programs": {**record.data["context"].get("programs", {}), **programs},
+    }
 
 
 def trace_of(command, folder):
@@ -149,13 +166,13 @@ def run_rounds(record, commands, recorded, allocators, rounds, bench):
             place = schedule.WARM_UP if is_warm_up else number - first
             shown.begin_round(place, rounds - first, len(due) * len(allocators))
             for command, ordered in schedule.one_round(due, allocators, number):
-                times = {}
+                done = {}
                 for allocator in ordered:
                     shown.begin_step(command.name, allocator.name)
                     if is_warm_up:
                         bench.warm_up(command, allocator)
                     else:
                         trace = recorded[command.name]
-                        times[allocator.name] = bench.times(command, trace, allocator)
-                if times:
-                    record.add(command.name, times)
+                        done[allocator.name] = bench.round_of(command, trace, allocator)
+                if done:
+                    record.add(command.name, done)
