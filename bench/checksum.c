@@ -3,7 +3,7 @@
  */
 #include "checksum.h"
 
-#include "steps.h"
+#include "step.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -5,6 +5,7 @@
 #include "latency.h"
 
 #include "own_memory.h"
+#include "steps.h"
 
 #include "workloads/prng.h"
 

@@ -6,7 +6,7 @@
 #ifndef BENCH_STEP_CALL_H
 #define BENCH_STEP_CALL_H
 
-#include "steps.h"
+#include "step.h"
 
 #include <stdlib.h>
 #include <string.h>

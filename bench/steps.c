@@ -34,35 +34,6 @@ void steps_clear(struct steps *steps)
     steps->pauses_count = 0;
 }
 
-static bool op_frees_null(const struct trace_op *op)
-{
-    return op->kind == TRACE_FREE && (op->flags & TRACE_NULL);
-}
-
-struct step step_from_op(const struct trace_op *op, uint32_t null_slot)
-{
-    bool frees = op->kind == TRACE_FREE || trace_op_frees(op);
-    return (struct step){
-        .slot = op_frees_null(op) ? null_slot : op->slot,
-        .kind = frees ? TRACE_FREE : (enum trace_kind)op->kind,
-        .size = frees ? 0 : op->size,
-        .operand = op->count,
-    };
-}
-
-size_t step_put(uint64_t *at, const struct step *step)
-{
-    size_t n = 1;
-    bool is_long = step->size >= STEP_SIZE_LONG;
-    uint64_t size = is_long ? STEP_SIZE_LONG : step->size;
-    at[0] = step->slot | (uint64_t)step->kind << STEP_KIND_SHIFT | size << STEP_SIZE_SHIFT;
-    if (step_has_operand(step->kind))
-        at[n++] = step->operand;
-    if (is_long)
-        at[n++] = step->size;
-    return n;
-}
-
 static bool pause_add(struct steps *steps, uint32_t ms)
 {
     if (!own_memory_reserve((void **)&steps->pauses, &steps->pauses_capacity,

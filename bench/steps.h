@@ -1,93 +1,13 @@
 /*
- * The decoded trace: operations as steps of eight bytes each, laid out so that the replay loop
- * reads them in order and decodes with two shifts. They are made from the trace before the clock
- * starts. What a step does to memory is not here; that is step_call.h.
- *
- *     63             37  36  35  32 31             0
- *     +----------------+-----+------+----------------+
- *     | size           | pub | kind | slot           |
- *     +----------------+-----+------+----------------+
- *
- * Words that follow the step: first the operand (calloc: elements; aligned family: alignment),
- * then the size, if the 27 bits above hold STEP_SIZE_LONG. The kind is the trace's; the numbers
- * behind the trace's kinds are steps of streams.h, which also sets `pub`.
+ * The decoded trace: its operations as an array of steps (step.h), which is made before the clock
+ * starts.
  */
 #ifndef BENCH_STEPS_H
 #define BENCH_STEPS_H
 
 #include "checksum.h"
 #include "pauses.h"
-
-#include "workloads/trace.h"
-
-enum {
-    STEP_KIND_SHIFT = 32,
-    STEP_KIND_MASK = 15,
-    STEP_SIZE_SHIFT = 37,
-    STEP_SIZE_LONG = (1 << 27) - 1,
-    STEP_WORDS_MAX = 3 /* the longest step, which the array must have room for */
-};
-
-/* The thread says that this step is done, since another one waits for it. */
-#define STEP_PUBLISHES (UINT64_C(1) << 36)
-
-/* A step, taken apart. */
-struct step {
-    uint32_t slot;
-    enum trace_kind kind;
-    uint64_t size;
-    uint64_t operand; /* valid for the kinds that step_has_operand names */
-};
-
-static inline bool step_has_operand(enum trace_kind kind)
-{
-    const unsigned kinds = 1u << TRACE_CALLOC | 1u << TRACE_ALIGNED_ALLOC | 1u << TRACE_MEMALIGN |
-                           1u << TRACE_POSIX_MEMALIGN;
-    return kinds >> kind & 1;
-}
-
-static inline uint32_t step_slot(uint64_t word)
-{
-    return (uint32_t)word;
-}
-
-static inline enum trace_kind step_kind(uint64_t word)
-{
-    return (enum trace_kind)(word >> STEP_KIND_SHIFT & STEP_KIND_MASK);
-}
-
-/* Takes the step at *at apart and moves *at behind it. */
-static inline struct step step_take(const uint64_t **at)
-{
-    uint64_t word = *(*at)++;
-    struct step step = {
-        .slot = step_slot(word),
-        .kind = step_kind(word),
-        .size = word >> STEP_SIZE_SHIFT,
-    };
-    if (step_has_operand(step.kind))
-        step.operand = *(*at)++;
-    if (__builtin_expect(step.size == STEP_SIZE_LONG, 0))
-        step.size = *(*at)++;
-    return step;
-}
-
-/* Bytes that the block has after a step that makes or resizes it. */
-static inline uint64_t step_bytes(const struct step *step)
-{
-    return step->kind == TRACE_CALLOC ? step->size * step->operand : step->size;
-}
-
-/* Whether an operation is replayed: thread starts and ends and failed calls are not. */
-static inline bool op_has_step(const struct trace_op *op)
-{
-    return op->kind < TRACE_THREAD_START && !(op->flags & TRACE_FAILED);
-}
-
-/* The step of an operation that has one. free(NULL) frees `null_slot`, realloc(p, 0) frees p. */
-struct step step_from_op(const struct trace_op *op, uint32_t null_slot);
-/* Writes a step to at[STEP_WORDS_MAX]; returns the number of words. */
-size_t step_put(uint64_t *at, const struct step *step);
+#include "step.h"
 
 /* A pause between steps. */
 struct step_pause {

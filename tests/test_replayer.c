@@ -3,6 +3,7 @@
  * touches, what it counts, where it stops. Nothing here depends on how long anything takes.
  */
 #include "bench/replayer.h"
+#include "bench/steps.h"
 #include "cmocka_all.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
  * the bytes of zeroed blocks that are not zero any more.
  */
 #include "bench/replayer.h"
+#include "bench/steps.h"
 #include "cmocka_all.h"
 
 enum { PAGE = 4096, LAST_SLOT = 4 };
