@@ -7,8 +7,7 @@ from typing import NamedTuple
 from frontend.allocators.registry import FLOOR
 from frontend.figures import digest, prediction, stats, thread_figures, wasteful_moments
 from frontend.figures import worst_calls
-from frontend.figures.digest import coverage_remark, number_text
-from frontend.figures.duration import duration_text
+from frontend.figures.digest import coverage_remark, duration_text, number_text
 from frontend.figures.metrics import LATENCIES, MIB
 
 
