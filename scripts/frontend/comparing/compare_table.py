@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
+from frontend.figures import markdown
 from frontend.figures.digest import commit_text, coverage_remark, number_text
 from frontend.figures.table import add_number_columns, console, coverage_text, new_table
 from frontend.lazily import Lazy
@@ -143,19 +144,14 @@ def to_markdown(page):
 def markdown_table(heads, comparisons, cells):
     """The table of some Comparisons, differences in bold."""
     texts, numbers = heads
-    lines = [markdown_line([*texts, *numbers, "verdict"])]
-    lines.append(markdown_line([":--"] * len(texts) + ["--:"] * len(numbers) + [":--"]))
+    lines = [[*texts, *numbers, "verdict"]]
+    lines.append([":--"] * len(texts) + ["--:"] * len(numbers) + [":--"])
     for comparison in comparisons:
         is_bold = comparison.verdict in COLOURS
         word = literal(word_of(comparison))
         word = f"**{word}**" if is_bold else word
-        lines.append(markdown_line([*map(literal, cells(comparison)), word]))
-    return "\n".join(lines)
-
-
-def markdown_line(cells):
-    """One line of a table."""
-    return f"| {' | '.join(cells)} |"
+        lines.append([*map(literal, cells(comparison)), word])
+    return markdown.table(lines)
 
 
 def literal(text):

@@ -188,7 +188,7 @@ def summary_table(summed):
 
 def worst_text(summed, name, ratio):
     """ "2.31 gawk": the largest ratio of an allocator and its subject."""
-    estimates = {s: getattr(summed.cells[s, name], ratio) for s in summed.subjects}
+    estimates = {s: getattr(summed.cells.get((s, name)), ratio, None) for s in summed.subjects}
     ratios = [(estimate.median, s) for s, estimate in estimates.items() if estimate]
     return "{:.2f} {}".format(*max(ratios)) if ratios else ""
 

@@ -404,7 +404,7 @@ def conclude(options, measured, looks, facts):
     else:
         gate_page.show(page)
     results.write(path, measured_results)
-    results.write_text(summary, gate_page.markdown(page, facts))
+    results.write_text(summary, gate_page.summary(page, facts))
     return STATUS.get(verdict, 0)
 
 
