@@ -2,6 +2,7 @@
 the numbers."""
 
 import re
+import sys
 from functools import partial
 from html.parser import HTMLParser
 
@@ -420,6 +421,15 @@ def test_an_unwritable_output_is_one_line(spanbench, tmp_path):
     (tmp_path / "file").write_text("")
     status, _, err = spanbench("report", path, "-o", tmp_path / "file")
     assert status == 2 and err == f"spanbench: {tmp_path / 'file'}: File exists\n"
+
+
+def test_a_module_that_is_missing_is_one_line(spanbench, tmp_path, monkeypatch):
+    path = made_up_results.write(tmp_path / "in", **FEW)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "frontend.page.report")
+    status, _, err = spanbench("report", path, "-o", tmp_path / "out")
+    assert status == 2 and err.count("\n") == 1
+    assert err.startswith("spanbench: the Python module jinja2 is not installed; ")
 
 
 def modelled(rounds=7):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from frontend.command_line import Parser
-from frontend.failure import WORK_FAILED, Failure, error_text
+from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, error_text
 from frontend.guess import meant
 from frontend.version import VERSION
 
@@ -84,6 +84,14 @@ def guarded(name, work, interrupted="interrupted"):
     except Failure as failure:
         print(f"{name}: {failure}", file=sys.stderr)
         return failure.status
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] == "frontend":
+            raise
+        needed = (
+            f"the Python module {error.name} is not installed; `scripts/deps bench` installs it"
+        )
+        print(f"{name}: {needed}", file=sys.stderr)
+        return BAD_INPUT
     except BrokenPipeError:
         drop_output()  # its reader left before the end and may have missed a failed row
         return WORK_FAILED
