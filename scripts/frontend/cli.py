@@ -87,10 +87,8 @@ def guarded(name, work, interrupted="interrupted"):
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] == "frontend":
             raise
-        needed = (
-            f"the Python module {error.name} is not installed; `scripts/deps bench` installs it"
-        )
-        print(f"{name}: {needed}", file=sys.stderr)
+        missing = f"the Python module {error.name} is not installed"
+        print(f"{name}: {missing}; `scripts/deps bench` installs it", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:
         drop_output()  # its reader left before the end and may have missed a failed row

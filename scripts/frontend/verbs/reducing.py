@@ -11,7 +11,7 @@ from frontend.failure import Failure, io_failure
 from frontend.measuring import traces
 from frontend.paths import built
 from frontend.progress import say
-from frontend.verbs.options import seconds
+from frontend.verbs.options import add_timeout
 
 PLACE = "{}"
 NOT_FOUND = re.compile(r"sh: (?:line )?\d+: (.*): (?:command )?not found$")  # dash and bash say so
@@ -39,13 +39,7 @@ def add_arguments(parser):
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="OUT", help="the result"
     )
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        default=TIMEOUT_S,
-        metavar="SECONDS",
-        help="a run of CMD that takes longer is ended and does not count (default: %(default)g)",
-    )
+    add_timeout(parser, TIMEOUT_S, "a run of CMD that takes longer is ended and does not count")
 
 
 def run(options, _argv):
