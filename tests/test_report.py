@@ -5,6 +5,7 @@ import re
 import sys
 from functools import partial
 from html.parser import HTMLParser
+from pathlib import Path
 
 import made_up_results
 import pytest
@@ -13,7 +14,7 @@ from page_pieces import flat, piece, remarks, verdict
 from frontend.charts import charts, palette
 from frontend.figures import digest, results
 from frontend.measuring import traces
-from frontend.page import report, report_figures, report_verdict
+from frontend.page import readme_tables, report, report_figures, report_verdict
 
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 7}
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -242,6 +243,15 @@ def test_what_files_say_is_escaped(page_of, tmp_path, monkeypatch):
     page = page_of({})
     assert "<script>alert" not in page and "&lt;script&gt;" in page
     assert "<code>&lt;/code&gt;&lt;b&gt;&amp;amp;</code>" in page
+
+
+def test_markup_stands_in_templates_which_escape_what_they_are_given():
+    assert report.templates().autoescape is True
+    modules = set(Path(report.__file__).parent.glob("*.py"))
+    drawn = {Path(report_figures.__file__), Path(readme_tables.__file__)}  # SVG and Markdown
+    assert drawn < modules and len(modules - drawn) >= 4
+    for path in modules - drawn:
+        assert not re.search(r"</?[a-z]+[ />]|\bescape\b", path.read_text()), path
 
 
 def test_two_files_make_one_page_with_both_answers_side_by_side(page_of, tmp_path):

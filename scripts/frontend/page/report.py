@@ -77,7 +77,7 @@ def chart_folders(sources, out_dir):
 
 @cache
 def templates():
-    """The templates of the page; they escape whatever they are not told to be safe."""
+    """The templates of the page, which take nothing for markup that is not said to be safe."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
