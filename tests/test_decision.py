@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy
 import pytest
+from page_pieces import piece
 
 from frontend.comparing import comparing
 from frontend.figures import decision, digest, metrics, results, stats, table
 from frontend.figures.decision import BETTER, SAME, UNKNOWN, WORSE, Question, decide, decide_all
-from frontend.page import readme_tables, report_tables, report_verdict
+from frontend.page import readme_tables, report_tables
 
 TIME = metrics.TIME["replay"]
 FIVE = (0.334, 0.42, 0.574, 0.8, 0.989)  # a ratio of five rounds, all of them below 1
@@ -139,9 +140,11 @@ def compared(measured, metric="time"):
 NAMES = ("glibc", "span")
 
 
-def mark(html):
+def mark(cell):
     """The verdict that a cell of the page shows."""
-    return re.search(r'<span class="(\w*)">', html).group(1)
+    html = piece("macros", "table_row", ["row", cell])
+    shown = re.search(r'<td data-sort="[^"]*">(?:<span class="(\w+)">)?[\d.]+', html)
+    return shown.group(1) or ""
 
 
 def head_says(sentence):
@@ -165,7 +168,7 @@ def all_say(measured, is_time=True):
         mean.ratio.low,
         mean.ratio.high,
     )
-    assert head_says(report_verdict.best_sentence(summary, metric)) == mean.verdict
+    assert head_says(piece("verdict", "best", summary, metric)) == mean.verdict
     for subject in summary.subjects:
         estimate = getattr(summary.cells[subject, "span"], suffix)
         word = rows[subject].verdict
@@ -208,7 +211,7 @@ def test_memory_that_is_equal_is_nobodys_win():
     times = {name: [[10.0] * 7] * 2 for name in NAMES}
     equal = made_results(times, {"glibc": [40 * MIB, 50 * MIB], "span": [40 * MIB, 50 * MIB + 1]})
     assert all_say(equal, is_time=False) == SAME
-    text = report_verdict.best_sentence(digest.digest(equal, "replay"), metrics.RSS)
+    text = piece("verdict", "best", digest.digest(equal, "replay"), metrics.RSS)
     assert "are equally lean over 2 traces, within 2 %" in text and "leanest" not in text
     fatter = made_results(times, {"glibc": [40 * MIB, 50 * MIB], "span": [44 * MIB, 50 * MIB]})
     assert all_say(fatter, is_time=False) == WORSE

@@ -163,7 +163,7 @@ def test_bad_input_is_one_line(tmp_path, capsys):
     runs = ["--real", str(tmp_path / "exec.json")]
     main, words = command().main, ["--page-only", *runs, "--page", str(page), "-o"]
     assert main([*words, str(tmp_path / "f.json")]) == 2
-    assert "page.md: lacks the markers" in capsys.readouterr().err
+    assert "page.md: needs <!-- fidelity:begin --> and" in capsys.readouterr().err
     page.write_text(PAGE)
     (tmp_path / "f.json").write_text("{")
     assert main([*words, str(tmp_path / "f.json")]) == 2

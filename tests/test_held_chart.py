@@ -6,7 +6,7 @@ from matplotlib import pyplot
 from test_charts_layout import faults_of
 
 from frontend.charts import canvas, charts, held_chart
-from frontend.figures import digest, held_memory, results
+from frontend.figures import digest, results
 from frontend.page import report
 
 MIB = 1 << 20
@@ -38,7 +38,7 @@ def in_bytes(**more):
 
 def test_it_is_the_round_that_needs_most():
     measured = made(lambda name, i: in_bytes(rss=12 + i % 2, live=5 + i % 2))
-    held = held_memory.of_row(measured.rows[0])
+    held = held_chart.of_row(measured.rows[0])
     assert (held.rss, held.live, held.overhead) == (13 * MIB, 6 * MIB, 0)
     assert (held.cached, held.free, held.empty) == (MIB, 2 * MIB, 4 * MIB)
 
@@ -46,7 +46,7 @@ def test_it_is_the_round_that_needs_most():
 @pytest.mark.parametrize("held", [None, 7, [], {}, {**HELD, "live": "x"}, {"rss": 1}])
 def test_what_is_none_is_left_out(held):
     measured = made(lambda name, i: held)
-    assert all(held_memory.of_row(row) is None for row in measured.rows)
+    assert all(held_chart.of_row(row) is None for row in measured.rows)
     assert not [
         name
         for name in charts.charts(measured, digest.digest(measured, "replay"))

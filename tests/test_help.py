@@ -1,5 +1,5 @@
-"""What help costs and holds: it loads nothing that only work needs, and each verb shows an example
-of itself."""
+"""What help costs and holds: it starts nothing and loads nothing that only work needs, and each
+verb shows an example of itself."""
 
 import subprocess
 import sys
@@ -9,9 +9,15 @@ from places import REPO
 
 from frontend.cli import VERBS
 
-HEAVY = {"numpy", "scipy", "matplotlib", "rich", "elftools", "statistics", "concurrent.futures"}
+HEAVY = {
+    *("numpy", "scipy", "matplotlib", "rich", "elftools", "jinja2", "markupsafe", "frontend.page"),
+    *("statistics", "concurrent.futures", "multiprocessing", "asyncio", "socket", "logging"),
+}
 SCRIPT = """
 import sys
+STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
+started = []
+sys.addaudithook(lambda event, _: started.append(event) if event in STARTS else None)
 sys.path.insert(0, sys.argv[1])
 from frontend import cli
 try:
@@ -19,6 +25,7 @@ try:
 except SystemExit:
     pass
 print(*sorted(sys.modules), file=sys.stderr)
+sys.exit(f"something was started: {started}" if started else 0)
 """
 
 

@@ -13,7 +13,7 @@ from places import BUILD, REPO
 
 from frontend.failure import Failure
 from frontend.figures import latency_counts, results, worst_calls
-from frontend.figures.duration import duration_text
+from frontend.figures.digest import duration_text
 from frontend.figures.worst_calls import WorstCall
 
 SLOW = BUILD / "tests" / "subjects" / "slow_library.so"

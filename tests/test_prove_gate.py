@@ -323,7 +323,7 @@ def test_a_page_without_markers_is_refused_and_left(record, page, text, prove_ga
     page.write_text(text)
     status, out, err = prove_gate("page", "-o", record.path, "--page", page)
     assert (status, out) == (2, "")
-    assert err == f"prove_gate: {page}: the markers {BEGIN} and {END} are missing\n"
+    assert err == f"prove_gate: {page}: needs {BEGIN} and {END}, each once, in this order\n"
     assert page.read_text() == text
 
 

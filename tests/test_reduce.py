@@ -10,7 +10,7 @@ import time
 import pytest
 from places import BUILD, REPO
 
-from frontend.measuring import reduction
+from frontend.verbs import reducing
 
 SPANBENCH = REPO / "scripts" / "spanbench"
 BROKEN = BUILD / "tests" / "subjects" / "broken_library.so"
@@ -44,7 +44,7 @@ def test_what_is_left_is_what_is_needed(needed):
         tried.append(units)
         return needed <= set(units)
 
-    assert set(reduction.reduce_units(list(range(10)), holds)) == needed
+    assert set(reducing.reduce_units(list(range(10)), holds)) == needed
     assert all(units for units in tried)
 
 
@@ -55,13 +55,13 @@ def test_thousands_take_few_runs():
         runs.append(1)
         return {1234, 7777} <= set(units)
 
-    assert reduction.reduce_units(list(range(10000)), holds) == [1234, 7777]
+    assert reducing.reduce_units(list(range(10000)), holds) == [1234, 7777]
     assert len(runs) < 120
 
 
 def test_ranges_join_neighbours():
-    assert reduction.ranges([0, 1, 2, 5, 7, 8]) == [(0, 3), (5, 6), (7, 9)]
-    assert reduction.ranges([]) == []
+    assert reducing.ranges([0, 1, 2, 5, 7, 8]) == [(0, 3), (5, 6), (7, 9)]
+    assert reducing.ranges([]) == []
 
 
 def many_calls(odd_size):

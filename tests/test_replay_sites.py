@@ -7,10 +7,11 @@ import subprocess
 
 import made_up_results
 import pytest
+from page_pieces import piece
 from places import BUILD
 
 from frontend.figures import wasteful_moments, worst_calls
-from frontend.page import report_latency, report_waste
+from frontend.page import report_tables
 
 SLOW = BUILD / "tests" / "subjects" / "slow_library.so"  # sleeps in a free of 7777 bytes
 FREE_NS = 2e6
@@ -197,9 +198,10 @@ def test_files_may_hold_anything():
         entry["peak_waste"] = moment
     assert wasteful_moments.of_row(row) == wasteful_moments.Moment(5, 3, 4, (("<a>", 4),))
     assert worst_calls.of_row(row)[0].site == "<b>"
-    assert "&lt;b&gt;" in report_latency.worst_table({"glibc": row})
-    cells = report_waste.moment_row("glibc", wasteful_moments.of_row(row))
-    assert any("&lt;a&gt;" in cell for cell in cells)
+    worst = piece("macros", "table", report_tables.worst_table({"glibc": row}))
+    assert '<td class="name">&lt;b&gt;</td>' in worst
+    waste = piece("macros", "table", report_tables.waste_table({"glibc": row}))
+    assert '<td class="name">&lt;a&gt;, ' in waste
 
 
 @pytest.mark.skipif(not shutil.which("strip"), reason="strip: not installed")

@@ -2,16 +2,19 @@
 the numbers."""
 
 import re
+import sys
 from functools import partial
 from html.parser import HTMLParser
+from pathlib import Path
 
 import made_up_results
 import pytest
+from page_pieces import flat, piece, remarks, verdict
 
 from frontend.charts import charts, palette
 from frontend.figures import digest, results
 from frontend.measuring import traces
-from frontend.page import report, report_figures, report_prediction, report_verdict
+from frontend.page import readme_tables, report, report_figures, report_verdict
 
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 7}
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -52,7 +55,7 @@ def page_of(tmp_path):
             for i, options in enumerate(files)
         ]
         assert report.main_report(paths, tmp_path / "out") == 0
-        return (tmp_path / "out" / "report.html").read_text()
+        return flat((tmp_path / "out" / "report.html").read_text())
 
     return make
 
@@ -69,7 +72,7 @@ def plain_page(tmp_path_factory):
     """The page of one file without failures."""
     folder = tmp_path_factory.mktemp("plain")
     report.main_report([made_up_results.write(folder, **FEW)], folder)
-    return (folder / "report.html").read_text()
+    return flat((folder / "report.html").read_text())
 
 
 def estimate(median, low, high):
@@ -109,11 +112,11 @@ def test_page_is_one_file_and_well_formed(plain_page):
 
 def test_page_opens_with_two_computed_sentences_then_the_frontier(plain_page, tmp_path):
     head = plain_page[plain_page.index("<h1>") : plain_page.index("<figure")]
-    verdict = re.search(r'<div class="verdict">(.*?)</div>', head, re.S).group(1)
-    assert verdict.count("<p>") == 2 and verdict.count("</p>") == 2
+    opening = re.search(r'<div class="verdict">(.*?)</div>', head, re.S).group(1).strip()
+    assert opening.count("<p>") == 2 and opening.count("</p>") == 2
     summary = digest.digest(results.read(made_up_results.write(tmp_path, **FEW)), "replay")
-    assert verdict == report_verdict.verdict(summary)
-    assert "fastest over 2 traces" in verdict and "equally lean over 2 traces" in verdict
+    assert opening == verdict(summary)
+    assert "fastest over 2 traces" in opening and "equally lean over 2 traces" in opening
     first = re.search(r'<figure data-chart="([^"]*)"', plain_page).group(1)
     assert first == "frontier" and plain_page.index("<figure") < plain_page.index("<table")
 
@@ -242,6 +245,15 @@ def test_what_files_say_is_escaped(page_of, tmp_path, monkeypatch):
     assert "<code>&lt;/code&gt;&lt;b&gt;&amp;amp;</code>" in page
 
 
+def test_markup_stands_in_templates_which_escape_what_they_are_given():
+    assert report.templates().autoescape is True
+    modules = set(Path(report.__file__).parent.glob("*.py"))
+    drawn = {Path(report_figures.__file__), Path(readme_tables.__file__)}  # SVG and Markdown
+    assert drawn < modules and len(modules - drawn) >= 4
+    for path in modules - drawn:
+        assert not re.search(r"</?[a-z]+[ />]|\bescape\b", path.read_text()), path
+
+
 def test_two_files_make_one_page_with_both_answers_side_by_side(page_of, tmp_path):
     page = page_of({}, {"kind": "exec"})
     assert "Replayed traces" in page and "Real programs" in page
@@ -294,7 +306,7 @@ def digest_of(times, rounds=CALM, kind="replay", failing=()):
 
 
 def test_verdict_names_the_best_and_how_sure():
-    text = report_verdict.verdict(digest_of({"glibc": (10, 10), "fast": (5, 5)}))
+    text = verdict(digest_of({"glibc": (10, 10), "fast": (5, 5)}))
     assert "<b>fast</b> at 0.50 (0.49–0.51) of glibc's time per op is fastest over 2 traces" in text
     assert ": next is <b>glibc</b> at 1, and fast is ahead on 2 of 2.</p>" in text
 
@@ -307,73 +319,73 @@ def test_verdict_on_two_rivals_is_that_on_their_own_pairs():
         times = zip(row.samples, (3, 9, 4, 5, 8, 6, 2))
         row.samples = [{**entry, "ns_per_op": factor * ns} for entry, ns in times]
     again = [e for row in summary.rows.values() for e in row.samples]
-    text = report_verdict.verdict(digest.digest(results.Results({}, again), "replay"))
+    text = verdict(digest.digest(results.Results({}, again), "replay"))
     assert "is fastest over 1 trace: next is <b>b</b> at" in text
     assert ", and a is at 0.91 (0.91–0.91) of that" in text
 
 
 def test_verdict_counts_on_how_many_rows_the_best_is_ahead():
-    text = report_verdict.verdict(digest_of({"glibc": (10, 10), "fast": (3, 12)}))
+    text = verdict(digest_of({"glibc": (10, 10), "fast": (3, 12)}))
     assert "next is <b>glibc</b> at 1, and fast is ahead on 1 of 2." in text
 
 
 def test_verdict_does_not_tell_apart_what_the_rounds_do_not():
-    text = report_verdict.verdict(digest_of({"glibc": (10,), "a": (5,), "b": (5.2,)}, WILD))
+    text = verdict(digest_of({"glibc": (10,), "a": (5,), "b": (5.2,)}, WILD))
     assert "Who is fastest over 1 trace is not settled: <b>a</b> at 0." in text
     assert re.search(
         r"and <b>b</b> at 0.5\d \(.*\) of glibc.s time per op cannot be told apart, and .* rounds",
         text,
     )
     everybody = {"glibc": (10,), "a": (9.9,), "b": (9.8,), "c": (9.7,)}
-    text = report_verdict.verdict(digest_of(everybody, WILD))
+    text = verdict(digest_of(everybody, WILD))
     assert text.count("<b>") == 4 and "about " in text
 
 
 def test_too_few_rounds_have_no_verdict():
-    text = report_verdict.verdict(digest_of({"glibc": (10,), "a": (5,)}, (1.0,)))
+    text = verdict(digest_of({"glibc": (10,), "a": (5,)}, (1.0,)))
     assert "<b>a</b> at 0.50 of glibc's time per op looks fastest over 1 trace" in text
     assert "but 1 round cannot settle it; about 6 rounds would tell." in text
-    five = report_verdict.verdict(digest_of({"glibc": (10,), "a": (5,)}, CALM[:5]))
+    five = verdict(digest_of({"glibc": (10,), "a": (5,)}, CALM[:5]))
     assert "but 5 rounds cannot settle it; about 6 rounds would tell." in five
-    alone = report_verdict.verdict(digest_of({"a": (5,)}))
+    alone = verdict(digest_of({"a": (5,)}))
     assert alone.count("cannot be told: fewer than two allocators") == 2
 
 
 def test_verdict_leaves_out_who_failed_and_the_twins():
     times = {"glibc": (10, 10), "glibc-perturb": (1, 1), "broken": (1, 1), "slow": (20, 20)}
     summary = digest_of(times, failing={("b", "broken")})
-    text = report_verdict.verdict(summary)
+    text = verdict(summary)
     assert "<b>glibc</b> is fastest over 2 traces" in text
     assert "next is <b>slow</b> at 2.00" in text
-    text = report_verdict.remarks(summary)
+    text = remarks(summary)
     assert "Left out of the verdict, since rows are missing: broken." in text
 
 
 def test_span_is_compared_with_its_twins():
     times = {"glibc": estimate(1, 1, 1), "span": estimate(1.2, 1.1, 1.3)}
-    text = report_verdict.remarks(summary_of({**times, "jemalloc-junk": estimate(0.9, 0.8, 1)}))
+    text = remarks(summary_of({**times, "jemalloc-junk": estimate(0.9, 0.8, 1)}))
     assert "span 1.20 and 1.00; jemalloc-junk 0.90 and 1.00." in text
 
 
 def test_where_a_mean_says_nothing_rows_are_counted():
     times = {"x": (10, 10, 9), "y": (20, 10.05, 5)}
-    text = report_verdict.verdict(digest_of(times, kind="run"))
+    text = verdict(digest_of(times, kind="run"))
     assert "<b>x</b> and <b>y</b> are each fastest most often, on 1 of 3 workloads" in text
     assert "on 2 of them the best is shown to be ahead of the next, on 1 both are equal (" in text
     assert "Who is leanest is not told here: peak RSS was not compared." in text
-    noisy = report_verdict.verdict(digest_of({"x": (10, 10), "y": (20, 10.5)}, WILD, "micro"))
+    noisy = verdict(digest_of({"x": (10, 10), "y": (20, 10.5)}, WILD, "micro"))
     assert "<b>x</b> is fastest most often, on " in noisy and "of 2 benchmarks" in noisy
 
 
 def test_what_is_equal_everywhere_is_nobodys_win():
     times = {"x": (10, 12), "y": (10, 12)}
-    text = report_verdict.verdict(digest_of(times, (1.0,) * 7, kind="run"))
+    text = verdict(digest_of(times, (1.0,) * 7, kind="run"))
     assert "Nobody is fastest: on all of 2 workloads the best two are equal" in text
 
 
 def test_twins_win_no_rows():
     times = {"glibc-perturb": (1,), "x": (10,), "y": (20,)}
-    text = report_verdict.verdict(digest_of(times, kind="run"))
+    text = verdict(digest_of(times, kind="run"))
     assert "<b>x</b> is fastest most often, on 1 of 1 workloads" in text
 
 
@@ -421,6 +433,15 @@ def test_an_unwritable_output_is_one_line(spanbench, tmp_path):
     assert status == 2 and err == f"spanbench: {tmp_path / 'file'}: File exists\n"
 
 
+def test_a_module_that_is_missing_is_one_line(spanbench, tmp_path, monkeypatch):
+    path = made_up_results.write(tmp_path / "in", **FEW)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "frontend.page.report")
+    status, _, err = spanbench("report", path, "-o", tmp_path / "out")
+    assert status == 2 and err.count("\n") == 1
+    assert err.startswith("spanbench: the Python module jinja2 is not installed; ")
+
+
 def modelled(rounds=7):
     """Results of replays with the model: the rival saves a fifth of a second of two."""
     made = made_up_results.make(("git",), ("glibc", "jemalloc", "null"), rounds)
@@ -434,7 +455,7 @@ def modelled(rounds=7):
 
 
 def test_predictions_stand_beside_the_replay():
-    text = report_prediction.part(modelled(), [])
+    text = piece("parts", "predictions", modelled(), [])
     assert "Predicted against glibc" in text and "when it was recorded." in text
     assert text.count("<tr>") == 2  # the head and jemalloc
     assert 'data-sort="200"' in text and 'data-sort="10"' in text and "10.0 %" in text
@@ -445,7 +466,7 @@ def test_predictions_stand_beside_the_replay():
 def test_the_share_is_of_the_program_itself_where_the_page_has_it():
     real = digest.digest(made_up_results.make(("git",), ("glibc",), 7, kind="exec"), "exec")
     ms = real.cells["git", "glibc"].time.median
-    text = report_prediction.part(modelled(), [real])
+    text = piece("parts", "predictions", modelled(), [real])
     assert f'data-sort="{100 * 200 / ms:.6g}"' in text and "here or when" in text
 
 

@@ -15,7 +15,7 @@ from frontend.figures import digest, fitting, matrix, metrics, stats, table
 from frontend.figures.decision import Decision
 from frontend.gate import gate_page
 from frontend.gate.gate_verdict import Finding
-from frontend.inspecting import diff_page, differing, info_page, sites_page
+from frontend.inspecting import diff_page, differing, info_page
 from frontend.verbs import allocators, run
 
 WIDTHS = (40, 60, 80, 120)
@@ -99,7 +99,7 @@ def sites():
     """What info --sites prints."""
     site = {"text": "lgetfilecon_raw (lgetfilecon.c:36)", "ops": 1836, "bytes": 24261, "blocks": 9}
     site |= {"peak_live": 20582, "final_live": 20582, "freed": 8, "mean_lifetime_ops": 123456.0}
-    sites_page.show("a.trace", [types.SimpleNamespace(**site)])
+    info_page.show_sites("a.trace", [types.SimpleNamespace(**site)])
 
 
 def changes():

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from frontend.command_line import Parser
-from frontend.failure import WORK_FAILED, Failure, error_text
+from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, error_text
 from frontend.guess import meant
 from frontend.version import VERSION
 
@@ -69,26 +69,38 @@ STATUSES = "Exit status: 0 ok; 1 the work failed; 2 usage, or bad input or outpu
 def main(argv=None):
     """Runs the command and returns its exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    catch_signals()
     open_closed_streams()
+    return guarded("spanbench", lambda: dispatch(argv))
+
+
+def guarded(name, work, interrupted="interrupted"):
+    """The exit status of a command, as work() returns it (None is 0). What goes wrong is told in a
+    line that begins with the command's name."""
+    catch_signals()
     try:
-        status = dispatch(argv)
+        status = work() or 0
         sys.stdout.flush()
         return status
     except Failure as failure:
-        print(f"spanbench: {failure}", file=sys.stderr)
+        print(f"{name}: {failure}", file=sys.stderr)
         return failure.status
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] == "frontend":
+            raise
+        missing = f"the Python module {error.name} is not installed"
+        print(f"{name}: {missing}; `scripts/deps bench` installs it", file=sys.stderr)
+        return BAD_INPUT
     except BrokenPipeError:
         drop_output()  # its reader left before the end and may have missed a failed row
         return WORK_FAILED
     except OSError as error:
         if not error.filename:
             drop_output()
-        name = error.filename or "standard output"
-        print(f"spanbench: {name}: {error_text(error)}", file=sys.stderr)
+        file = error.filename or "standard output"
+        print(f"{name}: {file}: {error_text(error)}", file=sys.stderr)
         return WORK_FAILED
     except KeyboardInterrupt:
-        print("spanbench: interrupted", file=sys.stderr)
+        print(f"{name}: {interrupted}", file=sys.stderr)
         return INTERRUPTED
 
 

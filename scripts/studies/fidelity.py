@@ -18,7 +18,7 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import prediction, results
 from frontend.measuring import campaign, context, replays, schedule, traces
 from frontend.measuring.campaign import RunFailed
@@ -26,6 +26,7 @@ from frontend.paths import HOME, built
 from frontend.progress import progress, say
 from frontend.verbs import whole_programs
 from frontend.verbs.execute import Runner
+from studies import study
 
 REFERENCE = "glibc"
 RIVALS = ("span-fast", "jemalloc", "mimalloc", "tcmalloc")
@@ -35,21 +36,11 @@ TIMEOUT_S = 600.0
 LOAD_WORTH_TELLING = 0.5  # processors that others keep busy, before anything runs; arbitrary
 
 
-class Record:
+class Record(study.Record):
     """The file of what was measured: {"context": {...}, "programs": {NAME: {ALLOCATOR: [[real,
     plain, modelled], one a round, in ns]}}, "runs": [entries of the real runs]}."""
 
-    def __init__(self, path):
-        self.path = Path(path)
-        self.data = {"context": {}, "programs": {}, "runs": []}
-        try:
-            self.data = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            pass  # nothing has been measured yet
-        except OSError as error:
-            raise io_failure(error, path) from error
-        except ValueError as error:
-            raise Failure(f"{path}: no JSON: {error}") from error
+    PARTS = (("context", dict), ("programs", dict), ("runs", list))
 
     def rounds(self, name):
         """How many rounds of a program there are."""

@@ -9,14 +9,14 @@ from pathlib import Path
 from frontend.charts import canvas, palette
 from frontend.charts.canvas import ticker
 from frontend.failure import Failure
-from frontend.figures import digest, paired_samples, results, stats
+from frontend.figures import digest, markdown, paired_samples, results, stats
 from frontend.figures.digest import coverage_remark
 from frontend.lazily import Lazy
 from studies.fidelity import FITTED, LOAD_WORTH_TELLING, REFERENCE, RIVALS, WAYS
 
 numpy = Lazy("numpy")
 
-BEGIN, END = "<!-- fidelity:begin -->", "<!-- fidelity:end -->"
+MARKERS = BEGIN, END = "<!-- fidelity:begin -->", "<!-- fidelity:end -->"
 LEAST = 0.03  # of the program's time: a smaller saving is nothing that a ratio could be made of
 NEAR, FACTOR = 0.2, 1.5  # what is aimed at: the median pair within a fifth, all within this factor
 LEVEL = stats.WANTED_COVERAGE
@@ -131,7 +131,7 @@ def table(pairs):
         name = pair.program + ("" if pair.is_fitted else " (judged)")
         cells = [share_text(e) for e in (pair.real, pair.plain, pair.modelled)]
         ratio = digest.figure_text(pair.ratio) if pair.counts else ""
-        yield f"| {' | '.join((name, pair.allocator, *cells, ratio))} |"
+        yield markdown.line((name, pair.allocator, *cells, ratio))
 
 
 def share_text(estimate):
@@ -150,20 +150,9 @@ def write(record, page, chart):
     """Puts the tables between their markers in the page, and draws the chart."""
     if not record.data["programs"]:
         raise Failure(f"{record.path}: nothing has been measured yet")
-    before, after = around(page)
-    results.write_text(page, f"{before}{BEGIN}\n{text_of(record)}\n{END}{after}")
+    results.write_text(page, markdown.filled(page, MARKERS, text_of(record))[1])
     with canvas.pyplot.rc_context(canvas.STYLE):
         canvas.save(figure_of(record), Path(chart), ("svg",))
-
-
-def around(page):
-    """What stands before and after the tables in a page, which must have their markers."""
-    text = Path(page).read_text(encoding="utf-8")
-    before, has_begin, rest = text.partition(BEGIN)
-    _, has_end, after = rest.partition(END)
-    if not has_begin or not has_end:
-        raise Failure(f"{page}: lacks the markers {BEGIN} and {END}")
-    return before, after
 
 
 # Chart

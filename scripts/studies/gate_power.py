@@ -15,8 +15,8 @@ from scipy import stats as scipy_stats
 
 from frontend.charts import canvas, palette
 from frontend.charts.canvas import pyplot, ticker
-from frontend.failure import Failure, io_failure
-from frontend.figures import digest, paired_samples, results
+from frontend.failure import Failure
+from frontend.figures import digest, markdown, paired_samples, results
 from frontend.figures.table import counted
 from frontend.gate import gate_subjects, gate_verdict
 from frontend.gate.gate_time import PAIRS_A_ROUND
@@ -24,7 +24,7 @@ from frontend.gate.gate_verdict import PASS, UNKNOWN, WORSE, Looks, Pairs, mean_
 from studies import gate_proof
 from studies.gate_proof import SAME, SLOWER
 
-BEGIN, END = "<!-- gate-proof:begin -->", "<!-- gate-proof:end -->"
+MARKERS = BEGIN, END = "<!-- gate-proof:begin -->", "<!-- gate-proof:end -->"
 BLOCK = 6  # rounds taken together; arbitrary, some seconds to a minute of the machine's moods
 ALARM_GATES, POWER_GATES, CURVE_GATES = 2000, 500, 200
 CURVE_PAIRS = (24, 32, 48, 64, 96, 128)  # half of them for the first look, nine at least
@@ -38,24 +38,10 @@ STATUSES = {0: PASS, 1: WORSE, 77: UNKNOWN}
 
 def write(record, page):
     """Puts the tables between their markers in the page, and draws the chart beside the record."""
-    head, tail = around(page)
     proof = Proof(record.data)
-    results.write_text(Path(page), f"{head}{BEGIN}\n{proof.text()}\n{END}{tail}")
+    results.write_text(Path(page), markdown.filled(page, MARKERS, proof.text())[1])
     with pyplot.rc_context(canvas.STYLE):
         canvas.save(power_figure(proof), record.path.parent / CHART, ("svg",))
-
-
-def around(page):
-    """What is before the first marker of a page, and what is behind the last."""
-    try:
-        text = Path(page).read_text(encoding="utf-8")
-    except OSError as error:
-        raise io_failure(error, page) from error
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise Failure(f"{page}: the markers {BEGIN} and {END} are missing")
-    return head, tail
 
 
 class Proof:
@@ -185,15 +171,9 @@ def share_text(share, has_interval=True):
     return f"{count} of {of} ({100 * count / of:.3g} %{ends})"
 
 
-def line(*cells):
-    """A line of a table."""
-    return f"| {' | '.join(str(cell) for cell in cells)} |"
-
-
 def table(heads, rows):
     """A Markdown table; all columns but the first are numbers."""
-    rule = line("---", *["---:"] * (len(heads) - 1))
-    return "\n".join([line(*heads), rule, *(line(*row) for row in rows)])
+    return markdown.table([heads, ["---", *["---:"] * (len(heads) - 1)], *rows])
 
 
 def circumstances(proof):

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from frontend.allocators.preload import Links
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import paired_samples, results
 from frontend.gate import gate_sides, gate_subjects, gate_time
 from frontend.gate.gate_sides import Side
@@ -24,6 +24,7 @@ from frontend.gate.gate_verdict import MEAN, TIME, mean_of
 from frontend.measuring import building, context
 from frontend.paths import ROOT
 from frontend.progress import Quiet, say
+from studies import study
 
 BUILD = "span-fast"
 SLOWER = (1, 2, 3, 5, 10)  # percent of time
@@ -53,20 +54,10 @@ PLANNED = (
 )
 
 
-class Record:
+class Record(study.Record):
     """The file of what was measured."""
 
-    def __init__(self, path):
-        self.path = Path(path)
-        self.data = {"context": {}, "loops": {}, "series": {}, "gates": {}}
-        try:
-            self.data = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            pass  # nothing has been measured yet
-        except OSError as error:
-            raise io_failure(error, path) from error
-        except ValueError as error:
-            raise Failure(f"{path}: no JSON: {error}") from error
+    PARTS = tuple((name, dict) for name in ("context", "loops", "series", "gates"))
 
     def write(self):
         """Writes it, one line a list of numbers."""

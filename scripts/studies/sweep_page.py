@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy
 
 from frontend.failure import Failure
-from frontend.figures import digest
+from frontend.figures import digest, markdown
 from frontend.figures.results import unique
-from frontend.figures.table import counted
+from frontend.figures.table import counted, worst_text
 from studies import sweep, tuning
 
 EQUAL = 0.001  # what was counted varies by less from run to run
@@ -147,8 +147,8 @@ def value_of(summary, tried, counts, present):
         tried["value"],
         tried["label"],
         summary.overall.get(name, digest.Cell()),
-        worst(summary, name, "time_ratio"),
-        worst(summary, name, "rss_ratio"),
+        worst_text(summary, name, "time_ratio"),
+        worst_text(summary, name, "rss_ratio"),
         [(trace, message) for trace, whose, message in summary.failures() if whose == name],
         *(mean_of(counts.get(name, {}), present, key) for key in sweep.COUNTED),
     )
@@ -160,14 +160,6 @@ def mean_of(counts, present, key):
     return float(numpy.exp(numpy.mean(numpy.log(ratios)))) if ratios else None
 
 
-def worst(summary, name, ratio):
-    """ "1.31 git-log": the largest ratio and its trace."""
-    cells = {trace: summary.cells.get((trace, name)) for trace in summary.subjects}
-    estimates = {t: getattr(cell, ratio) for t, cell in cells.items() if cell}
-    ratios = [(estimate.median, trace) for trace, estimate in estimates.items() if estimate]
-    return "{:.2f} {}".format(*max(ratios)) if ratios else ""
-
-
 def table(swept):
     """All constants of a build, the values of each in ascending order."""
     lines = [HEADS, ("---", "---", *["---:"] * 7, "---")]
@@ -175,7 +167,7 @@ def table(swept):
         ascending = sorted(one.values, key=lambda value: value.value)
         names = [(one.constant, one.file)] + [("", "")] * (len(ascending) - 1)
         lines += [(*name, *value_cells(one, value)) for name, value in zip(names, ascending)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(lines)
 
 
 def value_cells(one, value):

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from frontend.failure import WORK_FAILED, Failure, io_failure
-from frontend.comparing.compare_table import markdown_line
-from frontend.figures import stats
+from frontend.figures import markdown, stats
 from frontend.gate import gate_subjects
 from frontend.measuring import deterministic, driver, traces
 from frontend.measuring.campaign import RunFailed
@@ -177,4 +176,4 @@ def relation_table(relation, rows):
     whole = distance([pair for both in rows.values() for pair in both.values()])
     body.append(["apart", *(f"{column:.0%}" for column in columns), f"{whole:.0%}"])
     rule = [":--", *(["--:"] * (len(head) - 1))]
-    return [markdown_line(cells) for cells in (head, rule, *body)]
+    return [markdown.line(cells) for cells in (head, rule, *body)]

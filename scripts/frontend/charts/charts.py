@@ -127,9 +127,10 @@ def charts(results, summary):
         found[f"{prefix}limits"] = partial(limit_chart.limit_figure, summary)
     if len(frontier_chart.frontier_points(summary)) > 1:
         found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
-    found.update(latency_charts(results, summary))
-    found.update(held_charts(summary))
-    return {**found, **blocks_charts(summary), **curve_charts(results, summary)}
+    found |= latency_charts(results, summary)
+    found |= trace_charts(summary, "held", held_chart.held_of, held_chart.held_figure)
+    found |= trace_charts(summary, "blocks", blocks_chart.blocks_of, blocks_chart.blocks_figure)
+    return found | curve_charts(results, summary)
 
 
 def workload_charts(summary):
@@ -152,24 +153,11 @@ def micro_charts(summary):
     return found
 
 
-def blocks_charts(summary):
-    """{name: function that draws it} of the blocks of traces, where the results tell."""
+def trace_charts(summary, name, tells, draw):
+    """{name: function that draws it} of a chart that each trace of replays has of its own, if
+    tells(summary, trace) something."""
     subjects = summary.subjects if summary.kind == "replay" else ()
-    return {
-        f"blocks-{subject}": partial(blocks_chart.blocks_figure, summary, subject)
-        for subject in subjects
-        if blocks_chart.blocks_of(summary, subject)
-    }
-
-
-def held_charts(summary):
-    """{name: function that draws it} of what memory is held for, where an allocator tells."""
-    subjects = summary.subjects if summary.kind == "replay" else ()
-    return {
-        f"held-{subject}": partial(held_chart.held_figure, summary, subject)
-        for subject in subjects
-        if held_chart.held_of(summary, subject)
-    }
+    return {f"{name}-{s}": partial(draw, summary, s) for s in subjects if tells(summary, s)}
 
 
 def latency_charts(results, summary):

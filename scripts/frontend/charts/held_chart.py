@@ -2,15 +2,20 @@
 mapped bytes by cause, where the replay needs most, and a tick for how many of them are resident.
 """
 
+from dataclasses import dataclass
+
 from matplotlib import ticker
 
 from frontend.charts import canvas, lettering, palette, ratio_chart
-from frontend.figures import digest, held_memory
+from frontend.figures import digest
+from frontend.figures.results import is_figure
 
 HEAD, AXIS = 1.12, 0.36  # inches
 LANE, BAR = 0.3, 0.17
 SIZE = 8.5
-# The fields of a held_memory.Held from left to right, what they are, and how opaque they are drawn.
+KEY = "held"  # of the entries, from an allocator with a mallinfo2 of its own
+NUMBERS = ("rss", "live", "used", "cached", "free", "empty")
+# The fields of a Held from left to right, what they are, and how opaque they are drawn.
 CAUSES = (
     ("live", "live", 1.0),
     ("overhead", "headers and rounding", 0.7),
@@ -20,10 +25,37 @@ CAUSES = (
 )
 
 
+@dataclass(frozen=True)
+class Held:
+    """Bytes by cause; together they are what is mapped, of which `rss` bytes are resident."""
+
+    rss: int
+    live: int  # requested by the program
+    overhead: int  # headers, and what requests were rounded up by
+    cached: int  # freed, in caches of threads or not merged yet
+    free: int  # free between blocks in use
+    empty: int  # could be given back as it is
+
+
+def of_row(row):
+    """The Held of a results.Row in the round with the highest RSS; None if it does not tell."""
+    told = [entry[KEY] for entry in row.samples if is_told(entry.get(KEY))]
+    if not told:
+        return None
+    most = max(told, key=lambda held: held["rss"])
+    overhead = max(0, most["used"] - most["live"])
+    return Held(most["rss"], most["live"], overhead, *(most[key] for key in NUMBERS[3:]))
+
+
+def is_told(held):
+    """Whether an entry's value has the figures, since files may hold anything."""
+    return isinstance(held, dict) and all(is_figure(held.get(key)) for key in NUMBERS)
+
+
 def held_of(summary, subject):
-    """{allocator: held_memory.Held} of those that tell."""
+    """{allocator: Held} of those that tell."""
     rows = {name: summary.rows.get((subject, name)) for name in summary.allocators}
-    found = {name: held_memory.of_row(row) for name, row in rows.items() if row}
+    found = {name: of_row(row) for name, row in rows.items() if row}
     return {name: held for name, held in found.items() if held}
 
 

@@ -12,7 +12,7 @@ from matplotlib import ticker
 
 from frontend.charts import canvas, curve_chart, lettering, palette
 from frontend.figures import latency_counts
-from frontend.figures.duration import duration_text
+from frontend.figures.digest import duration_text
 
 ACROSS = 2  # panels in a row
 HEAD, PANEL, ALONE, GAP, LEFT = 0.95, 1.75, 2.6, 0.75, 0.65  # inches

@@ -6,7 +6,7 @@ from matplotlib import ticker
 
 from frontend.charts import canvas, far_out, lettering, palette, ratio_chart
 from frontend.figures import digest, stats
-from frontend.figures.limit_table import LEAST
+from frontend.figures.replay_tables import LEAST
 
 HEAD = 0.84  # inches
 LANE, PANEL_PAD, AXIS = 0.17, 0.12, 0.36

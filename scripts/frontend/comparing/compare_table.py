@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
+from frontend.figures import markdown
 from frontend.figures.digest import commit_text, coverage_remark, number_text
 from frontend.figures.table import add_number_columns, console, coverage_text, new_table
 from frontend.lazily import Lazy
@@ -143,21 +144,60 @@ def to_markdown(page):
 def markdown_table(heads, comparisons, cells):
     """The table of some Comparisons, differences in bold."""
     texts, numbers = heads
-    lines = [markdown_line([*texts, *numbers, "verdict"])]
-    lines.append(markdown_line([":--"] * len(texts) + ["--:"] * len(numbers) + [":--"]))
+    lines = [[*texts, *numbers, "verdict"]]
+    lines.append([":--"] * len(texts) + ["--:"] * len(numbers) + [":--"])
     for comparison in comparisons:
         is_bold = comparison.verdict in COLOURS
         word = literal(word_of(comparison))
         word = f"**{word}**" if is_bold else word
-        lines.append(markdown_line([*map(literal, cells(comparison)), word]))
-    return "\n".join(lines)
-
-
-def markdown_line(cells):
-    """One line of a table."""
-    return f"| {' | '.join(cells)} |"
+        lines.append([*map(literal, cells(comparison)), word])
+    return markdown.table(lines)
 
 
 def literal(text):
     """A text that Markdown takes as it is."""
     return "".join(f"\\{c}" if c in "\\`*_|<>[]" else c for c in text)
+
+
+# For programs: all that the page says, and the rows that it leaves out.
+
+
+def document(page, status):
+    """The object that is printed; ratios are B / A."""
+    return {
+        "titles": page.titles,
+        "is_paired": page.manner.is_paired,
+        "margin": page.manner.margin,
+        "status": status,
+        "means": [comparison_facts(mean) for mean in page.means],
+        "rows": [comparison_facts(row) for row in page.rows],
+        "notes": page.notes,
+    }
+
+
+def comparison_facts(comparison):
+    """One mean or row; what it does not have is left out."""
+    told = {
+        "name": comparison.name,
+        "metric": comparison.asked,
+        "verdict": comparison.verdict,
+        "a": comparison.before,
+        "b": comparison.after,
+        **estimate_facts(comparison.ratio),
+        "is_sure": comparison.is_sure,
+        "rows": comparison.rows,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def estimate_facts(estimate):
+    """A ratio with its interval, and what that covers."""
+    if estimate is None:
+        return {}
+    return {
+        "ratio": estimate.median,
+        "low": estimate.low,
+        "high": estimate.high,
+        "coverage": estimate.coverage,
+        "n": estimate.n,
+    }

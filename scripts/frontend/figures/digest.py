@@ -13,6 +13,7 @@ from frontend.figures.metrics import MIB, RSS, TIME  # noqa: F401 (charts take t
 
 NOT_RUN = "not run"
 SHORT_COVERAGE = 0.9  # an interval that covers less says so where it stands
+DURATIONS = (("ns", 1), ("us", 1e3), ("ms", 1e6))
 SUBJECT_WORDS = {"replay": "trace", "run": "workload", "micro": "benchmark", "exec": "program"}
 
 
@@ -264,6 +265,15 @@ def coverage_remark(estimate):
 def number_text(value):
     """A number with three figures that count."""
     return f"{value:,.0f}" if value >= 99.5 else f"{value:#.3g}"
+
+
+def duration_text(ns):
+    """ "35 ns", "1.2 us", "3.4 ms": three digits at most, but for seconds; empty for None."""
+    if ns is None:
+        return ""
+    name, scale = next((unit for unit in DURATIONS if ns / unit[1] < 999.5), DURATIONS[-1])
+    value = ns / scale
+    return f"{value:.3g} {name}" if value < 999.5 else f"{value:,.0f} {name}"
 
 
 def counted_text(summary, name):

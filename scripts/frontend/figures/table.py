@@ -73,8 +73,20 @@ def add_number_columns(table, heads):
         table.add_column(head, justify="right")
 
 
+def add_rows(table, rows, cells_of):
+    """A line for each row with what cells_of makes of it; a subject is named once, and told from
+    the next by a line."""
+    subject = None
+    for row in rows:
+        if subject not in (None, row.subject):
+            table.add_section()
+        name = "" if row.subject == subject else row.subject
+        table.add_row(name, row.allocator, *cells_of(row))
+        subject = row.subject
+
+
 def rows_table(summed, rows):
-    """The table of all rows; subjects are told apart by a line."""
+    """The table of all rows."""
     times = [column[0] for column in TIME_COLUMNS[summed.kind]]
     ratio = f"/ {summed.reference}"
     last = LAST_COLUMN[summed.kind][0]
@@ -83,13 +95,7 @@ def rows_table(summed, rows):
     spare = (last, times[1], *more, ratio, peak)
     table = new_table(SUBJECTS[summed.kind], "allocator", spare=spare)
     add_number_columns(table, (*times, f"time {ratio}", peak, ratio, *more, last))
-    subject = None
-    for row in rows:
-        if subject not in (None, row.subject):
-            table.add_section()
-        cells = row_cells(summed, row, more_columns(rows))
-        table.add_row("" if row.subject == subject else row.subject, row.allocator, *cells)
-        subject = row.subject
+    add_rows(table, rows, lambda row: row_cells(summed, row, more_columns(rows)))
     table.leave_out_empty()
     return table
 
@@ -98,13 +104,7 @@ def figure_table(rows, columns):
     """A table of the medians of figures; the first columns are the first to go."""
     table = new_table("trace", "allocator", spare=[head for head, *_ in columns])
     add_number_columns(table, [head for head, *_ in columns])
-    subject = None
-    for row in rows:
-        if subject not in (None, row.subject):
-            table.add_section()
-        name = "" if row.subject == subject else row.subject
-        table.add_row(name, row.allocator, *(figure(row, column) for column in columns))
-        subject = row.subject
+    add_rows(table, rows, lambda row: [figure(row, column) for column in columns])
     return table
 
 
@@ -188,7 +188,7 @@ def summary_table(summed):
 
 def worst_text(summed, name, ratio):
     """ "2.31 gawk": the largest ratio of an allocator and its subject."""
-    estimates = {s: getattr(summed.cells[s, name], ratio) for s in summed.subjects}
+    estimates = {s: getattr(summed.cells.get((s, name)), ratio, None) for s in summed.subjects}
     ratios = [(estimate.median, s) for s, estimate in estimates.items() if estimate]
     return "{:.2f} {}".format(*max(ratios)) if ratios else ""
 

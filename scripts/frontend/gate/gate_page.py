@@ -3,7 +3,7 @@ request, and the findings as they stand in the result file."""
 
 from dataclasses import dataclass
 
-from frontend.figures import digest, metrics
+from frontend.figures import digest, markdown, metrics
 from frontend.figures.table import add_number_columns, console, new_table
 from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNJUDGED, UNKNOWN, WORSE
 from frontend.gate.gate_verdict import judge_figures_mean
@@ -169,13 +169,12 @@ def bound_text(page):
     return f"; time in the mean has grown by no more than {most:.1f} %"
 
 
-def markdown(page, context):
+def summary(page, context):
     """The summary for a pull request."""
     lines = [f"### spanbench gate: {sentence(page)}", ""]
     if page.findings:
-        lines += [line(HEADS), line(["---"] * 2 + ["---:"] * 3 + ["---"])]
-        lines += [line(marked(finding)) for finding in page.shown]
-        lines.append("")
+        rows = [HEADS, ["---"] * 2 + ["---:"] * 3 + ["---"], *map(marked, page.shown)]
+        lines += [markdown.table(rows), ""]
     lines += [f"- **{row}**: {reason}" for row, reason in page.failures]
     lines += [f"{hidden_text(page)}  ", f"{digest.machine_text(context)}, {context['compiler']}"]
     return "\n".join(lines).rstrip() + "\n"
@@ -183,13 +182,8 @@ def markdown(page, context):
 
 def marked(finding):
     """The cells of a line, the verdict in bold where it asks to be read."""
-    *texts, verdict = cells(finding)
+    *texts, verdict = (text.replace("|", "/") for text in cells(finding))
     return [*texts, f"**{verdict}**" if finding.verdict in (WORSE, SUSPECT, UNKNOWN) else verdict]
-
-
-def line(texts):
-    """A line of a Markdown table."""
-    return f"| {' | '.join(text.replace('|', '/') for text in texts)} |"
 
 
 def facts(page):

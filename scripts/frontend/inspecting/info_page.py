@@ -1,8 +1,9 @@
-"""The page of a trace for people: what `trace info` says of it, as tables."""
+"""The page of a trace for people: what `trace info` says of it and of its call sites, as tables."""
 
 
 from frontend.figures.table import add_number_columns, console, counted, new_table
 from frontend.lazily import Lazy
+from frontend.progress import say
 
 Text = Lazy("rich.text", "Text")
 
@@ -11,6 +12,8 @@ UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 CURVE_COLUMNS = 72  # of the live curve in text; arbitrary, as the next
 MATRIX_THREADS = 8
 LEVELS = " ▁▂▃▄▅▆▇█"
+SITES_MOST = 30  # in the table; arbitrary
+REASONS_MOST = 3  # in the line about modules without names; arbitrary
 
 
 def show(path, info):
@@ -189,3 +192,37 @@ def matrix_table(info):
     if others:
         table.add_row("other pairs", f"{others:,}")
     return table
+
+
+def show_sites(path, found):
+    """Prints the call sites with the most calls."""
+    out = console()
+    total = max(1, sum(site.ops for site in found))
+    out.print(Text(str(path), style="bold"))
+    table = new_table("site", spare=("mean lifetime", "share", "never freed", "peak live"))
+    add_number_columns(
+        table, ("operations", "share", "requested", "peak live", "never freed", "mean lifetime")
+    )
+    for site in found[:SITES_MOST]:
+        table.add_row(Text(site.text), *site_cells(site, total))
+    out.print(table)
+    if len(found) > SITES_MOST:
+        out.print(f"and {counted(len(found) - SITES_MOST, 'further site')}; --json has all")
+
+
+def tell_nameless(reasons):
+    """Says in one line which modules have no names, and why."""
+    if reasons:
+        rest = len(reasons) - REASONS_MOST
+        more = f"; and {counted(rest, 'further module')}" if rest > 0 else ""
+        say(f"no names: {'; '.join(reasons[:REASONS_MOST])}{more}")
+
+
+def site_cells(site, total):
+    """The figures of a row. A place that only frees has no blocks."""
+    share = f"{100 * site.ops / total:.1f} %"
+    if not site.bytes and not site.blocks:
+        return f"{site.ops:,}", share, "", "", "", ""
+    lifetime = f"{site.mean_lifetime_ops:,.0f} ops" if site.freed else "never freed"
+    sizes = (bytes_text(n) for n in (site.bytes, site.peak_live, site.final_live))
+    return f"{site.ops:,}", share, *sizes, lifetime

@@ -7,7 +7,7 @@ import re
 from scipy.stats import gmean
 
 from frontend.charts import palette
-from frontend.figures import decision, digest, samples, table
+from frontend.figures import decision, digest, markdown, samples, table
 
 CHART_TEXT = "Time against memory: geometric means over the traces, lower left is better"
 # Result files of which the geometric means are shown only: what a reader must know of them.
@@ -60,7 +60,7 @@ def short_table(summaries, apart):
     for name, summary in short_rows(summaries, apart):
         lines.append([f"{name}: {summary.time.name}", *short_cells(summary, names, "time_ratio")])
         lines.append([f"{name}: peak memory", *short_cells(summary, names, "rss_ratio")])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(lines)
 
 
 def short_rows(summaries, apart):
@@ -207,7 +207,7 @@ def full_table(summary, apart):
     for name, further in apart.items():
         head = f"{name.replace('-', ' ')}: {len(further.subjects)} more"
         lines.append(mean_line(head, further, summary.rivals))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(lines)
 
 
 def table_line(summary, subject):

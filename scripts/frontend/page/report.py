@@ -1,18 +1,19 @@
-"""Writes one self-contained page from result files: which parts there are and in which order. What
-the parts say comes from the modules beside it; it draws and computes nothing.
+"""Writes one self-contained page from result files. The templates say what stands on it in which
+order; what their tables, charts and sentences hold comes from the modules beside this one.
 """
 
-from html import escape
+import os
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from string import Template
 
+import jinja2
+
+from frontend.allocators.registry import FLOOR
 from frontend.charts import charts, palette
 from frontend.failure import WORK_FAILED, Failure, io_failure
-from frontend.figures import digest, results
-from frontend.page import report_figures, report_latency, report_prediction, report_reading
-from frontend.page import report_subjects, report_tables, report_verdict
-from frontend.page.report_figures import figure
-from frontend.page.report_subjects import Part
+from frontend.figures import decision, digest, results
+from frontend.page import report_figures, report_tables, report_verdict
 
 PAGE_NAME = "report.html"
 TITLE = "spanbench: allocators compared"
@@ -22,6 +23,10 @@ TITLES = {
     "micro": "Micro-benchmarks",
     "exec": "Real programs",
 }
+CONTEXT_KEYS = (
+    *("date", "cpu", "num_cpus", "governor", "thp", "aslr", "kernel", "libc", "compiler"),
+    *("flags", "commit", "dirty", "load_before", "touch", "thread_order", "command"),
+)
 
 
 def main_report(results_paths, out_dir):
@@ -70,6 +75,29 @@ def chart_folders(sources, out_dir):
     return [out_dir / f"{i}-{source.path.stem}" for i, source in enumerate(sources, 1)]
 
 
+@cache
+def templates():
+    """The templates of the page, which take nothing for markup that is not said to be safe."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["share_definitions"] = report_figures.share_definitions
+    made.globals.update(
+        digest=digest,
+        figures=report_figures,
+        floor=FLOOR,
+        margin=f"{100 * decision.MARGIN:g} %",
+        relpath=os.path.relpath,
+        tables=report_tables,
+        verdicts=report_verdict,
+    )
+    return made
+
+
 def make_page(sources, out_dir):
     """The page of [(Results, folder of its charts)], which will lie in out_dir."""
     found = [
@@ -83,17 +111,25 @@ def make_page(sources, out_dir):
         Part(*part, title_of(part, kinds), f"part-{i}", out_dir) for i, part in enumerate(found, 1)
     ]
     summaries = [part.summary for part in parts]
-    lead = report_verdict.lead(summaries)
-    files = [source for source, _ in sources]
-    sections = [
-        opening(lead, parts),
-        *(section(part, summaries, part.summary is lead) for part in parts),
-        report_tables.side_by_side(summaries),
-        report_reading.LIMITS,
-        report_subjects.context_sections(files),
-        report_subjects.data_section(files, out_dir),
-    ]
-    return fill("\n".join(sections))
+    return (
+        templates()
+        .get_template("page.html.j2")
+        .render(
+            title=TITLE,
+            colours={
+                "light": report_figures.colour_variables(lambda colour: colour),
+                "dark": report_figures.colour_variables(palette.dark_of),
+            },
+            script=(Path(__file__).parent / "templates" / "page.js").read_text(encoding="utf-8"),
+            parts=parts,
+            summaries=summaries,
+            lead=report_verdict.lead(summaries),
+            files=[source for source, _ in sources],
+            facts_of=context_facts,
+            curves_folder=curves_folder,
+            out_dir=out_dir,
+        )
+    )
 
 
 def title_of(part, kinds):
@@ -102,101 +138,99 @@ def title_of(part, kinds):
     return TITLES[kind] + (f", {path.parent.name}/{path.name}" if kinds.count(kind) > 1 else "")
 
 
-def fill(body):
-    """The whole page around a body."""
-    here = Path(__file__).parent
-    page, style, script = (
-        (here / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "css", "js")
-    )
-    style = Template(style).substitute(
-        light=report_figures.colour_variables(lambda colour: colour),
-        dark=report_figures.colour_variables(palette.dark_of),
-    )
-    body = report_figures.share_definitions(body)
-    return Template(page).substitute(title=TITLE, style=style, script=script, body=body)
+@dataclass(frozen=True)
+class Part:
+    """One kind of entry of one result file, as a part of the page."""
+
+    summary: digest.Digest
+    source: results.Results
+    folder: Path  # where its charts lie
+    title: str  # its heading
+    anchor: str  # the id of its heading; those within begin with it
+    out_dir: Path  # where the page will lie
+
+    @property
+    def name(self):
+        """What its charts are of."""
+        return TITLES[self.summary.kind]
+
+    @property
+    def source_text(self):
+        """Where the numbers come from."""
+        summary, context = self.summary, self.summary.context
+        return (
+            f"{self.source.path.name} · {digest.subjects_text(summary)}, "
+            f"{summary.rounds} interleaved rounds, {digest.interval_text(summary)} · "
+            f"{digest.machine_text(context)} · commit {digest.commit_text(context)} · "
+            f"{str(context.get('date', 'no date'))[:10]}"
+        )
+
+    @property
+    def workloads(self):
+        """[(workload, what it does)], where the result file tells."""
+        told, subjects = self.summary.context.get("workloads", {}), self.summary.subjects
+        found = {s.partition("/threads:")[0]: told.get(s, {}).get("summary") for s in subjects}
+        return [(name, text) for name, text in found.items() if text]
+
+    @property
+    def programs(self):
+        """[(program, what it was told to do)], where the result file tells."""
+        told = self.summary.context.get("programs", {})
+        return [(s, str(told[s])) for s in self.summary.subjects if told.get(s)]
+
+    def trace(self, subject):
+        """{"command": of the recorded program, "texts": what is known of a trace, in words}."""
+        facts = self.summary.context.get("traces", {}).get(subject, {})
+        origin = facts.get("origin") if isinstance(facts.get("origin"), dict) else {}
+        known = {**origin, **facts}
+        return {"command": known.get("command"), "texts": list(trace_facts(known))}
+
+    def files(self, subject):
+        """{what they hold: {allocator: path}} of the files of a trace beside the results."""
+        kinds = {
+            "Curves": self.source.curve_path,
+            "Counts of latencies": self.source.latency_path,
+        }
+        names = self.summary.allocators
+        return {
+            title: {name: path for name in names if (path := path_of(subject, name))}
+            for title, path_of in kinds.items()
+        }
 
 
-def opening(lead, parts):
-    """What the page opens with: the verdict in two sentences, and what the page holds."""
-    links = [(part.anchor, escape(part.title)) for part in parts]
-    links += [("limits", "What a replay can tell"), ("context", "Context"), ("data", "Raw data")]
-    items = "".join(f'<li><a href="#{anchor}">{text}</a></li>' for anchor, text in links)
-    return (
-        f'<header><h1>{TITLE}</h1><div class="verdict">{report_verdict.verdict(lead)}</div>'
-        f'<nav aria-label="Contents"><ul>{items}</ul></nav></header>'
-    )
+def trace_facts(known):
+    """What is known of a trace and its origin, in words."""
+    yield from (str(known[key]) for key in ("program", "version") if known.get(key))
+    if known.get("ops"):
+        yield f"{known['ops']:,} operations"
+    kinds = {k: n for k, n in known.get("by_kind", {}).items() if n and "thread" not in k}
+    yield from (f"{count:,} {kind}" for kind, count in kinds.items())
+    if known.get("threads"):
+        yield f"{known['threads']} thread{'s' if known['threads'] != 1 else ''}"
+    if known.get("handoffs"):
+        yield f"{known['handoffs']:,} blocks handed from thread to thread"
+    if known.get("peak_live"):
+        yield f"peak live {digest.number_text(known['peak_live'] / digest.MIB)} MiB"
+    if known.get("bytes_requested"):
+        yield f"requested {digest.number_text(known['bytes_requested'] / digest.MIB)} MiB in all"
 
 
-def section(part, summaries, is_lead):
-    """All about one kind of entry of a result file, of which the page has these Digests. The page
-    opens with the lead's verdict."""
-    kind = part.summary.kind
-    verdict = "" if is_lead else report_verdict.verdict(part.summary)
-    remarks = report_verdict.remarks(part.summary) if kind in report_verdict.MEANS else ""
-    if kind == "run":
-        body = workload_parts(part)
-    elif kind == "micro":
-        body = micro_parts(part)
-    else:
-        body = compared_parts(part, [s for s in summaries if s.kind == "exec"])
-    head = [
-        f'<section><h2 id="{part.anchor}">{escape(part.title)}</h2>',
-        f'<p class="small">{source_line(part.summary, part.source)}</p>',
-        f'<div class="verdict">{verdict}{remarks}</div>',
-        report_reading.KINDS.get(kind, ""),
-    ]
-    return "\n".join([*head, *body, "</section>"])
+def context_facts(context):
+    """[(name, text)] of what is known of the machine, the build and each allocator."""
+    known = [(key, context[key]) for key in CONTEXT_KEYS if key in context]
+    allocators = context.get("allocators", {}).items()
+    return known + [(name, allocator_text(facts)) for name, facts in allocators]
 
 
-def compared_parts(part, real):
-    """What there is of replays and of real programs; `real` are all Digests of these."""
-    summary, folder = part.summary, part.folder
-    prefix = "" if summary.kind == "replay" else f"{summary.kind}-"
-    name = TITLES[summary.kind]
-    yield figure(folder / f"{prefix}frontier.svg", f"{name}: time against memory")
-    yield report_tables.failures_list(summary)
-    yield report_tables.ratio_table(summary, summary.time)
-    yield report_tables.ratio_table(summary, digest.RSS)
-    yield figure(folder / f"{prefix}time.svg", f"{name}: time")
-    yield figure(folder / f"{prefix}memory.svg", f"{name}: peak RSS")
-    yield report_prediction.part(summary, real) if summary.kind == "replay" else ""
-    yield figure(folder / f"{prefix}limits.svg", f"{name}: the least memory limit survived")
-    yield report_latency.curves_part(part) if summary.kind == "replay" else ""
-    yield report_subjects.programs_list(summary)
-    yield report_subjects.traces_part(part)
+def allocator_text(facts):
+    """Version, file, build-id and settings of an allocator."""
+    settings = " ".join(f"{key}={value}" for key, value in facts.get("settings", {}).items())
+    parts = [facts.get("version"), facts.get("path"), facts.get("build_id"), settings]
+    return " · ".join(str(part) for part in parts if part)
 
 
-def workload_parts(part):
-    """What there is of synthetic workloads."""
-    summary, folder, name = part.summary, part.folder, TITLES["run"]
-    yield report_tables.failures_list(summary)
-    yield figure(folder / "run-heat.svg", f"{name}: time and peak RSS")
-    yield report_subjects.workloads_list(summary)
-    yield figure(folder / "run-threads.svg", f"{name}: throughput by threads")
-    yield figure(folder / "run-bounds.svg", f"{name}: memory needed and what theory asks for")
-    yield report_tables.ratio_table(summary, summary.time, has_means=False)
-    yield report_tables.ratio_table(summary, digest.RSS, has_means=False)
-
-
-def micro_parts(part):
-    """What there is of micro-benchmarks."""
-    summary, folder, name = part.summary, part.folder, TITLES["micro"]
-    first = {s: summary.cells[s, summary.reference] for s in summary.subjects}
-    lone = [subject for subject, cell in first.items() if cell.gap == digest.NOT_RUN]
-    shared = [s for s in summary.subjects if s not in lone]
-    yield report_tables.failures_list(summary)
-    yield figure(folder / "micro-size.svg", f"{name}: time by size")
-    yield figure(folder / "micro-calls.svg", f"{name}: ratios of time")
-    yield report_tables.ratio_table(summary, summary.time, has_means=False, subjects=shared)
-    yield report_tables.times_table(summary, lone)
-
-
-def source_line(summary, source):
-    """Where the numbers come from."""
-    context = summary.context
-    return (
-        f"{escape(source.path.name)} · {digest.subjects_text(summary)}, "
-        f"{summary.rounds} interleaved rounds, {digest.interval_text(summary)} · "
-        f"{escape(digest.machine_text(context))} · commit {escape(digest.commit_text(context))} · "
-        f"{escape(str(context.get('date', 'no date'))[:10])}"
-    )
+def curves_folder(source):
+    """Where the curves of a result file lie, or None."""
+    folder = source.context.get("curves")
+    path = Path(source.path).parent / folder if folder else None
+    return path if path and path.is_dir() else None

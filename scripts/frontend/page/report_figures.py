@@ -1,12 +1,10 @@
 """How the charts come onto the page: as SVG in the page's colours, with what they share in one
-place, and with how to read them beside them. Nothing is drawn here.
+place. Nothing is drawn here.
 """
 
 import re
-from html import escape
 
 from frontend.charts import palette
-from frontend.page import report_reading
 
 VARIABLES = {
     palette.INK: "ink",
@@ -32,25 +30,16 @@ def colour_variables(shade):
     return "\n".join(f"  {variable(colour)}: {shade(colour)};" for colour in palette.colours())
 
 
-def figure(path, label):
-    """The chart in an SVG file as part of the page, and how to read it; nothing if it was not
-    drawn."""
+def drawing(path):
+    """The chart in an SVG file as part of a page, from its box on: as wide as there is room, in
+    variable colours, compact. Empty if it was not drawn."""
     if not path.exists():
         return ""
-    chart = inline(path.read_text(encoding="utf-8"), label)
-    return (
-        f'<figure data-chart="{escape(path.stem)}"><div class="wide">{chart}</div>'
-        f"<figcaption>{report_reading.of_chart(path.stem)}</figcaption></figure>"
-    )
-
-
-def inline(svg, label):
-    """An SVG file as part of a page: as wide as there is room, in variable colours, compact."""
+    svg = path.read_text(encoding="utf-8")
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.S)
     box = re.search(r'viewBox="[^"]*"', svg).group()
-    svg = f'<svg role="img" aria-label="{escape(label)}" {box}' + svg[svg.index(">") :]
-    return recolour(compact(svg))
+    return recolour(compact(box + svg[svg.index(">") :]))
 
 
 def compact(svg):

@@ -33,7 +33,7 @@ from frontend.recording import finishing
 from frontend.recording.unattended import Room, Unattended
 from frontend.verbs import execute
 from frontend.verbs.execute import Command, find_command
-from frontend.verbs.options import add_allocators, add_json, rest_of_line, seconds
+from frontend.verbs.options import add_allocators, add_folder, add_json, rest_of_line, seconds
 from frontend.verbs.outcome import keep
 
 EXAMPLES = (
@@ -62,13 +62,7 @@ def add_arguments(parser):
         action="store_true",
         help="CMD may exit with another status than 0",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="the folder for the page, the trace and the results (default: CMD-advice)",
-    )
+    add_folder(parser, "the page, the trace and the results", None, "CMD-advice")
     add_json(parser)
     parser.add_argument(
         "command",

@@ -23,7 +23,7 @@ from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
 from frontend.paths import latest, shown
 from frontend.progress import say
 from frontend.verbs import micro
-from frontend.verbs.options import add_repeats, seconds
+from frontend.verbs.options import add_folder, add_repeats, seconds
 from frontend.verbs.outcome import keep, show
 
 EXAMPLES = (
@@ -116,15 +116,7 @@ def add_arguments(parser):
         help="when the budget began, in seconds since 1970, as `date +%%s` tells it "
         "(default: now)",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=latest(),
-        metavar="DIR",
-        help=f"the folder for results, charts and page (default: {shown(latest())})",
-    )
-
+    add_folder(parser, "results, charts and page", latest(), shown(latest()))
     shards.add_shard(parser, "traces and workloads")
 
 

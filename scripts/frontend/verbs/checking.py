@@ -5,10 +5,13 @@ from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED
 from frontend.figures import results
 from frontend.figures.table import add_number_columns, console, new_table
-from frontend.measuring import checks, replays, traces
+from frontend.measuring import context, driver, replays, traces
+from frontend.measuring.campaign import RunFailed
 from frontend.progress import progress, say
 from frontend.verbs.options import FOUND, add_allocators, add_output, add_thread_order, add_timeout
 
+KIND = "check"
+WORK = ("ops", "checksum")
 EXAMPLES = (
     "spanbench check my.trace -a glibc,span-fast",
     "spanbench check workloads/traces/*.trace -a mine=./libmine.so",
@@ -39,7 +42,7 @@ def run(options, argv):
     loaded = traces.load(options.traces)
     with Links() as links, progress() as shown:
         order = options.threads
-        measured = checks.measure(loaded, allocators, order, options.timeout, links, argv, shown)
+        measured = measure(loaded, allocators, order, options.timeout, links, argv, shown)
     if options.output:
         results.keep(options.output, measured)
     if options.output != results.STDOUT:
@@ -49,6 +52,33 @@ def run(options, argv):
         say(f"{row.subject}: {row.allocator}: {row.error}")
     results.check_kept(measured)
     return WORK_FAILED if faulty else 0
+
+
+def measure(loaded, allocators, thread_order, timeout, links, argv, shown):
+    """The Results of checking all allocators on all Traces: an entry each, one that failed with the
+    fault."""
+    facts = context.gather(allocators, argv)
+    facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
+    facts.update(thread_order=thread_order)
+    shown.begin_round(0, 1, len(loaded) * len(allocators))
+    entries = []
+    for trace in loaded:
+        for allocator in allocators:
+            shown.begin_step(trace.name, allocator.name)
+            arguments = ["--pass", "check", *replays.thread_arguments(trace, thread_order)]
+            entries.append(check(trace, allocator, [*arguments, str(trace.path)], links, timeout))
+    return results.Results(facts, entries)
+
+
+def check(trace, allocator, arguments, links, timeout):
+    """The entry of one Trace on one allocator."""
+    name = f"{KIND}/{trace.name}/{allocator.name}"
+    try:
+        done = driver.run_once("replay", allocator, arguments, links, timeout)
+    except RunFailed as reason:
+        return results.failed(name, (0, 1), str(reason).removeprefix(f"{trace.path}: "))
+    times_ms = (done["real_time_ns"] / 1e6, done["cpu_time_ns"] / 1e6)
+    return results.sample(name, (0, 1), times_ms, {key: done[key] for key in WORK})
 
 
 def show(measured):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from frontend import collector
 from frontend.allocators.registry import FLOOR
-from frontend.comparing import comparability, compare_json, compare_table, comparing
+from frontend.comparing import comparability, compare_table, comparing
 from frontend.comparing.comparing import BETTER, UNKNOWN, WORSE, Comparer, Manner
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import decision, metrics, results
@@ -100,7 +100,7 @@ def run(options, _argv):
     page = compare_table.Page(titles(a, b, options), means, rows, notes, manner, options.all)
     result = status(names, means, rows, manner)
     if options.json:
-        print(json.dumps(compare_json.document(page, result), indent=1))
+        print(json.dumps(compare_table.document(page, result), indent=1))
     else:
         show(page, options.markdown)
     return result

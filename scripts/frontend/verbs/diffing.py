@@ -8,7 +8,7 @@ from pathlib import Path
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
 from frontend.guess import meant
 from frontend.inspecting import diff_page, differing
-from frontend.inspecting.sites_page import tell_nameless
+from frontend.inspecting.info_page import tell_nameless
 from frontend.progress import say
 from frontend.verbs.options import add_json
 

@@ -21,7 +21,7 @@ from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.guess import meant
 from frontend.paths import latest, shown
 from frontend.progress import progress, say
-from frontend.verbs.options import add_json, names_of, percent, positive
+from frontend.verbs.options import add_folder, add_json, names_of, percent, positive
 
 EXAMPLES = (
     "spanbench gate --base main",
@@ -117,14 +117,7 @@ def add_arguments(parser):
         metavar="N",
         help="most pairs of runs, but for confirming a suspected regression (default: %(default)s)",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=latest(),
-        metavar="DIR",
-        help=f"the folder for gate.json and gate.md (default: {shown(latest())})",
-    )
+    add_folder(parser, "gate.json and gate.md", latest(), shown(latest()))
     add_json(parser)
     parser.add_argument(
         "--save",
@@ -404,7 +397,7 @@ def conclude(options, measured, looks, facts):
     else:
         gate_page.show(page)
     results.write(path, measured_results)
-    results.write_text(summary, gate_page.markdown(page, facts))
+    results.write_text(summary, gate_page.summary(page, facts))
     return STATUS.get(verdict, 0)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from frontend.failure import Failure
 from frontend.figures import results
-from frontend.inspecting import info_page, sites, sites_page
+from frontend.inspecting import info_page, sites
 from frontend.measuring import traces
 from frontend.progress import say
 
@@ -96,8 +96,8 @@ def show_sites(options):
     elif options.folded:
         print(sites.folded(found))
     else:
-        sites_page.show(options.trace, found)
-    sites_page.tell_nameless(reasons)
+        info_page.show_sites(options.trace, found)
+    info_page.tell_nameless(reasons)
     return 0
 
 

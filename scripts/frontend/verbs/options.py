@@ -49,14 +49,27 @@ def add_allocators(parser, default, what="allocators to measure"):
     )
 
 
-def add_timeout(parser):
-    """How long a run may take."""
+def add_timeout(
+    parser, default=TIMEOUT_S, what="a run that takes longer is killed and is a failed row"
+):
+    """How long a run may take, and what becomes of it then."""
     parser.add_argument(
         "--timeout",
         type=seconds,
-        default=TIMEOUT_S,
+        default=default,
         metavar="SECONDS",
-        help="a run that takes longer is killed and is a failed row (default: %(default)g)",
+        help=f"{what} (default: %(default)g)",
+    )
+
+
+def add_folder(parser, what, default, shown_default):
+    """Where everything goes, for verbs that make several files."""
+    parser.add_argument(
+        *("-o", "--output"),
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help=f"the folder for {what} (default: {shown_default})",
     )
 
 

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from frontend.failure import Failure, io_failure
-from frontend.measuring import reduction, traces
+from frontend.measuring import traces
 from frontend.paths import built
 from frontend.progress import say
-from frontend.verbs.options import seconds
+from frontend.verbs.options import add_timeout
 
 PLACE = "{}"
 NOT_FOUND = re.compile(r"sh: (?:line )?\d+: (.*): (?:command )?not found$")  # dash and bash say so
@@ -39,13 +39,7 @@ def add_arguments(parser):
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="OUT", help="the result"
     )
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        default=TIMEOUT_S,
-        metavar="SECONDS",
-        help="a run of CMD that takes longer is ended and does not count (default: %(default)g)",
-    )
+    add_timeout(parser, TIMEOUT_S, "a run of CMD that takes longer is ended and does not count")
 
 
 def run(options, _argv):
@@ -57,7 +51,7 @@ def run(options, _argv):
         search = Search(options, Path(folder))
         search.begin()
         try:
-            reduction.reduce_units(list(range(search.units)), search.holds)
+            reduce_units(list(range(search.units)), search.holds)
         except KeyboardInterrupt:
             say(f"interrupted: {options.output} is what was reached")
             raise
@@ -91,7 +85,7 @@ class Search:
     def holds(self, units):
         """Whether a trace of these units alone shows it; then it is kept."""
         chosen, tried = self.folder / "units", self.folder / "tried.trace"
-        lines = [f"{first} {end}\n" for first, end in reduction.ranges(units)]
+        lines = [f"{first} {end}\n" for first, end in ranges(units)]
         chosen.write_text("".join(lines))
         self.tool("subset", "--keep", chosen, self.options.trace, "-o", tried)
         if not self.shows(tried):
@@ -135,3 +129,37 @@ class Search:
         if done.returncode:
             raise Failure(done.stderr.strip().splitlines()[-1])
         return done.stdout
+
+
+def reduce_units(units, holds):
+    """A list of some of the units, in order, for which holds(list) is true though it is for none
+    that lacks one more of the pieces tried last: single units, unless holds raises an exception to
+    end the search. It holds for all units. (Delta debugging: Zeller and Hildebrandt, 2002.)"""
+    pieces = 2
+    while len(units) > 1:
+        size = -(-len(units) // pieces)
+        start, removed = 0, False
+        while start < len(units):
+            rest = units[:start] + units[start + size :]
+            if rest and holds(rest):
+                units, removed = rest, True
+            else:
+                start += size
+        if size == 1 and not removed:
+            break
+        if not removed:
+            pieces = min(2 * pieces, len(units))
+        else:
+            pieces = min(max(2, len(units) // size), len(units))
+    return units
+
+
+def ranges(units):
+    """[(first, end)] of ascending numbers; end is not in it."""
+    found = []
+    for unit in units:
+        if found and found[-1][1] == unit:
+            found[-1][1] = unit + 1
+        else:
+            found.append([unit, unit + 1])
+    return [tuple(pair) for pair in found]

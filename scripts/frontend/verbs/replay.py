@@ -6,10 +6,9 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import Failure
-from frontend.figures import decay_table, latency_table, limit_table, prediction
-from frontend.figures import prediction_table, results, wasteful_moments
+from frontend.figures import prediction, replay_tables, results, wasteful_moments
 from frontend.figures.metrics import LATENCIES
-from frontend.inspecting import replay_sites, sites_page
+from frontend.inspecting import info_page, replay_sites
 from frontend.measuring import limits, replays, shards, traces
 from frontend.progress import say
 from frontend.verbs.options import add_measuring, add_thread_order, limit_size, names_of
@@ -117,13 +116,13 @@ def run(options, argv):
     unasked = [a.name for a in allocators if a not in asked]
     latency = LATENCIES[options.metric or "p99_ns"]
     more = (
-        lambda results_: latency_table.show(results_, latency),
+        lambda results_: replay_tables.show_latencies(results_, latency),
         wasteful_moments.show,
-        prediction_table.show,
-        decay_table.show,
-        limit_table.show,
+        replay_tables.show_predictions,
+        replay_tables.show_decay,
+        replay_tables.show_limits,
     )
-    sites_page.tell_nameless(nameless)
+    info_page.tell_nameless(nameless)
     for name in untold(measured):
         say(f"{name}: the trace does not tell what was touched: a byte in each page was written")
     return show(measured, unasked, more)
