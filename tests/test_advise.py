@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -261,6 +262,13 @@ def test_wrong_usage_is_told_before_any_work(spanbench, place, words, told):
     status, out, err = spanbench("advise", *words)
     assert (status, out, err.count("\n")) == (2, "", 1) and told in err
     assert not list(place.iterdir())
+
+
+def test_what_the_page_needs_is_asked_for_first(spanbench, place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    status, _, err = spanbench("advise", "--", "true")
+    assert status == 2 and err.count("\n") == 1
+    assert err.startswith("spanbench: the Python module matplotlib is not installed; ")
 
 
 def test_glibc_alone_is_no_choice(spanbench, place):

@@ -35,6 +35,14 @@ def corpus(made_up_build, made_up_trace, tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_what_the_page_needs_is_asked_for_first(corpus, spanbench, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    status, _, err = spanbench("bench", "--quick", "-o", tmp_path / "latest")
+    assert status == 2 and err.count("\n") == 1
+    assert err.startswith("spanbench: the Python module jinja2 is not installed; ")
+    assert not (tmp_path / "latest").exists()
+
+
 def test_quick_bench_takes_the_shortest_traces(corpus, spanbench, tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "QUICK_TRACES", 2)
     status, out, err = spanbench("bench", "--quick", "-o", tmp_path / "latest")

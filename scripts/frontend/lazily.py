@@ -2,6 +2,7 @@
 help for a verb needs none of them. It knows no module by name; who uses one says which."""
 
 import importlib
+import importlib.util
 
 
 class Lazy:
@@ -23,3 +24,11 @@ class Lazy:
         """What this stands for."""
         module = importlib.import_module(self._module)
         return getattr(module, self._name) if self._name else module
+
+
+def require(*modules):
+    """Raises ModuleNotFoundError for the first of the modules that is not installed; loads none.
+    For work that needs them only at its end."""
+    for name in modules:
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

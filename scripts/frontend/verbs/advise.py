@@ -26,6 +26,7 @@ from frontend.advising.advice_plan import Clock
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table
+from frontend.lazily import require
 from frontend.measuring import replays, traces
 from frontend.measuring.campaign import RunFailed
 from frontend.progress import say
@@ -34,7 +35,7 @@ from frontend.recording.unattended import Room, Unattended
 from frontend.verbs import execute
 from frontend.verbs.execute import Command, find_command
 from frontend.verbs.options import add_allocators, add_folder, add_json, rest_of_line, seconds
-from frontend.verbs.outcome import keep
+from frontend.verbs.outcome import PAGE_NEEDS, keep
 
 EXAMPLES = (
     "spanbench advise -- sqlite3 my.db 'select count(*) from t'",
@@ -75,6 +76,7 @@ def add_arguments(parser):
 def run(options, argv):
     """Advises; 1 if the command fails or asks nothing of malloc that can be replaced."""
     results.check_folder(options.output)
+    require(*PAGE_NEEDS)
     found = find_command(rest_of_line(options.command))
     base, *rivals = find_allocators(options.allocators)
     check_programs([base, *rivals])

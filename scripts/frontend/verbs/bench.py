@@ -18,13 +18,14 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED
 from frontend.figures import results
+from frontend.lazily import require
 from frontend.measuring import driver, replays, shards, traces, workloads
 from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
 from frontend.paths import latest, shown
 from frontend.progress import say
 from frontend.verbs import micro
 from frontend.verbs.options import add_folder, add_repeats, seconds
-from frontend.verbs.outcome import keep, show
+from frontend.verbs.outcome import PAGE_NEEDS, keep, show
 
 EXAMPLES = (
     "spanbench bench",
@@ -123,6 +124,7 @@ def add_arguments(parser):
 def run(options, argv):
     """Measures, writes, shows, draws; exit status 1 if a row failed."""
     end_s = time.monotonic() + options.budget - spent_since(options.since)
+    require(*PAGE_NEEDS)
     allocators = standard_allocators()
     replays.check_programs(allocators)
     driver.check_programs("micro", allocators)

@@ -4,6 +4,9 @@ from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table
 from frontend.progress import say
 
+# What drawing charts and page loads: who draws at the end of long work sees to it at the beginning.
+PAGE_NEEDS = ("jinja2", "matplotlib", "scipy")
+
 
 def keep(measured, output, curves, curves_name):
     """Writes the results and puts the curves beside them; show tells if that failed."""
