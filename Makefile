@@ -497,6 +497,13 @@ stress: deps-bench
 		-a $(STRESS) -n 1 --seed $$seed --seconds $$(($(or $(MINUTES),5) * 60 / 8)) \
 		--address-space 96 --timeout $$(($(or $(MINUTES),5) * 60))
 
+## recording-cost: what the recorder costs, and others; docs/recording.md (a quarter of an hour, quiet)
+.PHONY: recording-cost
+recording-cost: deps-bench
+	scripts/deps test
+	$(MAKE) --no-print-directory all $(B)/tests/subjects/tight_loop $(B)/tests/subjects/mtrace_library.so
+	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/measure_recording $(ROUNDS:%=-n %)
+
 ## stress-threads: the threaded traces of the corpus, 50 times each on six allocators (half an hour; RUNS=50)
 .PHONY: stress-threads
 stress-threads: deps-bench
