@@ -442,6 +442,16 @@ def test_a_module_that_is_missing_is_one_line(spanbench, tmp_path, monkeypatch):
     assert err.startswith("spanbench: the Python module jinja2 is not installed; ")
 
 
+def test_one_round_of_one_trace_shows_nothing_and_has_no_mean(tmp_path):
+    path = made_up_results.write(tmp_path / "one", **{**FEW, "traces": ("git",), "rounds": 1})
+    text = report.write_report([path], tmp_path / "page").read_text()
+    assert "1 round cannot show that any is slower." in text and "1 interleaved round," in text
+    assert "In bold" not in text and "geometric mean</th>" not in text
+    path = made_up_results.write(tmp_path / "two", **FEW)
+    text = report.write_report([path], tmp_path / "page").read_text()
+    assert "In bold: slower" in text and "geometric mean</th>" in text
+
+
 def modelled(rounds=7):
     """Results of replays with the model: the rival saves a fifth of a second of two."""
     made = made_up_results.make(("git",), ("glibc", "jemalloc", "null"), rounds)

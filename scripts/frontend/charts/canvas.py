@@ -5,16 +5,20 @@ file. Which charts there are and what they show is not known here.
 import io
 import re
 import textwrap
+import warnings
 
 import matplotlib
 
 matplotlib.use("Agg")
+# A name may have letters that the font lacks: they are drawn as boxes, and no news for anybody.
+warnings.filterwarnings("ignore", "Glyph .* missing from")
 
 from matplotlib import lines, pyplot, ticker  # noqa: E402
 
 from frontend.charts import lettering, palette  # noqa: E402
 from frontend.failure import WORK_FAILED, io_failure  # noqa: E402
 from frontend.figures import digest  # noqa: E402
+from frontend.figures.table import counted  # noqa: E402
 
 WIDTH = 8.85  # inches; as SVG 850 pixels, the width of a README
 PNG_DPI = 160
@@ -119,7 +123,8 @@ def caption(summary, remark="", shown=None):
     context = summary.context
     parts = [
         remark,
-        f"n = {summary.rounds} rounds, interleaved; {shown or digest.interval_text(summary)}",
+        f"n = {counted(summary.rounds, 'round')}, interleaved; "
+        f"{shown or digest.interval_text(summary)}",
         *replay_words(summary),
         digest.machine_text(context),
         f"commit {digest.commit_text(context)}",

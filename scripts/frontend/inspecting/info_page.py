@@ -29,13 +29,13 @@ def show(path, info):
     out.print(curve_text(info, out.width), soft_wrap=True)
     out.print(kinds_table(info))
     out.print(top_table(info))
-    out.print(shares_table("bytes requested", info["sizes"]))
-    out.print(shares_table("lifetime in allocations", info["lifetimes"]))
-    out.print(shares_table("lifetime in operations", info["lifetimes_ops"]))
-    out.print(shares_table("lifetime in bytes requested", info["lifetimes_bytes"]))
+    out.print(shares_table("bytes requested", "requests", info["sizes"]))
+    out.print(shares_table("lifetime in allocations", "blocks", info["lifetimes"]))
+    out.print(shares_table("lifetime in operations", "blocks", info["lifetimes_ops"]))
+    out.print(shares_table("lifetime in bytes requested", "blocks", info["lifetimes_bytes"]))
     if info["by_kind"]["realloc"]:
         out.print(facts_text("reallocs", reallocs(info)), soft_wrap=True)
-        out.print(shares_table("resizes of a block", info["resizes_of_a_block"]))
+        out.print(shares_table("resizes of a block", "blocks", info["resizes_of_a_block"]))
     if info["handoffs"]:
         out.print(matrix_table(info))
 
@@ -137,10 +137,10 @@ def curve_text(info, columns):
     return Text(f"live bytes over operations, the top is {bytes_text(info['peak_live'])}\n  {line}")
 
 
-def shares_table(head, classes):
-    """Blocks by class of size or lifetime, with the share of those up to each class."""
+def shares_table(head, what, classes):
+    """How many there are by class of size or lifetime, with the share of those up to each class."""
     table = new_table()
-    add_number_columns(table, (head, "blocks", "share", "up to here"))
+    add_number_columns(table, (head, what, "share", "up to here"))
     total = max(1, sum(c["count"] for c in classes))
     seen = 0
     for c in classes:

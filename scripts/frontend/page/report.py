@@ -13,6 +13,7 @@ from frontend.allocators.registry import FLOOR
 from frontend.charts import charts, palette
 from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures import decision, digest, results
+from frontend.figures.table import counted
 from frontend.page import report_figures, report_tables, report_verdict
 
 PAGE_NAME = "report.html"
@@ -87,6 +88,7 @@ def templates():
     )
     made.filters["share_definitions"] = report_figures.share_definitions
     made.globals.update(
+        counted=counted,
         digest=digest,
         figures=report_figures,
         floor=FLOOR,
@@ -160,7 +162,7 @@ class Part:
         summary, context = self.summary, self.summary.context
         return (
             f"{self.source.path.name} · {digest.subjects_text(summary)}, "
-            f"{summary.rounds} interleaved rounds, {digest.interval_text(summary)} · "
+            f"{counted(summary.rounds, 'interleaved round')}, {digest.interval_text(summary)} · "
             f"{digest.machine_text(context)} · commit {digest.commit_text(context)} · "
             f"{str(context.get('date', 'no date'))[:10]}"
         )

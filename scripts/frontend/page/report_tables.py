@@ -5,8 +5,8 @@ worst calls, threads, wasteful moments and predictions. Where nothing is known, 
 from typing import NamedTuple
 
 from frontend.allocators.registry import FLOOR
-from frontend.figures import digest, prediction, stats, thread_figures, wasteful_moments
-from frontend.figures import worst_calls
+from frontend.figures import decision, digest, prediction, stats, thread_figures
+from frontend.figures import wasteful_moments, worst_calls
 from frontend.figures.digest import coverage_remark, duration_text, number_text
 from frontend.figures.metrics import LATENCIES, MIB
 
@@ -89,7 +89,7 @@ def ratio_table(summary, measure, has_means, subjects):
     return Table(
         [word, f"{summary.reference}, {measure.unit}", *summary.rivals],
         [ratio_row(summary, subject, measure) for subject in subjects],
-        ["geometric mean", Cell(), *means] if has_means else None,
+        ["geometric mean", Cell(), *means] if has_means and len(subjects) > 1 else None,
         is_flat=False,
     )
 
@@ -101,6 +101,13 @@ def ratio_row(summary, subject, measure):
     first = number_cell(absolute.median) if absolute else gap_cell(reference.gap or "")
     ratios = (ratio_cell(summary.cells[subject, name], measure) for name in summary.rivals)
     return [subject, first, *ratios]
+
+
+def is_decidable(summary, measure, subjects):
+    """Whether the ratio of any subject has an interval that a verdict can follow from."""
+    cells = (cell for (subject, _), cell in summary.cells.items() if subject in subjects)
+    found = (digest.part(cell, measure, "_ratio") for cell in cells)
+    return any(e.low is not None and e.coverage >= decision.RULE.level for e in found if e)
 
 
 def losses(summary, measure, subjects):
