@@ -161,6 +161,14 @@ def test_a_complaint_is_one_line_that_guesses_and_says_where_help_is(spanbench, 
     assert line in err and re.search(r" \(see spanbench( [a-z-]+)? -h\)\n$", err)
 
 
+def test_memory_that_runs_out_is_told_in_one_line(spanbench, monkeypatch):
+    def run_out(_):
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "dispatch", run_out)
+    assert spanbench("compare") == (1, "", "spanbench: not enough memory\n")
+
+
 @pytest.mark.parametrize("words", [("exec", "-a", "glibc", "ls", "--wrong"), ("exec", "--", "-x")])
 def test_options_behind_the_command_are_not_ours(words):
     _, parser = cli.load("exec")
@@ -177,6 +185,9 @@ def test_options_behind_the_command_are_not_ours(words):
             "mdae.trace: No such file or directory; did you mean made.trace",
         ),
         (("replay", "rdis.trace"), "workloads/traces/redis.trace?"),
+        (("replay", "jq"), "jq: No such file or directory; did you mean "),
+        (("replay", "jq"), "workloads/traces/jq.trace?"),
+        (("info", "./made"), "made: No such file or directory; did you mean made.trace?"),
         (("info", "no/rdis.trace"), "no/rdis.trace: No such file or directory\n"),
         (
             ("run", "stedy"),

@@ -87,6 +87,9 @@ def main(argv=None):
         name = error.filename or "standard output"
         print(f"spanbench: {name}: {error_text(error)}", file=sys.stderr)
         return WORK_FAILED
+    except MemoryError:
+        print("spanbench: not enough memory", file=sys.stderr)
+        return WORK_FAILED
     except KeyboardInterrupt:
         print("spanbench: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -22,8 +22,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frontend import collector
 from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
+from frontend.figures import documents
 
 LEAST_PLACE = 256 << 10  # bytes that a disk must have left before anything is measured; arbitrary
 TIMES = ("real_time", "cpu_time")
@@ -200,35 +200,12 @@ def number_families(benchmarks):
 
 def read(path):
     """The Results of a file, which must be there and be valid."""
-    try:
-        text = read_text(path)
-        with collector.paused():
-            document = json.loads(text, parse_constant=refuse_constant)
-    except OSError as error:
-        raise io_failure(error, path) from error
-    except UnicodeDecodeError as error:
-        raise Failure(f"{path}: no result file: it is no text") from error
-    except ValueError as error:
-        raise Failure(f"{path}: no JSON: {error}") from error
-    except RecursionError as error:
-        raise Failure(f"{path}: no result file: it is nested too deep") from error
+    document, text = documents.read(path, "result file")
     is_unicode = not any(escape in text for escape in SURROGATES)
     fault = first_fault(document, is_unicode)
     if fault:
         raise Failure(f"{path}: {fault}")
     return Results(document["context"], document["benchmarks"], Path(path))
-
-
-def read_text(path):
-    """What a file holds. A pipe is read to its end; one that nobody writes to is empty."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        os.set_blocking(file.fileno(), True)
-        return file.read().decode()
-
-
-def refuse_constant(name):
-    """NaN and Infinity are no JSON, though Python reads them."""
-    raise ValueError(f"{name} is no number")
 
 
 def first_fault(document, is_unicode=False):

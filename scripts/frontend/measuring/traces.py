@@ -74,7 +74,8 @@ def meant_file(path):
     by_name = {
         found.stem: shown(found) for folder in reversed(folders) for found in folder.glob("*.trace")
     }
-    return offer([by_name[name] for name in closest(path.stem, by_name)])
+    names = [path.stem] if path.stem in by_name else closest(path.stem, by_name)
+    return offer([by_name[name] for name in names])
 
 
 def load(paths):
