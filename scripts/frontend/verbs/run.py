@@ -102,10 +102,13 @@ def run(options, argv):
     if any(allocator.is_floor for allocator in allocators):
         raise Failure("-a: null: its blocks overlap, and workloads check theirs")
     driver.check_programs("workload", allocators)
+    arguments = arguments_of(options)
+    if options.profile and any(workload.facts["needs_profile"] for workload in chosen):
+        workloads.check_profile(options.profile)
     if options.output:
         results.check_writable(options.output)
     with Links() as links:
-        manner = workloads.Manner(arguments_of(options), options.timeout, links)
+        manner = workloads.Manner(arguments, options.timeout, links)
         works = () if options.seconds else workloads.WORK
         measured = workloads.measure(
             chosen, allocators, manner, lambda *_: options.repeats, argv, works
