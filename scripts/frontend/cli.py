@@ -14,6 +14,7 @@ from frontend.command_line import Parser
 from frontend.failure import WORK_FAILED, Failure, error_text
 from frontend.guess import meant
 from frontend.version import VERSION
+from frontend.visible import HANDLER, visible
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -71,12 +72,13 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     catch_signals()
     open_closed_streams()
+    let_pass_any_text()
     try:
         status = dispatch(argv)
         sys.stdout.flush()
         return status
     except Failure as failure:
-        print(f"spanbench: {failure}", file=sys.stderr)
+        print(f"spanbench: {visible(failure)}", file=sys.stderr)
         return failure.status
     except BrokenPipeError:
         drop_output()  # its reader left before the end and may have missed a failed row
@@ -84,7 +86,7 @@ def main(argv=None):
     except OSError as error:
         if not error.filename:
             drop_output()
-        name = error.filename or "standard output"
+        name = visible(error.filename or "standard output")
         print(f"spanbench: {name}: {error_text(error)}", file=sys.stderr)
         return WORK_FAILED
     except MemoryError:
@@ -130,6 +132,13 @@ def open_closed_streams():
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+
+def let_pass_any_text():
+    """What a stream's encoding cannot say, as a name that is no UTF-8, is shown otherwise."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=HANDLER)
 
 
 def drop_output():

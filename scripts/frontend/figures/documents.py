@@ -1,5 +1,5 @@
-"""JSON files that a user names: read whole, up to a size, or refused in one line that says where the
-fault is. What their objects mean is no business of this module."""
+"""JSON files that a user names: read whole, up to a size, or refused in one line that says where
+the fault is. What their objects mean is no business of this module."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import os
 from frontend import collector
 from frontend.failure import Failure, io_failure
 
-MOST_BYTES = 1 << 30  # arbitrary: a hundred times the largest that was seen, and no device has an end
+MOST_BYTES = 1 << 30  # arbitrary: far beyond any that was seen; a device has no end
 TRACE = b"\x89SPTRACE"  # how a trace begins
 
 
@@ -44,6 +44,12 @@ def read_bytes(path):
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         os.set_blocking(file.fileno(), True)
         return file.read(MOST_BYTES + 1)
+
+
+def begins_as_trace(path):
+    """Whether a file begins as a trace does."""
+    with open(path, "rb") as file:
+        return file.read(len(TRACE)) == TRACE
 
 
 def refuse_constant(name):

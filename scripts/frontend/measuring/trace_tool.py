@@ -4,8 +4,21 @@ are its messages, in the form that all verbs give theirs."""
 import subprocess
 
 from frontend.measuring.traces import import_hint
-from frontend.paths import built
+from frontend.paths import built, check_apart
 from frontend.progress import say
+from frontend.visible import said
+
+
+def rewrite(command, words, output, *inputs):
+    """run_trace for a command that makes a trace of traces; that may take the place of one."""
+    return run_trace(command, *words, "-o", output, "--", *inputs)
+
+
+def convert(command, words, output, source):
+    """run_trace for a command that makes of a file one of another kind, which must not take its
+    place."""
+    check_apart(output, source)
+    return rewrite(command, words, output, source)
 
 
 def run_trace(command, *words):
@@ -17,9 +30,10 @@ def run_trace(command, *words):
             line += [] if word[1] is None else [f"--{word[0]}={word[1]}"]
         elif word is not None:
             line.append(str(word))
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, errors="replace") as tool:
-        for said in tool.stderr:
-            say(said.rstrip("\n") + import_hint(said))
+    kind = {"stderr": subprocess.PIPE, "text": True, "errors": "surrogateescape"}
+    with subprocess.Popen(line, **kind) as tool:
+        for told in said(tool.stderr.read(), *line):
+            say(told + import_hint(told))
     return tool.returncode
 
 

@@ -19,7 +19,7 @@ from frontend.measuring import callgrind, context, deterministic, replays
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.guess import meant
-from frontend.paths import latest, shown
+from frontend.paths import check_apart, latest, shown
 from frontend.progress import progress, say
 from frontend.verbs.options import add_json, names_of, percent, positive
 
@@ -240,6 +240,7 @@ def check(options, subjects):
     results.make_folder(options.output)
     for path in output_paths(options):
         results.check_writable(path)
+        check_apart(path, *[options.base] if is_stored(options.base) else [])
 
 
 def has_figures(options, subjects):

@@ -6,6 +6,7 @@ and goes once all of it has been compiled; until then `record --recover` can fin
 
 import argparse
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def seconds_or_none(text):
 def run(options, _argv):
     """Records; exits as CMD did. Status 1: CMD succeeded, but there is no trace of anything."""
     built("trace")
-    results.check_writable(options.output)
+    results.check_writable(options.output, is_trace=True)
     if options.recover:
         if options.command or options.times > 1:
             raise Failure(f"--recover: takes no {'command' if options.command else '--times'}")
@@ -255,7 +256,7 @@ class Session:
 
 def recover(raw, output, strip):
     """Compiles what is in the folder of an interrupted recording."""
-    if not raw.is_dir():
+    if not os.path.isdir(raw):
         raise Failure(f"{raw}: no such directory")
     images = images_in(raw)
     if not images:

@@ -12,7 +12,7 @@ from frontend.figures.table import add_number_columns, console, new_table
 from frontend.guess import meant
 from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
-from frontend.paths import PROFILE, check_regular, shown
+from frontend.paths import PROFILE, check_apart, check_regular, shown
 from frontend.verbs.options import add_measuring, positive
 from frontend.verbs.outcome import show
 
@@ -107,6 +107,7 @@ def run(options, argv):
         workloads.check_profile(options.profile)
     if options.output:
         results.check_writable(options.output)
+        check_apart(options.output, *filter(None, [options.profile]))
     with Links() as links:
         manner = workloads.Manner(arguments, options.timeout, links)
         works = () if options.seconds else workloads.WORK
