@@ -3,6 +3,8 @@ are its messages, in the form that all verbs give theirs."""
 
 import subprocess
 
+from frontend.failure import WORK_FAILED, Failure
+from frontend.measuring.running import killed_by
 from frontend.measuring.traces import import_hint
 from frontend.paths import built, check_apart
 from frontend.progress import say
@@ -32,8 +34,15 @@ def run_trace(command, *words):
             line.append(str(word))
     kind = {"stderr": subprocess.PIPE, "text": True, "errors": "surrogateescape"}
     with subprocess.Popen(line, **kind) as tool:
-        for told in said(tool.stderr.read(), *line):
-            say(told + import_hint(told))
+        try:
+            text = tool.stderr.read()
+        except BaseException:
+            tool.terminate()  # or we would wait for its end
+            raise
+    for told in said(text, *line):
+        say(told + import_hint(told))
+    if tool.returncode < 0:
+        raise Failure(f"trace {command}: {killed_by(-tool.returncode)}", WORK_FAILED)
     return tool.returncode
 
 
