@@ -161,6 +161,30 @@ def test_a_complaint_is_one_line_that_guesses_and_says_where_help_is(spanbench, 
     assert line in err and re.search(r" \(see spanbench( [a-z-]+)? -h\)\n$", err)
 
 
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (
+            ("info", ""),
+            "spanbench info: '': an empty word where a name is meant (see spanbench info -h)",
+        ),
+        (("diff", "a.trace", ""), "spanbench diff: '': an empty word"),
+        (("run", ""), "spanbench run: '': an empty word"),
+        (("exec", "-n", "1", "", "ls"), "spanbench exec: '': an empty word"),
+        (("exec", "-n", "1", "--", ""), "spanbench: '': command not found"),
+        (("gate", "--base", "HEAD", "--workloads", ""), "--workloads: names nothing to run"),
+    ],
+)
+def test_an_empty_word_is_no_name(made_up_build, spanbench, words, told):
+    status, out, err = spanbench(*words)
+    assert (status, out, err.count("\n")) == (2, "", 1) and told in err
+
+
+def test_an_empty_word_of_the_command_is_its_own():
+    _, parser = cli.load("exec")
+    assert parser.parse(["-n", "1", "ls", ""], has_command=True).command == ["ls", ""]
+
+
 def test_memory_that_runs_out_is_told_in_one_line(spanbench, monkeypatch):
     def run_out(_):
         raise MemoryError

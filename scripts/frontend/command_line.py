@@ -24,6 +24,8 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             known = self._option_string_actions
             self.error(f"{unknown}: no such option{meant(unknown, known)}")
+        if self.has_empty_operand(words, has_command):
+            self.error("'': an empty word where a name is meant")
         parse = self.parse_known_args if has_command else self.parse_known_intermixed_args
         options, left = parse(words)
         if left:
@@ -47,6 +49,18 @@ class Parser(argparse.ArgumentParser):
                 return word.partition("=")[0]
             previous = word
         return None
+
+    def has_empty_operand(self, words, has_command):
+        """Whether a word that is no option's value, nor of the command, is empty: as a rule a
+        variable that was not set. Python would take it for the current folder."""
+        own = words[: words.index("--")] if has_command and "--" in words else words
+        for previous, word in zip(["", *own], own):
+            if not self.wants_value(previous):
+                if not word:
+                    return True
+                if has_command and not word.startswith("-"):
+                    return False
+        return False
 
     def action_of(self, word):
         """What argparse does at an option: --name, --name=VALUE, -n or -nVALUE; or None."""

@@ -87,7 +87,7 @@ def check_command(name):
     if shutil.which(name):
         return
     if "/" not in name or not os.path.exists(name):
-        raise Failure(f"{name}: command not found")
+        raise Failure(f"{name or repr(name)}: command not found")
     fault = errno.EISDIR if os.path.isdir(name) else errno.EACCES
     raise Failure(f"{name}: {os.strerror(fault)}")
 

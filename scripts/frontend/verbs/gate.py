@@ -200,6 +200,8 @@ def told_sameness(base, head):
 def subjects_of(options):
     """The Subjects that the options name."""
     words = [word for text in options.workloads for word in text.split(",") if word]
+    if options.workloads and not words:
+        raise Failure("--workloads: names nothing to run")
     return gate_subjects.resolve(words) if words else gate_subjects.standard(options.quick)
 
 
