@@ -144,6 +144,10 @@ def test_every_verb_that_repeats_is_told_so_alike(name, option):
             "did you mean --output? (see spanbench record -h)",
         ),
         (["exec", "--ignore-outputs", "ls", "--all"], "did you mean --ignore-output or --output?"),
+        (
+            ["record", "-o", "x", "--sites", "jq", "-n", "1"],
+            "--sites: jq: not a number from 1 to 8; if it is the command: --sites -- jq (see",
+        ),
         (["micro", "-N", "5"], "-N: no such option; did you mean -n? (see spanbench micro -h)"),
         (["replay", "x", "--threads", "orignal"], "orignal: not one of original, serial; did you"),
         (["bisect", "a", "b", "c", "--metric", "peak_rs"], "did you mean peak_rss? (see"),

@@ -69,9 +69,9 @@ class Parser(argparse.ArgumentParser):
         return known.get(name) or (None if name.startswith("--") else known.get(name[:2]))
 
     def wants_value(self, word):
-        """Whether the next word is this one's value."""
+        """Whether the next word must be this one's value."""
         action = self._option_string_actions.get(word)
-        return bool(action) and action.nargs != 0
+        return bool(action) and action.nargs not in (0, "?")
 
     def error(self, message):
         """Ends the command with the line that tells a usage error."""

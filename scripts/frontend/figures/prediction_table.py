@@ -57,10 +57,10 @@ def cells(row, saving):
 
 def percent_text(estimate):
     """ "4.2 % [3.9, 4.4]"."""
-    return text_of(estimate, 100, "{:.1f}", " %")
+    return text_of(estimate, 100, "{:z.1f}", " %")
 
 
-def text_of(estimate, scale, form="{:,.0f}", unit=""):
+def text_of(estimate, scale, form="{:z,.0f}", unit=""):
     """A figure with its interval, and what that covers where it is little."""
     number = form.format(scale * estimate.median) + unit
     if estimate.low is None:

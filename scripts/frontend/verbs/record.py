@@ -115,7 +115,9 @@ def depth(text):
     """A number of return addresses, for argparse."""
     if text in map(str, range(1, DEPTH_MOST + 1)):
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text}: not a number from 1 to {DEPTH_MOST}")
+    what = f"not a number from 1 to {DEPTH_MOST}"
+    hint = "" if text.lstrip("-").isdigit() else f"; if it is the command: --sites -- {text}"
+    raise argparse.ArgumentTypeError(f"{text}: {what}{hint}")
 
 
 def seconds_or_none(text):
