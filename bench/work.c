@@ -9,6 +9,7 @@
 #include "footprint.h"
 #include "process_memory.h"
 
+#include "workloads/profile.h"
 #include "workloads/worker.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ static const char help[] =
     "usage: workload-ALLOCATOR [--threads N] [--ops N | --seconds S] [--size N] [--seed N]\n"
     "                          [--profile FILE] [--address-space MIB] --allocator PATH WORKLOAD\n"
     "       workload-ALLOCATOR --list\n"
+    "       workload-ALLOCATOR --check-profile FILE\n"
     "Runs WORKLOAD on the allocator that this program is linked with or that is preloaded,\n"
     "which must be the one in the object file PATH, and prints one JSON object.\n"
     "--ops counts the calls of each thread, about; --list prints what there is, as JSON.\n";
@@ -113,6 +115,14 @@ static int print_list(void)
     return driver_print(&text);
 }
 
+/* For who wants to know before anything is measured. */
+static int check_profile(const char *path)
+{
+    static struct profile profile;
+    char error[PROFILE_ERROR_MAX];
+    return profile_read(&profile, path, error) ? EXIT_OK : driver_fail(EXIT_USAGE, "%s", error);
+}
+
 static int options_check(const struct options *options)
 {
     if (options->allocator == NULL)
@@ -136,6 +146,7 @@ static int options_parse(int argc, char **argv, struct options *options)
         {"allocator", required_argument, NULL, 'a'},
         {"profile", required_argument, NULL, 'p'},
         {"list", no_argument, NULL, 'L'},
+        {"check-profile", required_argument, NULL, 'C'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
@@ -149,6 +160,8 @@ static int options_parse(int argc, char **argv, struct options *options)
             driver_print_and_exit("workload (spanbench) " SPANBENCH_VERSION "\n");
         if (option == 'L')
             _exit(print_list());
+        if (option == 'C')
+            _exit(check_profile(optarg));
         if (parse_option(option, optarg, options) != EXIT_OK)
             return EXIT_USAGE;
     }

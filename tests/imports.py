@@ -7,10 +7,10 @@ import subprocess
 from places import BUILD
 
 
-def run_trace(*arguments, data=None):
-    """Runs build/.../trace."""
+def run_trace(*arguments, data=None, timeout=None):
+    """Runs build/.../trace, for so many seconds at most."""
     command = [BUILD / "trace", *arguments]
-    return subprocess.run(command, input=data, capture_output=True, check=False)
+    return subprocess.run(command, input=data, capture_output=True, check=False, timeout=timeout)
 
 
 def import_bytes(work, data, *options):

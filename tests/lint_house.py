@@ -47,7 +47,17 @@ FLOORS = (
 # may use all of it, and nothing of it uses them.
 FRONTEND, STUDIES = REPO / "scripts" / "frontend", REPO / "scripts" / "studies"
 LAYERS = (
-    *("version", "failure", "lazily", "guess", "paths", "progress", "collector", "allocators"),
+    *(
+        "version",
+        "failure",
+        "lazily",
+        "visible",
+        "guess",
+        "paths",
+        "progress",
+        "collector",
+        "allocators",
+    ),
     *("figures", "measuring", "charts", "page", "comparing", "gate", "recording", "advising"),
     *("inspecting", "verbs", "command_line", "cli", "parsers", "studies"),
 )

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from places import BUILD, REPO
 
+from frontend.recording import compiling
+
 PROGRAM = REPO / "scripts" / "spanbench"
 LABELS = ["asks", "time", "memory", "type", "page"]
 NEEDED = ("librecord.so", "libprobe.so", "libspan-fast.so", "trace", "launch", "replay-glibc")
@@ -317,3 +319,13 @@ def test_an_interrupt_later_says_what_was_made(programs, place):
     assert "what was made until now: subject-advice/subject.trace" in rest.replace(f"{place}/", "")
     assert (place / "subject-advice" / "subject.trace").exists()
     assert not list((place / "tmp").iterdir()) and not left_of(programs / "subject")
+
+
+def test_a_recording_that_cannot_be_compiled_is_not_called_empty(advise, programs, monkeypatch):
+    def fail(*_):
+        raise compiling.CompileFailed("subject.trace: No space left on device")
+
+    monkeypatch.setattr(compiling, "compile_main", fail)
+    status, out, err = advise("--", programs / "subject", "9")
+    assert (status, out) == (1, "") and "subject.trace: No space left on device; the " in err
+    assert err.endswith("spanbench: subject: what was recorded could not be compiled\n")

@@ -138,6 +138,19 @@ def test_missing_build_is_told(made_up_build, spanbench):
     assert status == 2 and "workload-glibc: not built; run make" in err
 
 
+@pytest.mark.parametrize(
+    "text, told",
+    [("", "has no sizes"), ("hello\n", "line 1: want size or lifetime, and FROM TO COUNT")],
+)
+def test_a_profile_is_checked_before_any_work(tmp_path, text, told):
+    path = tmp_path / "my.profile"
+    path.write_text(text)
+    command = [REPO / "scripts" / "spanbench", "run", "profile", "-a", "glibc", "--profile", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    said = f"spanbench: {path}: {told}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
 def test_a_profile_is_made_from_a_trace(made_up_build, spanbench, made_up_trace):
     sizes = [{"from": 16, "to": 31, "count": 10}, {"from": 32, "to": 63, "count": 4}]
     top = [{"size": 24, "count": 7}, {"size": 48, "count": 4}]

@@ -10,8 +10,9 @@ import subprocess
 import pytest
 from places import ALLOCATORS, BUILD, REPO
 
+from frontend.failure import Failure
 from frontend.figures import results
-from frontend.gate import gate_sides
+from frontend.gate import gate_sides, revisions
 from frontend.measuring import building
 
 LOOPS = 20
@@ -493,3 +494,15 @@ def test_a_revision_is_built_in_a_worktree_that_does_not_stay(clone, short_trace
     assert [f["row"] for f in facts_of(tmp_path / "out")["findings"]] == ["short"]
     assert subprocess.run(listed, capture_output=True, check=True).stdout == before
     assert os.listdir(place) == []
+
+
+def test_what_git_itself_says_is_no_missing_revision(monkeypatch):
+    monkeypatch.setenv("GIT_DIR", "/none")
+    with pytest.raises(Failure, match="^HEAD: git: fatal: not a git repository"):
+        revisions.commit_of("HEAD")
+
+
+def test_a_copy_that_finds_no_place_names_its_own_file(tmp_path):
+    (tmp_path / "a.so").write_bytes(b"1")
+    with pytest.raises(Failure, match="^/dev/full: No space left on device$"):
+        gate_sides.copy_file(tmp_path / "a.so", "/dev/full")

@@ -5,11 +5,13 @@ import gzip
 import os
 import random
 import subprocess
+import time
 import zipfile
 
 import pytest
 
 from imports import calls, import_bytes, imported, info_of, run_trace
+from places import BUILD
 
 SAMPLE = b"""# made by hand
 100: malloc 0x1000 32
@@ -352,8 +354,35 @@ def test_unknown_format(work):
     done = import_bytes(work, b"root:x:0:0:root:/root:/bin/bash\n")
     assert done.returncode == 2
     assert done.stderr.startswith(f"{work}/in.txt: of no known format".encode())
-    assert b"memory_replay" in done.stderr
+    assert done.stderr.endswith(
+        b"; --from FMT may be memory_replay, rep, mtrace, valgrind, ltrace, heaptrack, wl\n"
+    )
     assert done.stderr.count(b"\n") == 1
+
+
+def test_input_that_is_empty_or_a_trace_already(work):
+    done = import_bytes(work, b"")
+    assert (done.returncode, done.stderr.decode()) == (2, f"{work}/in.txt: empty\n")
+    imported(work, b"1: malloc 0x10 5\n")
+    done = import_bytes(work, (work / "out.trace").read_bytes())
+    assert (done.returncode, done.stderr.decode()) == (2, f"{work}/in.txt: a trace already\n")
+
+
+def test_pipe_that_nobody_writes_to(work):
+    os.mkfifo(work / "pipe")
+    done = run_trace("import", work / "pipe", "-o", work / "out.trace", timeout=60)
+    said = f"{work}/pipe: a pipe that nobody writes to\n"
+    assert (done.returncode, done.stderr.decode()) == (2, said)
+
+
+def test_pipe_whose_writer_comes_later(work):
+    os.mkfifo(work / "pipe")
+    line = [BUILD / "trace", "import", work / "pipe", "-o", work / "out.trace"]
+    with subprocess.Popen(line) as importer:
+        time.sleep(0.5)
+        (work / "pipe").write_bytes(b"1: malloc 0x10 5\n")
+        assert importer.wait(60) == 0
+    assert calls(work) == ["0: malloc #0 5"]
 
 
 def test_from_names_the_format(work):

@@ -191,3 +191,9 @@ def test_standard_input(work, pack):
     done = run_trace("import", "-", "-o", work / "out.trace", data=pack(SAMPLE))
     assert done.returncode == 0, done.stderr
     assert calls(work) == CALLS
+
+
+def test_what_has_no_end_is_not_copied(work):
+    done = run_trace("import", "--from", "wl", "/dev/zero", "-o", work / "out.trace", timeout=60)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert done.stderr.startswith(b"/dev/zero: byte "), done.stderr

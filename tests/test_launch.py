@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from places import BUILD
+from places import BUILD, REPO
 
 LAUNCH = str(BUILD / "launch")
 MIB = 1 << 20
@@ -277,3 +277,11 @@ def test_figures_are_those_of_the_command_whoever_ends_first(tmp_path):
     done, report = launch(tmp_path, "--tree", "--", "sh", "-c", script)
     assert (done.returncode, report["exit_status"]) == (9, 9)
     assert report["max_rss"] > 32 * MIB
+
+
+@pytest.mark.parametrize("words", [("exec", "-n", "1", "-a", "glibc", "--", "true")])
+def test_no_place_for_a_report_is_told(words):
+    line = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", REPO / "scripts" / "spanbench", *words]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 1 and last.endswith(": File too large") and "/spanbench-" in last

@@ -2,7 +2,11 @@
 they leave, and that what they write can be read."""
 
 import json
+import os
+import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 from places import BUILD, REPO
@@ -196,3 +200,66 @@ def test_what_cannot_be_imported_is_told_as_by_all_verbs(spanbench, tmp_path):
     status, _, err = spanbench("import", tmp_path / "in", "-o", tmp_path / "made")
     assert status == 2 and len(err.splitlines()) == 1
     assert err.startswith(f"spanbench: {tmp_path / 'in'}: ")
+
+
+# A command that is ended before it is done
+
+
+def start_endless(*words):
+    """A command line, started in a group of its own, that has begun to write."""
+    line = [REPO / "scripts" / "spanbench", *words]
+    kind = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    started = subprocess.Popen(line, text=True, start_new_session=True, **kind)
+    if "-" in words:
+        started.stdin.write("1: malloc 0x10 5\n1: free 0x10\n" * 5000)
+        started.stdin.flush()
+    until = time.monotonic() + 60
+    while not list(Path().glob("out*.tmp")) and time.monotonic() < until:
+        time.sleep(0.02)
+    return started
+
+
+ENDLESS = (
+    ("synth", "--ops", "4000000000", "x.trace", "-o", "out.trace"),
+    ("import", "--from", "memory_replay", "-", "-o", "out.trace"),
+)
+
+
+@pytest.mark.parametrize("words", ENDLESS, ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "number, is_ours_alone, status",
+    [(signal.SIGINT, False, 130), (signal.SIGINT, True, 130), (signal.SIGTERM, True, 143)],
+)
+def test_a_signal_ends_it_at_once_and_leaves_nothing(words, number, is_ours_alone, status):
+    with start_endless(*words) as started:
+        (os.kill if is_ours_alone else os.killpg)(started.pid, number)
+        assert started.wait(30) == status
+        assert "Traceback" not in started.stderr.read()
+    assert sorted(os.listdir()) == ["x.trace"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("synth", "--ops", "1000000", "x.trace", "-o", "out.trace"),
+        ("export", "--to", "csv", REPO / "workloads" / "traces" / "jq.trace", "-o", "out.csv"),
+        ("export", "--to", "wl", REPO / "workloads" / "traces" / "jq.trace", "-o", "out.wl"),
+    ],
+    ids=lambda words: " ".join(words[:3]),
+)
+def test_a_limit_on_the_size_of_files_is_told(words):
+    command = 'ulimit -f 4; exec "$@"'
+    line = ["sh", "-c", command, "sh", REPO / "scripts" / "spanbench", *words]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr == f"spanbench: {words[-1]}: File too large\n"
+    assert sorted(os.listdir()) == ["x.trace"]
+
+
+def test_a_profile_is_written_whole_or_not_at_all():
+    Path("p.json").write_text("mine")
+    words = ("synth", "--profile-only", REPO / "workloads" / "traces" / "jq.trace", "-o", "p.json")
+    line = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", REPO / "scripts" / "spanbench", *words]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (2, "spanbench: p.json: File too large\n")
+    assert sorted(os.listdir()) == ["p.json", "x.trace"] and Path("p.json").read_text() == "mine"

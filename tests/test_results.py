@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from frontend.failure import Failure
-from frontend.figures import results
+from frontend.figures import documents, results
 
 COMPARE = Path("/usr/share/benchmark/compare.py")
 
@@ -117,6 +117,40 @@ def test_a_picture_is_no_result_file(tmp_path):
     with pytest.raises(Failure) as failure:
         results.read(path)
     assert str(failure.value) == f"{path}: no result file: it is no text"
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        (b"", "no JSON: it is empty"),
+        (b" \n", "no JSON: it is empty"),
+        (b"hello\nworld\n", "no JSON: it does not begin with {"),
+        (b'{"context": {},\n "benchmarks": [,]}', "no JSON: line 2, column 17: Expecting value"),
+        (b'{"context": {"load": NaN}}', "no JSON: NaN is no number"),
+        (b'{"context": ' + b"9" * 5000 + b"}", "no JSON: a number has too many digits"),
+        (b"\x89SPTRACE\x01", "no result file: it is a trace (`spanbench replay` measures with it)"),
+        ("{}".encode("utf-16"), "no result file: it is no text"),
+        (b"[" * 100000, "no result file: it is nested too deep"),
+    ],
+)
+def test_what_a_file_is_instead_is_told(tmp_path, text, told):
+    path = tmp_path / "r.json"
+    path.write_bytes(text)
+    with pytest.raises(Failure) as failure:
+        results.read(path)
+    assert str(failure.value) == f"{path}: {told}"
+
+
+def test_a_mark_of_byte_order_is_no_fault(tmp_path):
+    results.write(tmp_path / "r.json", made_up())
+    (tmp_path / "r.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "r.json").read_bytes())
+    assert len(results.read(tmp_path / "r.json").benchmarks) == len(made_up().benchmarks)
+
+
+def test_what_has_no_end_is_refused(monkeypatch):
+    monkeypatch.setattr(documents, "MOST_BYTES", 1 << 20)
+    with pytest.raises(Failure, match="^/dev/zero: no result file: it is larger than 1 GiB$"):
+        results.read("/dev/zero")
 
 
 def test_a_time_that_is_none_is_refused(tmp_path):

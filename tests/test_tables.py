@@ -11,7 +11,7 @@ import pytest
 from rich.text import Text
 
 from frontend.comparing import compare_table, comparing
-from frontend.figures import digest, fitting, matrix, metrics, stats, table
+from frontend.figures import digest, fitting, matrix, metrics, replay_tables, stats, table
 from frontend.figures.decision import Decision
 from frontend.gate import gate_page
 from frontend.gate.gate_verdict import Finding
@@ -220,3 +220,9 @@ def test_a_table_that_has_no_room_at_all_is_wide_rather_than_cut():
 def test_a_text_is_broken_between_words_only(text, pieces):
     assert fitting.pieces(text) == pieces
     assert fitting.break_text(Text(text), 1).plain.split("\n") == [p.strip() for p in pieces]
+
+
+def test_a_saving_of_nothing_has_no_sign():
+    nothing = stats.Estimate(-0.2, -0.3, 0.4, 0.95, 9)
+    assert replay_tables.saving_text(nothing, 1) == "0 [0, 0]"
+    assert replay_tables.saving_text(nothing, -1) == "0 [0, 0]"

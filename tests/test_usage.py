@@ -144,6 +144,10 @@ def test_every_verb_that_repeats_is_told_so_alike(name, option):
             "did you mean --output? (see spanbench record -h)",
         ),
         (["exec", "--ignore-outputs", "ls", "--all"], "did you mean --ignore-output or --output?"),
+        (
+            ["record", "-o", "x", "--sites", "jq", "-n", "1"],
+            "--sites: jq: not a number from 1 to 8; if it is the command: --sites -- jq (see",
+        ),
         (["micro", "-N", "5"], "-N: no such option; did you mean -n? (see spanbench micro -h)"),
         (["replay", "x", "--threads", "orignal"], "orignal: not one of original, serial; did you"),
         (["bisect", "a", "b", "c", "--metric", "peak_rs"], "did you mean peak_rss? (see"),
@@ -159,6 +163,38 @@ def test_a_complaint_is_one_line_that_guesses_and_says_where_help_is(spanbench, 
     status, out, err = spanbench(*words)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert line in err and re.search(r" \(see spanbench( [a-z-]+)? -h\)\n$", err)
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (
+            ("info", ""),
+            "spanbench info: '': an empty word where a name is meant (see spanbench info -h)",
+        ),
+        (("diff", "a.trace", ""), "spanbench diff: '': an empty word"),
+        (("run", ""), "spanbench run: '': an empty word"),
+        (("exec", "-n", "1", "", "ls"), "spanbench exec: '': an empty word"),
+        (("exec", "-n", "1", "--", ""), "spanbench: '': command not found"),
+        (("gate", "--base", "HEAD", "--workloads", ""), "--workloads: names nothing to run"),
+    ],
+)
+def test_an_empty_word_is_no_name(made_up_build, spanbench, words, told):
+    status, out, err = spanbench(*words)
+    assert (status, out, err.count("\n")) == (2, "", 1) and told in err
+
+
+def test_an_empty_word_of_the_command_is_its_own():
+    _, parser = cli.load("exec")
+    assert parser.parse(["-n", "1", "ls", ""], has_command=True).command == ["ls", ""]
+
+
+def test_memory_that_runs_out_is_told_in_one_line(spanbench, monkeypatch):
+    def run_out(_):
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "dispatch", run_out)
+    assert spanbench("compare") == (1, "", "spanbench: not enough memory\n")
 
 
 @pytest.mark.parametrize("words", [("exec", "-a", "glibc", "ls", "--wrong"), ("exec", "--", "-x")])
@@ -177,6 +213,9 @@ def test_options_behind_the_command_are_not_ours(words):
             "mdae.trace: No such file or directory; did you mean made.trace",
         ),
         (("replay", "rdis.trace"), "workloads/traces/redis.trace?"),
+        (("replay", "jq"), "jq: No such file or directory; did you mean "),
+        (("replay", "jq"), "workloads/traces/jq.trace?"),
+        (("info", "./made"), "made: No such file or directory; did you mean made.trace?"),
         (("info", "no/rdis.trace"), "no/rdis.trace: No such file or directory\n"),
         (
             ("run", "stedy"),

@@ -474,8 +474,8 @@ def test_wrong_usage_is_one_line_and_status_2(words, message):
     [
         ("", "has no sizes"),
         ("size 1 2 3\n", "has no lifetimes"),
-        ("size 1 2 3\nlifetime 1 2\n", "line 2: size or lifetime FROM TO COUNT"),
-        ("size 2 1 3\n", "line 1: size or lifetime FROM TO COUNT"),
+        ("size 1 2 3\nlifetime 1 2\n", "line 2: want size or lifetime, and FROM TO COUNT"),
+        ("size 2 1 3\n", "line 1: want size or lifetime, and FROM TO COUNT"),
         ("size 1 2 -3\n", "line 1: "),
         ("size 1 2 3 4\n", "line 1: "),
         ("colour 1 2 3\n", "line 1: "),

@@ -6,6 +6,7 @@
 
 #include "in_out.h"
 #include "pages.h"
+#include "unfinished.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -128,7 +129,8 @@ struct target {
 
 static int target_fail(const struct target *target, int status)
 {
-    fprintf(stderr, "%s: %s\n", target->path, strerror(errno));
+    const char *name = strcmp(target->path, "-") == 0 ? "standard output" : target->path;
+    fprintf(stderr, "%s: %s\n", name, strerror(errno));
     if (target->beside[0] != '\0')
         unlink(target->beside);
     return status;
@@ -149,6 +151,8 @@ static FILE *target_open(struct target *target, const char *path)
     } else if (snprintf(target->beside, sizeof target->beside, "%s.%d.tmp", path, (int)getpid()) <
                (int)sizeof target->beside) {
         out = fopen(target->beside, "w+xe");
+        if (out != NULL)
+            unfinished_begin(target->beside);
     } else {
         target->beside[0] = '\0';
         errno = ENAMETOOLONG;
@@ -179,11 +183,15 @@ static int export_write(struct export *export, const struct export_format *forma
     int status = 1;
     if (format->write(export)) {
         status = target_finish(&target, export->out);
+    } else if (export->write_errno != 0) {
+        errno = export->write_errno;
+        target_fail(&target, 1);
     } else {
         fprintf(stderr, "%s\n", export->error);
         unlink(target.beside);
         status = 2;
     }
+    unfinished_end(target.beside);
     fclose(export->out);
     if (status == 0)
         columns_lose(export, format);

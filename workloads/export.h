@@ -20,6 +20,7 @@ struct export
     struct trace_op *ops;
     size_t n, at;
     char error[TRACE_ERROR_MAX]; /* "PATH: what"; empty: nothing went wrong but perhaps `out` */
+    int write_errno;             /* why the file could not be written, not 0 only then */
     char losses[512];            /* "; what" for each thing lost */
 };
 

@@ -67,8 +67,10 @@ static bool bytes_write(struct wl *wl, const unsigned char *bytes, size_t n, uin
         ssize_t done = pwrite(fileno(wl->export->out), bytes, n, (off_t)offset);
         if (done < 0 && errno == EINTR)
             continue;
-        if (done < 0)
+        if (done < 0) {
+            wl->export->write_errno = errno;
             return export_fail_errno(wl->export);
+        }
         bytes += done;
         offset += (uint64_t)done;
         n -= (size_t)done;

@@ -4,6 +4,7 @@
 #include "import.h"
 
 #include "in_out.h"
+#include "trace_format.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,12 +18,33 @@ struct options {
     struct in_out paths;
 };
 
-static void formats_list(FILE *out)
+static void names_print(FILE *out)
 {
     for (int i = 0; import_formats[i] != NULL; i++)
-        fprintf(out, "%s%s (%s)", i ? ", " : "", import_formats[i]->name,
-                import_formats[i]->summary);
+        fprintf(out, "%s%s", i ? ", " : "", import_formats[i]->name);
     fputc('\n', out);
+}
+
+static void formats_print(FILE *out)
+{
+    fputs("formats:\n", out);
+    for (int i = 0; import_formats[i] != NULL; i++)
+        fprintf(out, "  %-13s  %s\n", import_formats[i]->name, import_formats[i]->summary);
+}
+
+/* Says why nothing can be made of an input that looks like no format. */
+static void input_refuse(const char *path, const struct input *in)
+{
+    size_t bytes;
+    const char *head = input_head(in, &bytes);
+    if (bytes == 0) {
+        fprintf(stderr, "%s: empty\n", path);
+    } else if (bytes >= FORMAT_MAGIC_BYTES && memcmp(head, FORMAT_MAGIC, FORMAT_MAGIC_BYTES) == 0) {
+        fprintf(stderr, "%s: a trace already\n", path);
+    } else {
+        fprintf(stderr, "%s: of no known format; --from FMT may be ", path);
+        names_print(stderr);
+    }
 }
 
 /* By --from, else by what the input begins with; NULL after a message. */
@@ -33,11 +55,12 @@ static const struct import_format *format_find(const struct options *options,
         options->from ? import_format_find(options->from) : import_format_guess(in);
     if (format != NULL)
         return format;
-    if (options->from != NULL)
+    if (options->from == NULL) {
+        input_refuse(options->paths.in, in);
+    } else {
         fprintf(stderr, "%s: no such format; known: ", options->from);
-    else
-        fprintf(stderr, "%s: of no known format; known: ", options->paths.in);
-    formats_list(stderr);
+        names_print(stderr);
+    }
     return NULL;
 }
 
@@ -149,8 +172,7 @@ int import_main(int argc, char **argv)
     char error[TRACE_ERROR_MAX];
     if (!in_out_parse(&options.paths, argc, argv, known, option_take, &options,
                       "import [--from FORMAT] IN -o FILE")) {
-        fputs("formats: ", stderr);
-        formats_list(stderr);
+        formats_print(stderr);
         return 2;
     }
     struct input *in = input_open(options.paths.in, error);

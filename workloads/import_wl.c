@@ -222,26 +222,6 @@ static void losses_note(const struct wl *wl)
                     wl->streams_used - 1);
 }
 
-static bool wl_read(struct import *import)
-{
-    struct wl wl = {.import = import};
-    wl.fd = input_seekable(import->in, &wl.bytes);
-    if (wl.fd < 0)
-        return wl_fail(&wl, 0, input_fault(import->in));
-    bool ok = wl_main_read(&wl);
-    wl.waiting = ok ? pages_map(wl.streams_used * sizeof *wl.waiting) : NULL;
-    if (ok && wl.waiting == NULL)
-        ok = wl_fail(&wl, 0, strerror(errno));
-    ok = ok && threads_run(&wl);
-    if (ok)
-        losses_note(&wl);
-    pages_unmap(wl.streams, wl.streams_capacity * sizeof *wl.streams);
-    pages_unmap(wl.buffers, wl.buffers_bytes);
-    pages_unmap(wl.synced, wl.synced_bytes);
-    pages_unmap(wl.waiting, wl.streams_used * sizeof *wl.waiting);
-    return ok;
-}
-
 /* There is no magic: the main block must be one as far as the head goes. */
 static bool wl_sniff(const char *head, size_t bytes)
 {
@@ -262,6 +242,30 @@ static bool wl_sniff(const char *head, size_t bytes)
         }
     }
     return counted;
+}
+
+static bool wl_read(struct import *import)
+{
+    struct wl wl = {.import = import};
+    size_t head_bytes;
+    const char *head = input_head(import->in, &head_bytes);
+    /* What cannot be a .wl is not copied beyond its fault: it may have no end. */
+    uint64_t most = wl_sniff(head, head_bytes) ? UINT64_MAX : head_bytes;
+    wl.fd = input_seekable(import->in, most, &wl.bytes);
+    if (wl.fd < 0)
+        return wl_fail(&wl, 0, input_fault(import->in));
+    bool ok = wl_main_read(&wl);
+    wl.waiting = ok ? pages_map(wl.streams_used * sizeof *wl.waiting) : NULL;
+    if (ok && wl.waiting == NULL)
+        ok = wl_fail(&wl, 0, strerror(errno));
+    ok = ok && threads_run(&wl);
+    if (ok)
+        losses_note(&wl);
+    pages_unmap(wl.streams, wl.streams_capacity * sizeof *wl.streams);
+    pages_unmap(wl.buffers, wl.buffers_bytes);
+    pages_unmap(wl.synced, wl.synced_bytes);
+    pages_unmap(wl.waiting, wl.streams_used * sizeof *wl.waiting);
+    return ok;
 }
 
 const struct import_format import_wl = {

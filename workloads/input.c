@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <zstd.h>
 
 enum { PACKED_BYTES = 1 << 16, HEAD_BYTES = 1 << 16 };
+enum { WRITER_WAIT_MS = 5000 }; /* arbitrary: what writes to a named pipe starts when we do */
 
 struct input {
     int fd; /* STDIN_FILENO is never closed */
@@ -149,24 +151,26 @@ static bool bytes_write(int fd, const char *bytes, size_t n)
     return true;
 }
 
-/* What `pull` gives, in a file without a name; -1 and `fault`. */
-static int copy_make(struct input *input, ssize_t (*pull)(struct input *, char *, size_t))
+/* What `pull` gives, at most about so many bytes, in a file without a name; -1 and `fault`. */
+static int copy_make(struct input *input, ssize_t (*pull)(struct input *, char *, size_t),
+                     uint64_t most)
 {
     char bytes[1 << 14];
-    ssize_t got;
+    ssize_t got = 0;
     FILE *file = tmpfile();
     int copy = file ? fcntl(fileno(file), F_DUPFD_CLOEXEC, 3) : -1;
     if (file != NULL)
         fclose(file);
     if (copy < 0)
         return (int)input_fail(input, strerror(errno));
-    while ((got = pull(input, bytes, sizeof bytes)) > 0) {
+    for (uint64_t n = 0; n < most && (got = pull(input, bytes, sizeof bytes)) > 0;) {
+        n += (uint64_t)got;
         if (!bytes_write(copy, bytes, (size_t)got)) {
             got = input_fail(input, strerror(errno));
             break;
         }
     }
-    if (got == 0 && lseek(copy, 0, SEEK_SET) == 0)
+    if (got >= 0 && lseek(copy, 0, SEEK_SET) == 0)
         return copy;
     close(copy);
     return -1;
@@ -198,7 +202,7 @@ static bool open_zip(struct input *input)
 {
     int error = 0;
     if (lseek(input->fd, 0, SEEK_SET) != 0) {
-        int copy = copy_make(input, pull_plain);
+        int copy = copy_make(input, pull_plain, UINT64_MAX);
         if (copy < 0)
             return false;
         fd_replace(input, copy);
@@ -246,6 +250,29 @@ static bool head_fill(struct input *input)
     return true;
 }
 
+/*
+ * Opens the path. A named pipe is given some time until somebody writes to it, or open(2) would
+ * wait for ever: read(2) tells a pipe without a writer (0) from a slow writer (EAGAIN).
+ */
+static bool path_open(struct input *input, const char *path)
+{
+    struct stat st;
+    input->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (input->fd < 0 || fstat(input->fd, &st) != 0)
+        return input_fail(input, strerror(errno)) == 0;
+    if (S_ISFIFO(st.st_mode)) {
+        struct pollfd pipe = {.fd = input->fd, .events = POLLIN};
+        bool silent = poll(&pipe, 1, WRITER_WAIT_MS) == 0;
+        ssize_t got = silent ? read(input->fd, input->packed, PACKED_BYTES) : 0;
+        if (silent && got == 0)
+            return input_fail(input, "a pipe that nobody writes to") == 0;
+        input->packed_bytes = got > 0 ? (size_t)got : 0;
+    }
+    int flags = fcntl(input->fd, F_GETFL);
+    return fcntl(input->fd, F_SETFL, flags & ~O_NONBLOCK) == 0 ||
+           input_fail(input, strerror(errno)) == 0;
+}
+
 struct input *input_open(const char *path, char error[TRACE_ERROR_MAX])
 {
     struct input *input = pages_map(sizeof *input);
@@ -254,10 +281,8 @@ struct input *input_open(const char *path, char error[TRACE_ERROR_MAX])
         return NULL;
     }
     input->copy = -1;
-    input->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (input->fd < 0)
-        input_fail(input, strerror(errno));
-    else if (open_packing(input) && head_fill(input))
+    bool is_open = strcmp(path, "-") == 0 || path_open(input, path);
+    if (is_open && open_packing(input) && head_fill(input))
         return input;
     snprintf(error, TRACE_ERROR_MAX, "%.350s: %s", path, input->fault);
     input_close(input);
@@ -281,13 +306,13 @@ static ssize_t pull_all(struct input *input, char *bytes, size_t n)
     return input_read(input, bytes, n);
 }
 
-int input_seekable(struct input *input, uint64_t *bytes)
+int input_seekable(struct input *input, uint64_t most, uint64_t *bytes)
 {
     struct stat st;
     int fd = input->fd;
     bool plain = input->pull == pull_plain && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     if (!plain || input->fd == STDIN_FILENO)
-        fd = input->copy = copy_make(input, pull_all);
+        fd = input->copy = copy_make(input, pull_all, most);
     if (fd < 0)
         return -1;
     if (fstat(fd, &st) != 0)

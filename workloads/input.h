@@ -23,9 +23,10 @@ const char *input_head(const struct input *input, size_t *n);
 /*
  * A descriptor of a file that holds all that is unpacked, from offset 0, and the file's length in
  * *bytes; for formats that point to places in themselves. A copy without a name, where the input is
- * no such file. The input owns it. Call this before anything is read. -1: input_fault tells.
+ * no such file, and then of `most` bytes or a little more. The input owns it. Call this before
+ * anything is read. -1: input_fault tells.
  */
-int input_seekable(struct input *input, uint64_t *bytes);
+int input_seekable(struct input *input, uint64_t most, uint64_t *bytes);
 void input_close(struct input *input);
 
 #endif

@@ -106,8 +106,8 @@ bool profile_read(struct profile *profile, const char *path, char error[PROFILE_
         bool is_last = *end == '\0';
         *end = '\0';
         if (!profile_add_line(profile, line)) {
-            snprintf(error, PROFILE_ERROR_MAX, "%s: line %u: size or lifetime FROM TO COUNT", path,
-                     number);
+            snprintf(error, PROFILE_ERROR_MAX,
+                     "%s: line %u: want size or lifetime, and FROM TO COUNT", path, number);
             return false;
         }
         line = is_last ? end : end + 1;

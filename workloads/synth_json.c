@@ -4,12 +4,16 @@
  * and keeps nothing but rows.
  */
 #include "synth_profile.h"
+#include "unfinished.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { FORMAT = 1, ROWS_MAX = 1 << 20, NAME_MAX_BYTES = 32 };
 #define FORMAT_NAME "spanbench_profile"
@@ -28,20 +32,62 @@ static void table_write(const struct synth_profile *profile, enum synth_table ta
     fputs("\n]", out);
 }
 
+static bool profile_print(const struct synth_profile *profile, FILE *out)
+{
+    fprintf(out, "{\"%s\": %d", FORMAT_NAME, FORMAT);
+    for (int table = 0; table < SYNTH_TABLES; table++)
+        table_write(profile, table, out);
+    fputs("\n}\n", out);
+    return fflush(out) == 0 && !ferror(out);
+}
+
+/* A file appears, or is replaced, when it is complete. */
+static bool profile_replace(const struct synth_profile *profile, const char *path)
+{
+    char beside[PATH_MAX];
+    if (snprintf(beside, sizeof beside, "%s.%d.tmp", path, (int)getpid()) >= (int)sizeof beside) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    FILE *out = fopen(beside, "wxe");
+    if (out == NULL)
+        return false;
+    unfinished_begin(beside);
+    bool ok = profile_print(profile, out);
+    int cause = errno;
+    if (fclose(out) != 0 && ok) {
+        ok = false;
+        cause = errno;
+    }
+    if (ok && rename(beside, path) != 0) {
+        ok = false;
+        cause = errno;
+    }
+    if (!ok)
+        unlink(beside);
+    unfinished_end(beside);
+    errno = cause;
+    return ok;
+}
+
+/* What is no plain file (/dev/stdout, a pipe) is written to as it is. */
+static bool profile_put(const struct synth_profile *profile, const char *path)
+{
+    struct stat st;
+    if (strcmp(path, "-") == 0)
+        return profile_print(profile, stdout);
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return profile_replace(profile, path);
+    FILE *out = fopen(path, "we");
+    bool ok = out != NULL && profile_print(profile, out);
+    return (out == NULL || fclose(out) == 0) && ok;
+}
+
 bool synth_profile_write(const struct synth_profile *profile, const char *path,
                          char error[TRACE_ERROR_MAX])
 {
-    bool is_stdout = strcmp(path, "-") == 0;
-    FILE *out = is_stdout ? stdout : fopen(path, "we");
-    if (out != NULL) {
-        fprintf(out, "{\"%s\": %d", FORMAT_NAME, FORMAT);
-        for (int table = 0; table < SYNTH_TABLES; table++)
-            table_write(profile, table, out);
-        fputs("\n}\n", out);
-        bool ok = fflush(out) == 0 && !ferror(out);
-        if ((is_stdout || fclose(out) == 0) && ok)
-            return true;
-    }
+    if (profile_put(profile, path))
+        return true;
     snprintf(error, TRACE_ERROR_MAX, "%.400s: %s", path, strerror(errno));
     return false;
 }

@@ -14,6 +14,7 @@
 #include "strip.h"
 #include "subset.h"
 #include "synth.h"
+#include "unfinished.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
         return usage_print(stderr, 2);
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
         return usage_print(stdout, 0);
+    unfinished_watch();
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].main(argc - 1, argv + 1);

@@ -7,6 +7,7 @@
 #include "pages.h"
 #include "sites_file.h"
 #include "trace_format.h"
+#include "unfinished.h"
 #include "varint.h"
 
 #include <errno.h>
@@ -122,8 +123,10 @@ static bool writer_open_file(struct trace_writer *writer)
         if (writer->fd >= 0 || errno != EEXIST)
             break;
     }
-    if (writer->fd >= 0)
+    if (writer->fd >= 0) {
+        unfinished_begin(writer->beside);
         return true;
+    }
     writer->beside[0] = '\0';
     return writer_fail_errno(writer);
 }
@@ -579,6 +582,7 @@ static bool writer_publish(struct trace_writer *writer)
     writer->fd = -1;
     if (close(fd) != 0 || rename(writer->beside, writer->path) != 0)
         return writer_fail_errno(writer);
+    unfinished_end(writer->beside);
     writer->beside[0] = '\0';
     return true;
 }
@@ -598,6 +602,7 @@ void trace_writer_abandon(struct trace_writer *writer)
 {
     if (writer->beside[0] != '\0')
         unlink(writer->beside);
+    unfinished_end(writer->beside);
     writer_close(writer);
 }
 

@@ -14,6 +14,7 @@ from frontend.command_line import Parser
 from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, error_text
 from frontend.guess import meant
 from frontend.version import VERSION
+from frontend.visible import HANDLER, visible
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
 
@@ -70,6 +71,7 @@ def main(argv=None):
     """Runs the command and returns its exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     open_closed_streams()
+    let_pass_any_text()
     return guarded("spanbench", lambda: dispatch(argv))
 
 
@@ -82,7 +84,7 @@ def guarded(name, work, interrupted="interrupted"):
         sys.stdout.flush()
         return status
     except Failure as failure:
-        print(f"{name}: {failure}", file=sys.stderr)
+        print(f"{name}: {visible(failure)}", file=sys.stderr)
         return failure.status
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] == "frontend":
@@ -96,8 +98,11 @@ def guarded(name, work, interrupted="interrupted"):
     except OSError as error:
         if not error.filename:
             drop_output()
-        file = error.filename or "standard output"
+        file = visible(error.filename or "standard output")
         print(f"{name}: {file}: {error_text(error)}", file=sys.stderr)
+        return WORK_FAILED
+    except MemoryError:
+        print(f"{name}: not enough memory", file=sys.stderr)
         return WORK_FAILED
     except KeyboardInterrupt:
         print(f"{name}: {interrupted}", file=sys.stderr)
@@ -139,6 +144,13 @@ def open_closed_streams():
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+
+def let_pass_any_text():
+    """What a stream's encoding cannot say, as a name that is no UTF-8, is shown otherwise."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=HANDLER)
 
 
 def drop_output():

@@ -24,6 +24,8 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             known = self._option_string_actions
             self.error(f"{unknown}: no such option{meant(unknown, known)}")
+        if self.has_empty_operand(words, has_command):
+            self.error("'': an empty word where a name is meant")
         parse = self.parse_known_args if has_command else self.parse_known_intermixed_args
         options, left = parse(words)
         if left:
@@ -48,6 +50,18 @@ class Parser(argparse.ArgumentParser):
             previous = word
         return None
 
+    def has_empty_operand(self, words, has_command):
+        """Whether a word that is no option's value, nor of the command, is empty: as a rule a
+        variable that was not set. Python would take it for the current folder."""
+        own = words[: words.index("--")] if has_command and "--" in words else words
+        for previous, word in zip(["", *own], own):
+            if not self.wants_value(previous):
+                if not word:
+                    return True
+                if has_command and not word.startswith("-"):
+                    return False
+        return False
+
     def action_of(self, word):
         """What argparse does at an option: --name, --name=VALUE, -n or -nVALUE; or None."""
         name = word.partition("=")[0]
@@ -55,9 +69,9 @@ class Parser(argparse.ArgumentParser):
         return known.get(name) or (None if name.startswith("--") else known.get(name[:2]))
 
     def wants_value(self, word):
-        """Whether the next word is this one's value."""
+        """Whether the next word must be this one's value."""
         action = self._option_string_actions.get(word)
-        return bool(action) and action.nargs != 0
+        return bool(action) and action.nargs not in (0, "?")
 
     def error(self, message):
         """Ends the command with the line that tells a usage error."""

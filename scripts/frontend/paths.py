@@ -71,12 +71,23 @@ def check_regular(path):
         raise Failure(f"{path}: no regular file")
 
 
+def check_apart(output, *inputs):
+    """Fails if the output is one of the inputs: what was recorded or measured would be lost."""
+    for path in inputs:
+        try:
+            is_same = os.path.isfile(output) and os.path.samefile(output, path)
+        except (OSError, ValueError):
+            continue  # whoever opens it tells
+        if is_same:
+            raise Failure(f"{output}: is read too; name another file to write to")
+
+
 def check_command(name):
     """Fails unless a program can be run by this name."""
     if shutil.which(name):
         return
     if "/" not in name or not os.path.exists(name):
-        raise Failure(f"{name}: command not found")
+        raise Failure(f"{name or repr(name)}: command not found")
     fault = errno.EISDIR if os.path.isdir(name) else errno.EACCES
     raise Failure(f"{name}: {os.strerror(fault)}")
 

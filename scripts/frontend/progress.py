@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 
 from frontend.lazily import Lazy
+from frontend.visible import visible
 
 Console = Lazy("rich.console", "Console")
 BarColumn, Progress, TextColumn = (
@@ -113,4 +114,4 @@ def progress():
 def say(line):
     """One line of news for people, on stderr; that nobody listens any more ends no measurement."""
     with suppress(BrokenPipeError):
-        print(f"spanbench: {line}", file=sys.stderr, flush=True)
+        print(f"spanbench: {visible(line)}", file=sys.stderr, flush=True)

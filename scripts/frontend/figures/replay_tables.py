@@ -163,10 +163,10 @@ def saving_cells(row, saving):
 
 def share_text(estimate):
     """ "4.2 % [3.9, 4.4]"."""
-    return saving_text(estimate, 100, "{:.1f}", " %")
+    return saving_text(estimate, 100, "{:z.1f}", " %")
 
 
-def saving_text(estimate, scale, form="{:,.0f}", unit=""):
+def saving_text(estimate, scale, form="{:z,.0f}", unit=""):
     """A figure with its interval, and what that covers where it is little."""
     number = form.format(scale * estimate.median) + unit
     if estimate.low is None:

@@ -13,17 +13,20 @@ beside them lie counts of latencies, TRACE.ALLOCATOR.latency.csv (latency_counts
 """
 
 import csv
+import errno
 import json
 import os
 import shutil
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frontend import collector
 from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
+from frontend.figures import documents
+from frontend.visible import HANDLER, without_bytes
 
 LEAST_PLACE = 256 << 10  # bytes that a disk must have left before anything is measured; arbitrary
 TIMES = ("real_time", "cpu_time")
@@ -32,6 +35,7 @@ WORDS = ("name", "run_type", "error_message")  # of an entry, where there is one
 # Parts of the context in which subjects and allocators are looked up.
 DESCRIBED = ("traces", "workloads", "programs", "allocators")
 REQUIRED = ("name", "iterations", "time_unit") + TIMES
+HALF = "\\udc"  # begins a byte in JSON that is no UTF-8; no reader takes that
 SURROGATES = ("\\ud", "\\uD")  # begin the escape of one in JSON; UTF-8 itself has none
 STDOUT = Path("-")  # in the place of a file to write to
 
@@ -200,35 +204,12 @@ def number_families(benchmarks):
 
 def read(path):
     """The Results of a file, which must be there and be valid."""
-    try:
-        text = read_text(path)
-        with collector.paused():
-            document = json.loads(text, parse_constant=refuse_constant)
-    except OSError as error:
-        raise io_failure(error, path) from error
-    except UnicodeDecodeError as error:
-        raise Failure(f"{path}: no result file: it is no text") from error
-    except ValueError as error:
-        raise Failure(f"{path}: no JSON: {error}") from error
-    except RecursionError as error:
-        raise Failure(f"{path}: no result file: it is nested too deep") from error
+    document, text = documents.read(path, "result file")
     is_unicode = not any(escape in text for escape in SURROGATES)
     fault = first_fault(document, is_unicode)
     if fault:
         raise Failure(f"{path}: {fault}")
     return Results(document["context"], document["benchmarks"], Path(path))
-
-
-def read_text(path):
-    """What a file holds. A pipe is read to its end; one that nobody writes to is empty."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        os.set_blocking(file.fileno(), True)
-        return file.read().decode()
-
-
-def refuse_constant(name):
-    """NaN and Infinity are no JSON, though Python reads them."""
-    raise ValueError(f"{name} is no number")
 
 
 def first_fault(document, is_unicode=False):
@@ -297,7 +278,10 @@ def to_text(results):
     """What a file of the results holds."""
     number_families(results.benchmarks)
     document = {"context": results.context, "benchmarks": results.benchmarks}
-    return json.dumps(document, indent=1, allow_nan=False)
+    text = json.dumps(document, indent=1, allow_nan=False)
+    if HALF not in text:
+        return text
+    return json.dumps(without_bytes(document), indent=1, allow_nan=False)
 
 
 def is_stdout(path):
@@ -338,11 +322,11 @@ def check_kept(results):
 def write_text(path, text):
     """Replaces the file; what is no regular file (/dev/stdout) is written to as it is."""
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors=HANDLER)
         return
     handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
+        with os.fdopen(handle, "w", encoding="utf-8", errors=HANDLER) as out:
             out.write(text)
         os.chmod(beside, 0o666 & ~current_umask())
         os.replace(beside, path)
@@ -373,8 +357,9 @@ def make_folder(path):
         raise Failure(f"{path}: {error.strerror}") from error
 
 
-def check_writable(path):
-    """Fails unless a file can be written to `path`; leaves nothing behind."""
+def check_writable(path, is_trace=False):
+    """Fails unless a file can be written to `path`, which may replace a trace only if `is_trace`;
+    leaves nothing behind."""
     path = Path(path)
     if is_stdout(path):
         return
@@ -382,12 +367,37 @@ def check_writable(path):
         raise Failure(f"{path}: is a directory", BAD_INPUT)
     try:
         check_place(path)
+        if not is_trace:
+            check_no_trace(path)
         if path.exists():
-            # A pipe that nobody reads yet is no fault, and not to be waited for.
+            # A pipe that nobody reads would be waited for, at the end of all work.
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
             os.close(handle)
     except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise Failure(f"{path}: nobody reads this pipe") from error
         raise io_failure(error, path) from error
+
+
+def check_no_trace(path):
+    """Fails if the file is a trace: what is no trace is not written over one."""
+    if is_trace(path):
+        raise Failure(f"{path}: is a trace; name another file to write to")
+
+
+def is_trace(path):
+    """Whether there is a file that begins as a trace does."""
+    with suppress(OSError):
+        return os.path.isfile(path) and documents.begins_as_trace(path)
+    return False
+
+
+def check_replaceable(folder):
+    """Fails if a folder of curves, which new ones take the place of, holds anything else."""
+    found = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+    strange = [path for path in found if path.suffix != ".csv" or path.is_dir()]
+    if strange:
+        raise Failure(f"{strange[0]}: is no curve, and {folder} would be replaced by new curves")
 
 
 def check_place(path):
@@ -400,6 +410,7 @@ def check_place(path):
 
 def replace_folder(source, target):
     """Moves the folder of new curves into the place of the old ones."""
+    check_replaceable(Path(target))
     try:
         shutil.rmtree(target, ignore_errors=True)
         shutil.move(source, target)

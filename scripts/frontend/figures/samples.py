@@ -10,8 +10,8 @@ round that failed has null for its figures.
 import json
 
 from frontend.allocators import registry
-from frontend.failure import Failure, io_failure
-from frontend.figures import results
+from frontend.failure import Failure
+from frontend.figures import documents, results
 from frontend.figures.metrics import RSS, TIME
 
 KINDS = ("replay", "exec")
@@ -60,12 +60,7 @@ def keys_of(kind):
 
 def read(path):
     """[Results] of a file of samples, with the figures and facts that it keeps."""
-    try:
-        document = json.loads(results.read_text(path), parse_constant=results.refuse_constant)
-    except OSError as error:
-        raise io_failure(error, path) from error
-    except ValueError as error:
-        raise Failure(f"{path}: no JSON: {error}") from error
+    document, _ = documents.read(path, "file of samples")
     try:
         sources = list(document["sources"].items())
         found = [results_of(path.with_name(f"{stem}.json"), part) for stem, part in sources]

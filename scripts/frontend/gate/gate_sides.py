@@ -2,6 +2,7 @@
 copies of it in temporary folders are what is measured: a rebuild must not replace a file in
 mid-run, and paths of one length shift no stack."""
 
+import errno
 import filecmp
 import re
 import shutil
@@ -125,4 +126,5 @@ def copy_file(source, target):
     try:
         shutil.copy(source, target)
     except OSError as error:
-        raise io_failure(error, source) from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise io_failure(error, target if is_full else source) from error

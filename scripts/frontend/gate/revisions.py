@@ -12,6 +12,7 @@ from frontend.measuring import building
 from frontend.paths import ROOT, checkout
 
 BUILDS = ("span", "span-fast")
+SILENT = "failed"  # what stands for the words of a git that said none
 SOURCES = ("allocator", "Makefile")  # all that a library of ours is made of
 
 
@@ -22,14 +23,16 @@ def git(*arguments, tree=ROOT):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise Failure("git: not installed, and revisions are its business") from None
-    errors = done.stderr.strip().splitlines() or ["failed"]
+    errors = done.stderr.strip().splitlines() or [SILENT]
     return done.returncode, done.stdout.strip(), errors[-1]
 
 
 def commit_of(revision):
     """The full hash of a revision, which must be there."""
     checkout(f"the revision {revision}")
-    status, commit, _ = git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    status, commit, why = git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if status and why != SILENT:
+        raise Failure(f"{revision}: git: {why}")
     if status:
         raise Failure(f"{revision}: no such revision")
     return commit

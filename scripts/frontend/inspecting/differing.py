@@ -105,9 +105,9 @@ def share(part, whole):
 
 def load(path):
     """The Side of a FILE, with its further runs beside it."""
+    first = traces.read_info(path, "--all-sizes")
     runs = sorted(folder_of(path).glob("run-*.trace"))
-    infos = tuple(traces.read_info(each, "--all-sizes") for each in (path, *runs))
-    return Side(path, infos)
+    return Side(path, (first, *(traces.read_info(run, "--all-sizes") for run in runs)))
 
 
 def metrics_of(info):

@@ -1,12 +1,12 @@
 """Who asked for memory: the call sites of a trace with their names."""
 
 import json
-import subprocess
 from dataclasses import asdict, dataclass
 
 from frontend.failure import Failure
 from frontend.inspecting.symbols import Place, places_of
-from frontend.paths import built
+from frontend.measuring.traces import run_tool
+from frontend.visible import said
 
 UNKNOWN = Place("", 0, "unknown caller")
 BETWEEN = " < "  # a function and the one that called it
@@ -59,11 +59,10 @@ def stack_text(places):
 
 def told_of(path, command, lines=""):
     """What a command of `trace` about the sites of a file prints, with these lines as its input."""
-    words = [str(built("trace")), command, str(path)]
-    done = subprocess.run(words, input=lines, capture_output=True, text=True, check=False)
+    done = run_tool(command, path, text=lines)
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise Failure(said[-1] if said else f"{path}: trace {command} failed ({done.returncode})")
+        told = said(done.stderr, path)
+        raise Failure(told[-1] if told else f"{path}: trace {command} failed ({done.returncode})")
     return json.loads(done.stdout)
 
 

@@ -145,8 +145,8 @@ def revision():
 
 
 def git(*arguments):
-    """What git says of this tree, or ""."""
+    """What git says of this tree, or "". It only looks: no lock of it is in anyone's way."""
     try:
-        return registry.output_of(["git", "-C", str(ROOT), *arguments])
+        return registry.output_of(["git", "--no-optional-locks", "-C", str(ROOT), *arguments])
     except OSError:
         return ""

@@ -15,6 +15,7 @@ TIMEOUT_S = 600.0
 TIMED_OUT = "timed out"  # how the error of a run begins that took too long
 LAST_LINES = 5  # of stderr that are shown; arbitrary, as the next
 LONGEST_LINE = 400
+REPORT_BYTES = 4096  # far more than a report has
 GRACE_S = 30  # longer than launch needs to end a program that ignores its time-out
 
 
@@ -34,7 +35,7 @@ class Run:
             return f"{TIMED_OUT} after {self.timeout:g} s"
         number = self.report.get("signal") or max(0, -self.status)
         if number:
-            return f"killed by signal {number} ({signal_name(number)}){self.tail}"
+            return f"{killed_by(number)}{self.tail}"
         return None if self.report else f"did not start{self.tail}"
 
     @property
@@ -52,6 +53,11 @@ class Run:
         return f": {lines[-1]}" if lines else ""
 
 
+def killed_by(number):
+    """How a process ended that a signal ended, in words."""
+    return f"killed by signal {number} ({signal_name(number)})"
+
+
 def signal_name(number):
     """SIGSEGV for 11."""
     try:
@@ -65,7 +71,7 @@ def launch(argv, environment, timeout, folder, stdout, place=None, options=(), s
     empty one, stdout to the file given and stderr to folder/stderr. The options are launch's own.
     """
     report = Path(folder) / "launch.json"
-    report.unlink(missing_ok=True)
+    keep_place(report)
     own = ["--timeout", f"{timeout:g}", "--report", str(report), *options]
     command = [str(built("launch")), *own, "--"]
     with open(Path(folder) / "stderr", "w+b") as stderr, open(stdin, "rb") as read:
@@ -74,6 +80,15 @@ def launch(argv, environment, timeout, folder, stdout, place=None, options=(), s
         stderr.seek(0)
         tail = stderr.read().decode("utf-8", "replace")
     return Run(read_report(report), status, tail, timeout)
+
+
+def keep_place(report):
+    """Takes the place on the disk that a report of launch needs, or what a program did would be
+    unknown at its end."""
+    try:
+        report.write_bytes(b" " * REPORT_BYTES)
+    except OSError as error:
+        raise io_failure(error, report.parent, WORK_FAILED) from error
 
 
 def wait_for(command, environment, timeout, streams, place):

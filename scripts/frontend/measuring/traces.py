@@ -3,6 +3,7 @@ business of build/.../trace."""
 
 import json
 import os
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from frontend.figures.results import unique
 from frontend.guess import closest, offer
 from frontend.lazily import Lazy
 from frontend.paths import CORPUS, built, check_regular, in_tree, shown
+from frontend.visible import said
 
 hashlib = Lazy("hashlib")
 
@@ -50,12 +52,18 @@ def read_info(path, *options):
         raise Failure(f"{path}: {error.strerror}{meant_file(path)}") from error
     except OSError as error:
         raise io_failure(error, path) from error
-    command = [str(built("trace")), "info", *options, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_tool("info", *options, path)
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"{path}: trace info failed"]
+        lines = said(done.stderr, path) or [f"{path}: trace info failed"]
         raise Failure(lines[-1] + import_hint(lines[-1]))
     return json.loads(done.stdout)
+
+
+def run_tool(command, *words, text=""):
+    """The finished process of `trace COMMAND WORD...`, which reads the text."""
+    line = [str(built("trace")), command, *map(str, words)]
+    kind = {"capture_output": True, "text": True, "errors": "surrogateescape"}
+    return subprocess.run(line, input=text, check=False, **kind)
 
 
 def import_hint(line):
@@ -63,7 +71,7 @@ def import_hint(line):
     path, is_none, _ = line.partition(": not a trace")
     if not is_none:
         return ""
-    return f"; another tool's file needs: spanbench import {path} -o OUT"
+    return f"; another tool's file needs: spanbench import {shlex.quote(path)} -o OUT"
 
 
 def meant_file(path):
@@ -74,7 +82,8 @@ def meant_file(path):
     by_name = {
         found.stem: shown(found) for folder in reversed(folders) for found in folder.glob("*.trace")
     }
-    return offer([by_name[name] for name in closest(path.stem, by_name)])
+    names = [path.stem] if path.stem in by_name else closest(path.stem, by_name)
+    return offer([by_name[name] for name in names])
 
 
 def load(paths):
@@ -95,10 +104,9 @@ def check_names(paths):
 
 def cut(trace, ops, path):
     """The Trace of the first operations of another one, in a file at `path`."""
-    command = [str(built("trace")), "cut", "--ops", f"0:{ops}", str(trace.path), "-o", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_tool("cut", "--ops", f"0:{ops}", trace.path, "-o", path)
     if done.returncode:
-        lines = done.stderr.strip().splitlines()
+        lines = said(done.stderr, trace.path, path)
         raise Failure(lines[-1] if lines else f"{trace.path}: trace cut failed", WORK_FAILED)
     return load([path])[0]
 

@@ -66,6 +66,14 @@ def read_list():
     return {facts["name"]: facts for facts in json.loads(done.stdout)}
 
 
+def check_profile(path):
+    """Fails unless the file is a profile, for the workloads that need one."""
+    command = [str(built("workload-glibc")), "--check-profile", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
+    if done.returncode:
+        raise Failure(done.stderr.strip() or f"{path}: no profile")
+
+
 def with_threads(facts, counts, arguments=()):
     """The Workload with each of the numbers of threads that it can have."""
     name, least = facts["name"], facts["threads_least"]

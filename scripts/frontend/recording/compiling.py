@@ -12,6 +12,7 @@ from pathlib import Path
 
 from frontend.measuring import context
 from frontend.paths import built
+from frontend.visible import said
 
 COMPILED_NAME = re.compile(r"(\d+-\d+|run-\d+)\.trace")
 
@@ -90,9 +91,10 @@ def compile_image(image, output, facts=(), strip=False):
     for fact in (f"cpu={context.cpu_model()}", *facts):
         command += ["--origin", fact]
     command += [str(image.path), "-o", str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    kind = {"capture_output": True, "text": True, "errors": "surrogateescape"}
+    done = subprocess.run(command, check=False, **kind)
     if done.returncode:
-        lines = done.stderr.strip().splitlines()
+        lines = said(done.stderr, image.path, output)
         status = done.returncode
         ended = f"signal {-status}" if status < 0 else f"status {status}"
         raise CompileFailed(lines[-1] if lines else f"{image.path}: trace compile: {ended}")

@@ -179,6 +179,8 @@ class Adviser:
         recording, name = taken.recording, self.command.name
         made = [recording.trace, *(recording.others or [])]
         made = [one for one in made if one and one.counts["ops"]]
+        if not made and recording.others is None:
+            raise Failure(f"{name}: what was recorded could not be compiled", WORK_FAILED)
         if not made:
             why = finishing.why_not(recording, recording.trace)
             raise Failure(f"{name}: nothing recorded: {why}", WORK_FAILED)

@@ -132,6 +132,7 @@ def run(options, argv):
     output = options.output / "results.json"
     results.make_folder(options.output)
     results.check_writable(output)
+    results.check_replaceable(options.output / "curves")
     loaded = traces.corpus() if options.full else traces.standard()
     if options.quick:
         loaded = traces.shortest(loaded, QUICK_TRACES)

@@ -9,6 +9,7 @@ from frontend.comparing import comparability, compare_table, comparing
 from frontend.comparing.comparing import BETTER, UNKNOWN, WORSE, Comparer, Manner
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import decision, metrics, results
+from frontend.paths import check_apart
 from frontend.progress import say
 from frontend.verbs.options import add_json, percent
 
@@ -114,6 +115,7 @@ def check(options):
         raise Failure("B.json is missing (in one file, --base and --head can be compared)")
     if options.markdown and str(options.markdown) != "-":
         results.check_writable(options.markdown)
+        check_apart(options.markdown, options.before, *filter(None, [options.after]))
 
 
 def pair_up(a, b, options):

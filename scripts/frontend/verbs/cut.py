@@ -1,6 +1,6 @@
 """The verb cut: a part of a trace by operations, time or threads, still valid."""
 
-from frontend.measuring.trace_tool import add_output, run_trace
+from frontend.measuring.trace_tool import add_output, rewrite
 
 EXAMPLES = (
     "spanbench cut my.trace --ops 100000:200000 -o part.trace",
@@ -26,4 +26,4 @@ def add_arguments(parser):
 def run(options, _argv):
     """Passes the work on."""
     chosen = [(name, getattr(options, name)) for name in ("ops", "time", "threads")]
-    return run_trace("cut", *chosen, "-o", options.output, "--", options.trace)
+    return rewrite("cut", chosen, options.output, options.trace)

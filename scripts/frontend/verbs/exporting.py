@@ -1,6 +1,7 @@
 """The verb export: traces, turned into other tools' files by build/.../trace."""
 
-from frontend.measuring.trace_tool import run_trace
+from frontend.figures import results
+from frontend.measuring.trace_tool import convert
 
 EXAMPLES = (
     "spanbench export --to csv my.trace -o my.csv",
@@ -29,4 +30,5 @@ def add_arguments(parser):
 
 def run(options, _argv):
     """Passes the work on."""
-    return run_trace("export", ("to", options.format), "-o", options.output, "--", options.trace)
+    results.check_no_trace(options.output)
+    return convert("export", [("to", options.format)], options.output, options.trace)

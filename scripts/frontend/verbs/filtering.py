@@ -1,6 +1,6 @@
 """The verb filter: some of the blocks of a trace, with all that happens to them."""
 
-from frontend.measuring.trace_tool import add_output, run_trace
+from frontend.measuring.trace_tool import add_output, rewrite
 
 EXAMPLES = (
     "spanbench filter my.trace --sizes 32K: -o large.trace",
@@ -28,4 +28,4 @@ def add_arguments(parser):
 def run(options, _argv):
     """Passes the work on."""
     chosen = [(name, getattr(options, name)) for name in ("threads", "sizes", "kinds")]
-    return run_trace("filter", *chosen, "-o", options.output, "--", options.trace)
+    return rewrite("filter", chosen, options.output, options.trace)

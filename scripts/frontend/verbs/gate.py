@@ -19,7 +19,7 @@ from frontend.measuring import callgrind, context, deterministic, replays
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.guess import meant
-from frontend.paths import latest, shown
+from frontend.paths import check_apart, latest, shown
 from frontend.progress import progress, say
 from frontend.verbs.options import add_folder, add_json, names_of, percent, positive
 
@@ -193,6 +193,8 @@ def told_sameness(base, head):
 def subjects_of(options):
     """The Subjects that the options name."""
     words = [word for text in options.workloads for word in text.split(",") if word]
+    if options.workloads and not words:
+        raise Failure("--workloads: names nothing to run")
     return gate_subjects.resolve(words) if words else gate_subjects.standard(options.quick)
 
 
@@ -233,6 +235,7 @@ def check(options, subjects):
     results.make_folder(options.output)
     for path in output_paths(options):
         results.check_writable(path)
+        check_apart(path, *[options.base] if is_stored(options.base) else [])
 
 
 def has_figures(options, subjects):

@@ -1,6 +1,6 @@
 """The verb import: other tools' files, turned into traces by build/.../trace."""
 
-from frontend.measuring.trace_tool import run_trace
+from frontend.measuring.trace_tool import convert
 
 EXAMPLES = (
     "spanbench import memory_replay.txt -o my.trace",
@@ -30,4 +30,4 @@ def add_arguments(parser):
 def run(options, _argv):
     """Passes the work on."""
     form = ("from", options.format)
-    return run_trace("import", form, "-o", options.output, "--", options.input)
+    return convert("import", [form], options.output, options.input)

@@ -8,6 +8,7 @@ from frontend.comparing import merging
 from frontend.failure import Failure
 from frontend.figures import matrix, results, table
 from frontend.figures.results import Results
+from frontend.paths import check_apart
 from frontend.progress import say
 from frontend.verbs.options import add_output
 from frontend.verbs.outcome import keep
@@ -36,6 +37,8 @@ def run(options, argv):
     """Joins, writes, shows."""
     if options.output:
         results.check_writable(options.output)
+        check_apart(options.output, *options.results)
+        results.check_replaceable(options.output.with_suffix(".curves"))
     parts = [results.read(path) for path in options.results]
     if not any(part.rows for part in parts):
         raise Failure(f"{options.results[0]}: no rows")

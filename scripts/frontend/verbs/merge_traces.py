@@ -1,6 +1,6 @@
 """The verb merge: the traces of several processes side by side in time, as one."""
 
-from frontend.measuring.trace_tool import add_output, run_trace
+from frontend.measuring.trace_tool import add_output, rewrite
 
 EXAMPLES = (
     "spanbench merge server.trace client.trace -o both.trace",
@@ -23,4 +23,4 @@ def add_arguments(parser):
 def run(options, _argv):
     """Passes the work on."""
     by_date = "--by-date" if options.by_date else None
-    return run_trace("merge", by_date, "-o", options.output, "--", *options.traces)
+    return rewrite("merge", [by_date], options.output, *options.traces)

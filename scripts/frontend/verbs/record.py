@@ -6,6 +6,7 @@ and goes once all of it has been compiled; until then `record --recover` can fin
 
 import argparse
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -114,7 +115,9 @@ def depth(text):
     """A number of return addresses, for argparse."""
     if text in map(str, range(1, DEPTH_MOST + 1)):
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text}: not a number from 1 to {DEPTH_MOST}")
+    what = f"not a number from 1 to {DEPTH_MOST}"
+    hint = "" if text.lstrip("-").isdigit() else f"; if it is the command: --sites -- {text}"
+    raise argparse.ArgumentTypeError(f"{text}: {what}{hint}")
 
 
 def seconds_or_none(text):
@@ -131,7 +134,7 @@ def seconds_or_none(text):
 def run(options, _argv):
     """Records; exits as CMD did. Status 1: CMD succeeded, but there is no trace of anything."""
     built("trace")
-    results.check_writable(options.output)
+    results.check_writable(options.output, is_trace=True)
     if options.recover:
         if options.command or options.times > 1:
             raise Failure(f"--recover: takes no {'command' if options.command else '--times'}")
@@ -255,7 +258,7 @@ class Session:
 
 def recover(raw, output, strip):
     """Compiles what is in the folder of an interrupted recording."""
-    if not raw.is_dir():
+    if not os.path.isdir(raw):
         raise Failure(f"{raw}: no such directory")
     images = images_in(raw)
     if not images:

@@ -8,10 +8,12 @@ import tempfile
 from pathlib import Path
 
 from frontend.failure import Failure, io_failure
+from frontend.figures import results
 from frontend.measuring import traces
-from frontend.paths import built
+from frontend.paths import check_apart, check_regular
 from frontend.progress import say
 from frontend.verbs.options import add_timeout
+from frontend.visible import said
 
 PLACE = "{}"
 NOT_FOUND = re.compile(r"sh: (?:line )?\d+: (.*): (?:command )?not found$")  # dash and bash say so
@@ -47,6 +49,8 @@ def run(options, _argv):
     if PLACE not in options.command:
         raise Failure(f"--while: {options.command}: holds no {PLACE} for the trace")
     (loaded,) = traces.load([options.trace])
+    check_output(options.output)
+    check_apart(options.output, options.trace)
     with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         search = Search(options, Path(folder))
         search.begin()
@@ -58,6 +62,13 @@ def run(options, _argv):
         finally:
             print(f"{options.output}: {search.ops:,} of {loaded.info['ops']:,} operations")
     return 0
+
+
+def check_output(path):
+    """Fails unless a trace can be put in the place of path."""
+    if path.exists() and not path.is_dir():
+        check_regular(path)
+    results.check_writable(path, is_trace=True)
 
 
 class Search:
@@ -73,10 +84,10 @@ class Search:
     def begin(self):
         """The whole trace must show it. The first run tells if what CMD calls is there: `! CMD`
         holds where CMD cannot even start."""
-        with open(self.folder / "said", "w+", encoding="utf-8", errors="replace") as said:
-            is_shown = self.shows(self.options.trace, said)
-            said.seek(0)
-            for name in filter(None, map(NOT_FOUND.match, said)):
+        with open(self.folder / "said", "w+", encoding="utf-8", errors="replace") as errors:
+            is_shown = self.shows(self.options.trace, errors)
+            errors.seek(0)
+            for name in filter(None, map(NOT_FOUND.match, errors)):
                 say(f"--while: {name[1]}: command not found")
         if not is_shown:
             raise Failure(f"{self.options.trace}: --while: the command does not exit with 0 for it")
@@ -93,8 +104,8 @@ class Search:
         self.keep(tried)
         return True
 
-    def shows(self, path, said=subprocess.DEVNULL):
-        """Whether the command exits with 0 for a trace; its errors go to `said`."""
+    def shows(self, path, errors=subprocess.DEVNULL):
+        """Whether the command exits with 0 for a trace; its errors go to `errors`."""
         self.runs += 1
         command = self.options.command.replace(PLACE, shlex.quote(str(path)))
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
@@ -102,7 +113,7 @@ class Search:
             done = subprocess.run(
                 ["sh", "-c", command],
                 timeout=self.options.timeout,
-                stderr=said,
+                stderr=errors,
                 check=False,
                 **quiet,
             )
@@ -124,10 +135,9 @@ class Search:
 
     def tool(self, *words):
         """What `trace` prints; a Failure with its line if it fails."""
-        command = [str(built("trace")), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = traces.run_tool(*words)
         if done.returncode:
-            raise Failure(done.stderr.strip().splitlines()[-1])
+            raise Failure(said(done.stderr, *words)[-1])
         return done.stdout
 
 

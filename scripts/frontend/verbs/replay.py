@@ -101,6 +101,7 @@ def run(options, argv):
     replays.check_programs(allocators)
     if options.output:
         results.check_writable(options.output)
+        results.check_replaceable(options.output.with_suffix(".curves"))
     loaded = traces.load(chosen(options))
     is_kept = options.output not in (None, results.STDOUT)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:

@@ -1,6 +1,7 @@
 """The verb report: charts and a page from result files."""
 
 import importlib
+import os
 from pathlib import Path
 
 from frontend.failure import Failure
@@ -29,7 +30,7 @@ def add_arguments(parser):
 def run(options, _argv):
     """Hands over to the writer of reports."""
     paths = options.results or [latest() / "results.json"]
-    missing = [path for path in paths if not path.exists()]
+    missing = [path for path in paths if not os.path.exists(path)]  # an impossible name is none
     if missing:
         raise Failure(f"{missing[0]}: no such file; `spanbench bench` makes the default one")
     out_dir = options.output or paths[0].parent

@@ -12,7 +12,7 @@ from frontend.figures.table import add_number_columns, console, new_table
 from frontend.guess import meant
 from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
-from frontend.paths import PROFILE, check_regular, shown
+from frontend.paths import PROFILE, check_apart, check_regular, shown
 from frontend.verbs.options import add_measuring, positive
 from frontend.verbs.outcome import show
 
@@ -102,10 +102,14 @@ def run(options, argv):
     if any(allocator.is_floor for allocator in allocators):
         raise Failure("-a: null: its blocks overlap, and workloads check theirs")
     driver.check_programs("workload", allocators)
+    arguments = arguments_of(options)
+    if options.profile and any(workload.facts["needs_profile"] for workload in chosen):
+        workloads.check_profile(options.profile)
     if options.output:
         results.check_writable(options.output)
+        check_apart(options.output, *filter(None, [options.profile]))
     with Links() as links:
-        manner = workloads.Manner(arguments_of(options), options.timeout, links)
+        manner = workloads.Manner(arguments, options.timeout, links)
         works = () if options.seconds else workloads.WORK
         measured = workloads.measure(
             chosen, allocators, manner, lambda *_: options.repeats, argv, works

@@ -1,6 +1,6 @@
 """The verb strip: a trace without what identifies its maker, so that it may be published."""
 
-from frontend.measuring.trace_tool import add_output, run_trace
+from frontend.measuring.trace_tool import add_output, rewrite
 
 EXAMPLES = ("spanbench strip my.trace -o public.trace",)
 NOTES = """\
@@ -18,4 +18,4 @@ def add_arguments(parser):
 
 def run(options, _argv):
     """Passes the work on."""
-    return run_trace("strip", "-o", options.output, "--", options.trace)
+    return rewrite("strip", [], options.output, options.trace)

@@ -1,7 +1,8 @@
 """The verb synth: a trace of any length with the statistics of another one."""
 
-from frontend.measuring.trace_tool import add_output, run_trace
-from frontend.paths import check_regular
+from frontend.figures import results
+from frontend.measuring.trace_tool import add_output, rewrite
+from frontend.paths import check_apart, check_regular
 
 EXAMPLES = (
     "spanbench synth my.trace --ops 10000000 --threads 4 -o long.trace",
@@ -30,5 +31,9 @@ def run(options, _argv):
     """Passes the work on."""
     check_regular(options.trace)
     chosen = [(name, getattr(options, name)) for name in ("ops", "threads", "seed")]
+    if options.profile_only:
+        results.check_no_trace(options.output)
+    elif not results.is_trace(options.trace):
+        check_apart(options.output, options.trace)
     profile = "--profile-only" if options.profile_only else None
-    return run_trace("synth", *chosen, profile, "-o", options.output, "--", options.trace)
+    return rewrite("synth", [*chosen, profile], options.output, options.trace)
