@@ -92,7 +92,7 @@ def trace():
     classes = [{"from": 1048576, "to": 2097151, "count": 1234567890}]
     kinds = {"malloc": 1234567890}
     table.console().print(info_page.kinds_table({"by_kind": kinds, "ops": 1234567890}))
-    table.console().print(info_page.shares_table("lifetime in allocations", classes))
+    table.console().print(info_page.shares_table("lifetime in allocations", "blocks", classes))
 
 
 def sites():
