@@ -412,8 +412,8 @@ test-aarch64:
 	fi
 
 test-aarch64-run:
-	$(AARCH64_MAKE) $(addprefix $(AARCH64)/,libspan.so libspan-fast.so librecord.so libnull.so \
-		libprobe.so trace launch tests/subjects/carried)
+	$(AARCH64_MAKE) $(patsubst $(B)/%,$(AARCH64)/%,$(LIBRARIES)) \
+		$(addprefix $(AARCH64)/,trace launch tests/subjects/carried)
 	$(AARCH64_MAKE) test-c TESTS='$(AARCH64_TESTS)'
 	for library in libspan.so libspan-fast.so; do \
 		$(AARCH64_RUN) -E LD_PRELOAD=$(abspath $(AARCH64))/$$library \
