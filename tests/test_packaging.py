@@ -38,9 +38,15 @@ def test_what_the_front_end_imports_is_depended_on():
 
 
 def test_what_is_compiled_against_is_built_against():
-    libraries = {name for name in needs_of("bench") if name.startswith("lib")} - {"libc6-dev"}
+    libraries = {name for name in needs_of("bench") if re.match("lib|.*-dev$", name)}
+    libraries -= {"libc6-dev"}  # of build-essential
     assert len(libraries) > 4
     assert libraries <= packages(stanza(None)["Build-Depends"])
+
+
+def test_make_deb_installs_what_the_packages_are_built_from():
+    needed = packages(stanza(None)["Build-Depends"]) - {"debhelper-compat"}
+    assert needed | {"debhelper", "build-essential"} <= needs_of("bench") | needs_of("deb")
 
 
 def test_the_library_is_named_by_its_version():
