@@ -337,6 +337,7 @@ $(B)/tests/subjects/%.so: $(O)/tests/subjects/%.o
 	$(LINK) -shared $^ -pthread -o $@
 
 # The operators of C++; as any program's, they are those of the C++ library.
+$(O)/tests/subjects/operators.o: CXXFLAGS_OWN += -fsized-deallocation # Clang's default only from 19 on
 $(B)/tests/subjects/operators: $(O)/tests/subjects/operators.o
 	@mkdir -p $(@D)
 	$(call SAY,LINK)
