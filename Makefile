@@ -424,6 +424,19 @@ test-aarch64-run:
 	SPANBENCH_BUILD=$(abspath $(AARCH64)) $(PYTHON) -m pytest -q -p no:cacheprovider \
 		tests/test_thread_locals.py
 
+## test-cgroup2: limits of memory under cgroups of version 2, in a virtual machine; skipped where there can be none
+.PHONY: test-cgroup2
+test-cgroup2: deps-test
+	scripts/deps cgroup2 || true # what stays missing is named
+	$(MAKE) --no-print-directory all
+	scripts/cgroup2_machine build/cgroup2; \
+	case $$? in \
+	0) scripts/cgroup2_machine build/cgroup2 $(PYTHON) -m pytest -v -p no:cacheprovider \
+		tests/guest_limits.py tests/test_limits.py ;; \
+	77) echo "test-cgroup2: skipped" ;; \
+	*) exit 1 ;; \
+	esac
+
 ## programs: real programs on both builds of the allocator do the same as without it
 .PHONY: programs
 programs: deps-bench

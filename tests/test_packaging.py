@@ -56,7 +56,7 @@ def test_the_library_is_named_by_its_version():
     assert (DEBIAN / f"libspan{version}.install").exists()
 
 
-@pytest.mark.parametrize("script", ["scripts/build_deb", "scripts/deps"])
+@pytest.mark.parametrize("script", ["scripts/build_deb", "scripts/cgroup2_machine", "scripts/deps"])
 def test_the_scripts_are_without_faults(script):
     try:
         done = subprocess.run(["shellcheck", REPO / script], capture_output=True, text=True)
