@@ -22,6 +22,7 @@ PLACES = (
     "root where memory is limited far above",
     "a user in a tree of its own",
     "a user in a session of root's",
+    "a user in a folder of its own whose processes are root's",
 )
 
 
@@ -50,12 +51,15 @@ def fixture_places():
         give(folder)
     plain = make_group("plain.slice")
     (plain / "leaf").mkdir(exist_ok=True)
+    half = make_group(f"{slices}/half.slice/leaf")
+    subprocess.run(["chown", str(USER), str(half.parent)], check=True)
     own_session = make_group("user.slice/user-0.slice/session-1.scope")
     found = (
         (own_session, False, own_session.parent),
         (plain / "leaf", False, TOP),
         (application, True, application.parent),
         (make_group(f"{slices}/session-2.scope"), True, None),
+        (half, True, None),
     )
     return dict(zip(PLACES, found))
 
