@@ -217,7 +217,7 @@ static bool class_grow(struct thread_cache *cache, struct cache_class *class, si
     if (class->limit >= max)
         return false;
     size_t budget = cache_budget(cache);
-    size_t limit = class->limit ? 2 * (size_t) class->limit : CACHE_LIMIT_FIRST;
+    size_t limit = class->limit ? (size_t)2 * class->limit : CACHE_LIMIT_FIRST;
     if (limit > max)
         limit = max;
     if (limit > limit_max(class, budget))

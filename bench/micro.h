@@ -63,10 +63,11 @@ struct micro_benchmark {
     int64_t iterations; /* of a run; 0: as many as the time that was asked for allows */
 };
 
+/* Releases of clang-format break these braces differently. */
+/* clang-format off */
 #define MICRO_LIST(...)                                                                            \
-    {                                                                                              \
-        (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)   \
-    }
+    {(const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)}
+/* clang-format on */
 
 /* MICRO(name, .member = value ...) { body }: a benchmark whose body has `micro`. */
 #define MICRO(function, ...)                                                                       \

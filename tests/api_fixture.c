@@ -46,6 +46,16 @@ size_t resident(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+extern void __asan_init(void) __attribute__((weak));
+
+size_t memory_held(void)
+{
+    if (!is_emulated() && !has_thread_sanitizer() && !__asan_init)
+        return resident();
+    struct span_mallinfo2 info = span_mallinfo2();
+    return info.arena + info.hblkhd;
+}
+
 /* A window of blocks, the oldest of which is replaced by one of another size. */
 static void *hammer(void *unused)
 {

@@ -18,6 +18,10 @@ bool has_thread_sanitizer(void);
 /* Bytes of this process that are in memory now; where it is emulated, 0. */
 size_t resident(void);
 
+/* The same; where some would be an emulator's or a sanitizer's own, which keep something of every
+   thread, the bytes that the allocator has mapped. */
+size_t memory_held(void);
+
 /* Starts HAMMERS threads that allocate and free until hammers_stop, which ends them all. */
 void hammers_start(void);
 void hammers_stop(void);

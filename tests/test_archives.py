@@ -45,6 +45,8 @@ WAYS = {
     "clang-sanitized": ["CC=clang", f"CFLAGS={SANITIZED}"],
 }
 NEEDED = {"clang-lto": "ld.lld"}
+# Of newer Clangs: whether the globals of a program are registered, one for all its objects.
+SHARED = {"___asan_globals_registered"}
 
 
 def declared():
@@ -86,5 +88,5 @@ def test_however_it_was_compiled(way, tmp_path):
     building.make(REPO, tmp_path / "build", [ARCHIVES[0]], way, *WAYS[way])
     flags = [*words["CFLAGS"].split(), *words.get("LDFLAGS", "").split()]
     path = tmp_path / "build" / ARCHIVES[0]
-    assert defined(path) == declared()
+    assert defined(path) - SHARED == declared()
     assert link_and_run(tmp_path, path, words["CC"], *flags) == "0 1 0\n"

@@ -91,7 +91,7 @@ static void owner_and_magic_do_not_touch_each_other(void **state)
         BLOCK_MAGIC_FREE,
 #if SPAN_FAST
         BLOCK_MAGIC_CACHED,
-        BLOCK_MAGIC_DEFERRED
+        BLOCK_MAGIC_DEFERRED,
 #endif
     };
     struct block *block = first_block();

@@ -57,9 +57,10 @@ def test_percentiles_are_those_of_the_counts():
     assert at == [10, 10, 10, 50, 50, 700, 9000, 9000]
 
 
-@pytest.mark.parametrize(
-    "calls, last", [(10**7, 4), (10**5, 4), (10**4, 3), (1000, 2), (1, 0.3)]
-)
+LAST_NINES = [(10**7, 4), (10**5, 4), (10**4, 3), (1000, 2), (1, 0.3)]  # by how many calls
+
+
+@pytest.mark.parametrize("calls, last", LAST_NINES)
 def test_a_line_ends_where_ten_calls_are_left(calls, last):
     found = {"a": latency_chart.from_counts([(5.0, calls)])}
     found["b"] = latency_chart.from_counts([(5.0, 10 * calls)])

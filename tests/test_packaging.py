@@ -38,9 +38,15 @@ def test_what_the_front_end_imports_is_depended_on():
 
 
 def test_what_is_compiled_against_is_built_against():
-    libraries = {name for name in needs_of("bench") if name.startswith("lib")} - {"libc6-dev"}
+    libraries = {name for name in needs_of("bench") if re.match("lib|.*-dev$", name)}
+    libraries -= {"libc6-dev"}  # of build-essential
     assert len(libraries) > 4
     assert libraries <= packages(stanza(None)["Build-Depends"])
+
+
+def test_make_deb_installs_what_the_packages_are_built_from():
+    needed = packages(stanza(None)["Build-Depends"]) - {"debhelper-compat"}
+    assert needed | {"debhelper", "build-essential"} <= needs_of("bench") | needs_of("deb")
 
 
 def test_the_library_is_named_by_its_version():
@@ -50,7 +56,7 @@ def test_the_library_is_named_by_its_version():
     assert (DEBIAN / f"libspan{version}.install").exists()
 
 
-@pytest.mark.parametrize("script", ["scripts/build_deb", "scripts/deps"])
+@pytest.mark.parametrize("script", ["scripts/build_deb", "scripts/cgroup2_machine", "scripts/deps"])
 def test_the_scripts_are_without_faults(script):
     try:
         done = subprocess.run(["shellcheck", REPO / script], capture_output=True, text=True)

@@ -780,8 +780,9 @@ def data_references(trace, *options):
     command += [str(BUILD / "replay-glibc"), *options, "--allocator", LIBC, str(trace)]
     launch = [str(BUILD / "launch"), "--fixed-addresses", "--report", "/dev/null", "--"]
     done = subprocess.run(launch + command, capture_output=True, text=True, check=True)
-    line = next(line for line in done.stderr.splitlines() if "D   refs" in line)
-    reads, writes = re.search(r"\(([\d,]+) rd\s+\+\s+([\d,]+) wr\)", line).groups()
+    # Versions of valgrind differ in their blanks.
+    counts = re.search(r"D +refs: .*\(([\d,]+) rd +\+ +([\d,]+) wr\)", done.stderr)
+    reads, writes = counts.groups()
     return int(reads.replace(",", "")), int(writes.replace(",", ""))
 
 

@@ -169,9 +169,10 @@ static size_t bytes_held(const struct thread_cache *cache, size_t *could)
     *could = 0;
     for (unsigned i = 0; i < CACHE_CLASSES; i++) {
         const struct cache_class *class = &cache->classes[i];
+        size_t gross = class->gross;
         assert_true(class->count <= class->limit);
-        held += class->count * (size_t) class->gross;
-        *could += class->limit * (size_t) class->gross;
+        held += class->count * gross;
+        *could += class->limit * gross;
     }
     return held;
 }
@@ -280,7 +281,7 @@ static void idle_classes_give_up_capacity(void **state)
     fill_class(cache, 100, CACHE_CLASSES * LIMIT_MAX); /* all classes are asked again and again */
     const struct cache_class *class = cache_class_for(cache, 100);
     assert_int_equal(class->limit, LIMIT_MAX);
-    size_t lately = class->count * (size_t) class->gross;
+    size_t gross = class->gross, lately = class->count * gross;
     assert_true(bytes_held(cache, &could) - lately < held); /* for large blocks went home */
     assert_int_equal(could, cache->capacity);
     assert_true(could <= cache_budget());

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from places import BUILD
+from places import BUILD, REPO
 
 # The objects of a library, as patterns; one with none of its own has nothing to show.
 OBJECTS = {
@@ -34,3 +34,10 @@ def test_thread_locals_are_reached_without_a_call(library):
     assert OFFSETS.search(listing)
     calls = [line for line in listing.splitlines() if CALLS.search(line)]
     assert calls == []
+
+
+def test_emulated_tests_have_all_libraries(tmp_path):
+    command = ["make", "-n", "--no-print-directory", f"AARCH64={tmp_path}", "test-aarch64-run"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
+    built = done.stdout.split()
+    assert [name for name in OBJECTS if f"{tmp_path}/{name}" not in built] == []

@@ -1,6 +1,6 @@
 /*
  * Threads that come and go, hand blocks to each other, are cancelled and interrupted: the heap
- * stays sound and memory bounded. What threads left behind would show in the resident size.
+ * stays sound and memory bounded. What threads left behind would show in the memory held.
  */
 #include "allocator/libspan.h"
 #include "api_fixture.h"
@@ -21,7 +21,7 @@ enum {
     WARM_UP = 200,      /* of them before memory is measured */
     BLOCKS = 64,        /* of each thread; with BYTES, threads that keep them hold 20 MiB */
     BYTES = 256,
-    SLACK = 6 << 20, /* resident bytes that may come from elsewhere, the sanitizers included */
+    SLACK = 6 << 20, /* bytes that may come from elsewhere */
 };
 
 static void fill(void **blocks)
@@ -45,13 +45,13 @@ static void run_generations(void *(*live)(void *), void *argument, void (*after)
     for (int i = 0; i < GENERATIONS; i++) {
         pthread_t thread;
         if (i == WARM_UP)
-            before = resident();
+            before = memory_held();
         assert_int_equal(pthread_create(&thread, NULL, live, argument), 0);
         pthread_join(thread, NULL);
         if (after)
             after(argument);
     }
-    assert_in_range(resident(), 0, before + SLACK);
+    assert_in_range(memory_held(), 0, before + SLACK);
 }
 
 static void *fill_and_drain(void *blocks)
@@ -100,12 +100,12 @@ static void threads_may_only_free(void **state)
     for (int i = 0; i < GENERATIONS; i++) {
         pthread_t thread;
         if (i == WARM_UP)
-            before = resident();
+            before = memory_held();
         fill(blocks);
         assert_int_equal(pthread_create(&thread, NULL, drain_only, blocks), 0);
         pthread_join(thread, NULL);
     }
-    assert_in_range(resident(), 0, before + SLACK);
+    assert_in_range(memory_held(), 0, before + SLACK);
 }
 
 /* Blocks on their way from one thread to another; NULL where there is none. */
@@ -151,12 +151,12 @@ static void pass_blocks(bool give_back)
     pthread_t thread;
     void *wrong;
     ring.give_back = give_back;
-    size_t before = resident();
+    size_t before = memory_held();
     assert_int_equal(pthread_create(&thread, NULL, receive, &ring), 0);
     send_all(&ring);
     pthread_join(thread, &wrong);
     assert_null(wrong);
-    assert_in_range(resident(), 0, before + 2 * SLACK);
+    assert_in_range(memory_held(), 0, before + 2 * SLACK);
 }
 
 static void producer_and_consumer(void **state)
@@ -271,7 +271,7 @@ static void cancelled_threads(void **state)
         void *result;
         atomic_bool filled = false;
         if (i == WARM_UP)
-            before = resident();
+            before = memory_held();
         assert_int_equal(pthread_create(&thread, NULL, wait_to_be_cancelled, &filled), 0);
         while (!atomic_load(&filled))
             sched_yield();
@@ -279,7 +279,7 @@ static void cancelled_threads(void **state)
         pthread_join(thread, &result);
         assert_ptr_equal(result, PTHREAD_CANCELED);
     }
-    assert_in_range(resident(), 0, before + SLACK);
+    assert_in_range(memory_held(), 0, before + SLACK);
 }
 
 static void *block_signals_and_live(void *blocks)
@@ -348,11 +348,11 @@ static void many_at_once(void **state)
     size_t before = 0;
     for (int round = 0; round < 40; round++) {
         if (round == 10)
-            before = resident();
+            before = memory_held();
         hammers_start();
         hammers_stop();
     }
-    assert_in_range(resident(), 0, before + SLACK);
+    assert_in_range(memory_held(), 0, before + SLACK);
 }
 
 #define THREADS_TEST(name) cmocka_unit_test_setup_teardown(name, limit_time, sound_api)

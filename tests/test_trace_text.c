@@ -45,7 +45,7 @@ static void test_counts_are_numbers(void **state)
     static const char *const none[] = {"a=", "a=1x", "a=-1", "a= 1", "a=12345678901234567890", "a"};
     const char *rest = "a=17\n";
     struct text_line line;
-    uint64_t count;
+    uint64_t count = 0;
     assert_true(text_line_take(&rest, &line) && text_line_count(&line, &count));
     assert_int_equal(count, 17);
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {

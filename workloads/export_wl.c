@@ -265,7 +265,7 @@ static void losses_note(struct export *export)
 
 static bool wl_write(struct export *export)
 {
-    struct wl wl = {.export = export, .threads = (size_t) export->totals.threads};
+    struct wl wl = {.export = export, .threads = export->totals.threads};
     wl.streams = pages_map((wl.threads + 1) * sizeof *wl.streams);
     wl.buffers = pages_map((wl.threads + 1) * STREAM_BYTES);
     bool ok = (wl.streams != NULL && wl.buffers != NULL) || export_fail_errno(export);

@@ -15,10 +15,10 @@ struct in_out {
 /* Takes an option of the command's own, whose value is optarg. false: it has said what is wrong. */
 typedef bool (*in_out_take)(void *cookie, int option);
 
-#define IN_OUT_OUTPUT                                                                              \
-    {                                                                                              \
-        "output", required_argument, NULL, 'o'                                                     \
-    }
+/* Releases of clang-format break these braces differently. */
+/* clang-format off */
+#define IN_OUT_OUTPUT {"output", required_argument, NULL, 'o'}
+/* clang-format on */
 
 /* `known` has the command's options, IN_OUT_OUTPUT among them; take may be NULL where there are no
    others. false, and a line on stderr (`usage` where a file is missing or an option not known). */

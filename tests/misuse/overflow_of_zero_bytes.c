@@ -7,7 +7,8 @@
 
 int main(void)
 {
-    char *volatile p = malloc(0);
+    volatile size_t nothing = 0; /* compilers warn of a constant */
+    char *volatile p = malloc(nothing);
     p[0] = 'x';
     free(p);
     return 0;

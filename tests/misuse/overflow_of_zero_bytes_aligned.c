@@ -8,7 +8,8 @@
 
 int main(void)
 {
-    char *volatile p = aligned_alloc(64, 0);
+    volatile size_t nothing = 0; /* compilers warn of a constant */
+    char *volatile p = aligned_alloc(64, nothing);
     p[0] = 'x';
     free(p);
     return 0;

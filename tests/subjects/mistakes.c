@@ -362,10 +362,10 @@ static void double_free_of_nothing(void)
     free_one();
 }
 
-#define MISTAKE(name)                                                                              \
-    {                                                                                              \
-#name, name                                                                                \
-    }
+/* Releases of clang-format break these braces differently. */
+/* clang-format off */
+#define MISTAKE(name) {#name, name}
+/* clang-format on */
 
 static const struct mistake {
     const char *name;

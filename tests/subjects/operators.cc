@@ -41,20 +41,20 @@ size_t endless()
 void call_plain()
 {
     ::operator delete(pass(::operator new(101)));
-    ::operator delete (pass(::operator new(102)), size_t{102});
+    ::operator delete(pass(::operator new(102)), size_t(102));
     ::operator delete(pass(::operator new(103, std::nothrow)), std::nothrow);
     ::operator delete[](pass(::operator new[](104)));
-    ::operator delete[](pass(::operator new[](105)), size_t{105});
+    ::operator delete[](pass(::operator new[](105)), size_t(105));
     ::operator delete[](pass(::operator new[](106, std::nothrow)), std::nothrow);
 }
 
 void call_aligned()
 {
     ::operator delete(pass(::operator new(107, WIDE)), WIDE);
-    ::operator delete (pass(::operator new(108, WIDE)), size_t{108}, WIDE);
+    ::operator delete(pass(::operator new(108, WIDE)), size_t(108), WIDE);
     ::operator delete(pass(::operator new(109, WIDE, std::nothrow)), WIDE, std::nothrow);
     ::operator delete[](pass(::operator new[](110, WIDE)), WIDE);
-    ::operator delete[](pass(::operator new[](111, WIDE)), size_t{111}, WIDE);
+    ::operator delete[](pass(::operator new[](111, WIDE)), size_t(111), WIDE);
     ::operator delete[](pass(::operator new[](112, WIDE, std::nothrow)), WIDE, std::nothrow);
 }
 
@@ -157,16 +157,16 @@ int cross()
     drop(::operator new[](110, WIDE));
     drop(::operator new[](112, WIDE, std::nothrow));
     ::operator delete(make(101));
-    ::operator delete (make(102), size_t{102});
+    ::operator delete(make(102), size_t(102));
     ::operator delete(make(103), std::nothrow);
     ::operator delete[](make(104));
-    ::operator delete[](make(105), size_t{105});
+    ::operator delete[](make(105), size_t(105));
     ::operator delete[](make(106), std::nothrow);
     ::operator delete(make(107), WIDE);
-    ::operator delete (make(108), size_t{108}, WIDE);
+    ::operator delete(make(108), size_t(108), WIDE);
     ::operator delete(make(109), WIDE, std::nothrow);
     ::operator delete[](make(110), WIDE);
-    ::operator delete[](make(111), size_t{111}, WIDE);
+    ::operator delete[](make(111), size_t(111), WIDE);
     ::operator delete[](make(112), WIDE, std::nothrow);
     free_sized(make(113), 113);
     free_aligned_sized(make(114), WIDE_BYTES, 114);

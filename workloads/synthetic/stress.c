@@ -124,27 +124,29 @@ static void charge_make(struct worker *worker, struct charge *charge)
 {
     struct prng *prng = &worker->prng;
     uint64_t luck = prng_below(prng, 10);
-    struct charge new = {.size = stress_size(prng), .seed = prng_next(prng)};
+    struct charge fresh = {.size = stress_size(prng), .seed = prng_next(prng)};
     enum worker_call call = luck < 2 ? CALL_CALLOC : luck < 4 ? CALL_ALIGNED : CALL_MALLOC;
     errno = 0;
     if (call == CALL_CALLOC)
-        new.p = calloc(1, new.size);
+        fresh.p = calloc(1, fresh.size);
     else if (call == CALL_ALIGNED)
-        new.p = make_aligned(prng, &new.size);
+        fresh.p = make_aligned(prng, &fresh.size);
     else
-        new.p = malloc(new.size);
-    if (new.p == NULL) {
-        if (new.size > 0)
-            refuse(worker, "an allocation", new.size, errno);
+        fresh.p = malloc(fresh.size);
+    if (fresh.p == NULL) {
+        if (fresh.size > 0)
+            refuse(worker, "an allocation", fresh.size, errno);
         return;
     }
-    if (((uintptr_t) new.p &(new.size >= 16 ? 15 : 7)) != 0 || malloc_usable_size(new.p) < new.size)
-        worker_fail("block %p of %zu bytes is misaligned or too small", (void *)new.p, new.size);
+    if (((uintptr_t)fresh.p & (fresh.size >= 16 ? 15 : 7)) != 0 ||
+        malloc_usable_size(fresh.p) < fresh.size)
+        worker_fail("block %p of %zu bytes is misaligned or too small", (void *)fresh.p,
+                    fresh.size);
     if (call == CALL_CALLOC)
-        verify_zero(new.p, new.size);
-    charge_fill(&new, 0);
-    worker_count(worker, call, new.size, (int64_t) new.size);
-    *charge = new;
+        verify_zero(fresh.p, fresh.size);
+    charge_fill(&fresh, 0);
+    worker_count(worker, call, fresh.size, (int64_t)fresh.size);
+    *charge = fresh;
 }
 
 static void charge_free(struct worker *worker, struct charge *charge)

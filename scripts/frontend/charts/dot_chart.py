@@ -2,7 +2,6 @@
 the ratio of each allocator to the reference, whose time stands at the right edge.
 """
 
-
 from frontend.charts import canvas, far_out, lettering, palette, ratio_chart, size_chart, tips
 from frontend.figures import digest
 

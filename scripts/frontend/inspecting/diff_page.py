@@ -1,6 +1,5 @@
 """What two recordings differ in, as tables for people and as JSON."""
 
-
 from frontend.figures.table import add_number_columns, console, counted, new_table
 from frontend.lazily import Lazy
 from frontend.inspecting import differing

@@ -1,6 +1,5 @@
 """The page of a trace for people: what `trace info` says of it and of its call sites, as tables."""
 
-
 from frontend.figures.table import add_number_columns, console, counted, new_table
 from frontend.lazily import Lazy
 from frontend.progress import say

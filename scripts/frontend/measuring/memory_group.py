@@ -71,6 +71,12 @@ def find_parent():
     return None
 
 
+def may_enter(group):
+    """Whether a process from below the group's parent may go into the group, whose limit is ours to
+    write: in version 2 we must be allowed to move processes within the parent too."""
+    return not (group / LIMITS[0]).exists() or os.access(group.parent / "cgroup.procs", os.W_OK)
+
+
 def make(parent):
     """A new memory cgroup, or None where there may be none."""
     group = parent / f"{PREFIX}{os.getpid()}-{next(_numbers)}"
@@ -78,7 +84,7 @@ def make(parent):
         group.mkdir()
     except OSError:
         return None
-    if any(os.access(group / name, os.W_OK) for name in LIMITS):
+    if any(os.access(group / name, os.W_OK) for name in LIMITS) and may_enter(group):
         return group
     remove(group)
     return None
