@@ -85,9 +85,26 @@ void *arena_resize(void *p, size_t request);
 size_t arena_usable_size(void *p);
 
 #if SPAN_FAST
-/* The arena with the fewest threads, for one more; and a thread fewer. */
+/*
+ * How many arenas threads that begin share out among themselves: two for each processor, at most
+ * all. No more threads can be in a heap at once than there are processors, and each heap has memory
+ * of its own that is free.
+ */
+unsigned arenas_in_use(void);
+
+/* The arena of those with the fewest threads, for one more; and a thread fewer. */
 struct arena *arena_join(void);
 void arena_leave(struct arena *arena);
+
+/* For a thread that often waits for its arena's lock: the one of all that has the fewest threads,
+   which it has joined instead, or its own if no other has fewer. */
+struct arena *arena_move(struct arena *own);
+
+/* Whether a thread has the lock; it may have given it up by now. */
+static inline bool arena_is_busy(const struct arena *arena)
+{
+    return atomic_load_explicit(&arena->lock, memory_order_relaxed) != ARENA_FREE;
+}
 
 /* How many threads there are in all arenas. */
 unsigned arena_threads(void);

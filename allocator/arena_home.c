@@ -2,20 +2,64 @@
  */
 #include "arena.h"
 #include "deferred.h"
+#include "kernel.h"
 
 enum {
+    ARENA_PROCESSORS = 8192, /* of which the kernel can tell; more than it can have */
+    ARENAS_A_PROCESSOR = 2,
     ARENA_AHEAD = 8,  /* blocks that are fetched ahead; arbitrary */
     ARENA_BATCH = 64, /* that are freed at a time; arbitrary */
 };
 
-/* The first of those with the fewest threads: a program of few threads uses few heaps. */
-struct arena *arena_join(void)
+/* Those of the calling thread; 0 if the kernel does not tell. */
+static unsigned processors(void)
+{
+    unsigned long set[ARENA_PROCESSORS / 8 / sizeof(unsigned long)];
+    long bytes = kernel_call(SYS_sched_getaffinity, 0, sizeof set, (long)set, 0, 0, 0);
+    unsigned count = 0;
+    for (long i = 0; !kernel_failed(bytes) && i < bytes / (long)sizeof *set; i++)
+        count += (unsigned)__builtin_popcountl(set[i]);
+    return count;
+}
+
+/* Asked when the first thread joins, which has not bound itself to some of them yet. */
+unsigned arenas_in_use(void)
+{
+    static _Atomic unsigned known;
+    unsigned count = atomic_load_explicit(&known, memory_order_relaxed);
+    if (count == 0) {
+        count = ARENAS_A_PROCESSOR * processors();
+        if (count == 0 || count > BUILD_ARENAS)
+            count = BUILD_ARENAS;
+        atomic_store_explicit(&known, count, memory_order_relaxed);
+    }
+    return count;
+}
+
+/* The first of so many arenas with the fewest threads: a program of few threads uses few heaps. */
+static struct arena *least_joined(unsigned count)
 {
     struct arena *best = &arenas[0];
-    for (int i = 1; i < BUILD_ARENAS; i++)
+    for (unsigned i = 1; i < count; i++)
         if (arenas[i].threads < best->threads)
             best = &arenas[i];
+    return best;
+}
+
+struct arena *arena_join(void)
+{
+    struct arena *best = least_joined(arenas_in_use());
     atomic_fetch_add_explicit(&best->threads, 1, memory_order_relaxed);
+    return best;
+}
+
+struct arena *arena_move(struct arena *own)
+{
+    struct arena *best = least_joined(BUILD_ARENAS);
+    if (best->threads + 1 >= own->threads)
+        return own;
+    atomic_fetch_add_explicit(&best->threads, 1, memory_order_relaxed);
+    arena_leave(own);
     return best;
 }
 
@@ -130,9 +174,11 @@ static size_t free_own(struct arena *own, void **payloads, size_t count)
     return others;
 }
 
+/* What finds the lock taken is sent home even so, which does not wait. */
 void arena_free_run(struct arena *own, void **payloads, size_t count)
 {
-    while (count)
-        count = home_of(payloads[0]) == own ? free_own(own, payloads, count)
-                                            : send_some_home(payloads, count);
+    while (count) {
+        bool is_own = home_of(payloads[0]) == own && !arena_is_busy(own);
+        count = is_own ? free_own(own, payloads, count) : send_some_home(payloads, count);
+    }
 }

@@ -272,6 +272,15 @@ static void cache_take_sent(struct thread_cache *cache)
     }
 }
 
+/* Before the arena's lock is waited for. */
+static void cache_note_wait(struct thread_cache *cache)
+{
+    if (!arena_is_busy(cache->arena) || ++cache->waits < CACHE_PATIENCE)
+        return;
+    cache->arena = arena_move(cache->arena);
+    cache->waits = 0;
+}
+
 void *cache_refill(struct thread_cache *cache, struct cache_class *class)
 {
     cache->is_busy[class - cache->classes] = true;
@@ -285,6 +294,7 @@ void *cache_refill(struct thread_cache *cache, struct cache_class *class)
         fill = class->limit / 2;
     void *one;
     void **payloads = fill > 1 ? class->payloads : &one;
+    cache_note_wait(cache);
     size_t count = arena_allocate_run(cache->arena, class->gross, payloads, fill > 1 ? fill : 1);
     if (count == 0)
         return NULL;

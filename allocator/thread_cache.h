@@ -38,6 +38,8 @@ enum {
     /* Delayed frees from one look at whether the cache is to be drained to the next; arbitrary,
        a look costs some 400 instructions. */
     CACHE_LOOK = 256,
+    CACHE_PATIENCE = 16, /* refills that find the arena busy before the thread joins another one;
+                            arbitrary */
     CACHE_REQUEST_MAX = CACHE_GROSS_MAX - BLOCK_HEADER,
 };
 
@@ -57,6 +59,7 @@ struct thread_cache {
     uint8_t class_below[CACHE_UNITS + 1]; /* see cache_class_of */
     uint8_t class_above[CACHE_UNITS + 1];
     struct arena *arena;         /* what the thread takes blocks from */
+    unsigned waits;              /* refills that found it busy, since the thread joined it */
     size_t capacity;             /* bytes of blocks that the classes could hold */
     unsigned reclaims;           /* index of the class that was asked last to give up capacity */
     bool is_busy[CACHE_CLASSES]; /* ran dry or over since it was asked */

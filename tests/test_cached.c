@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -527,22 +528,72 @@ static void *take_a_heap(void *argument)
     return NULL;
 }
 
+/* The first thread, which has a heap already, and as many others as make a multiple of the heaps in
+   use: each heap has as many threads then, and those that are not in use have none. */
 static void threads_share_out_the_heaps(void **state)
 {
     (void)state;
     pthread_t threads[BUILD_ARENAS];
-    pthread_barrier_init(&uses[0].all_are_here, NULL, BUILD_ARENAS);
-    for (int i = 1; i < BUILD_ARENAS; i++)
+    unsigned heaps = arenas_in_use();
+    unsigned count = BUILD_ARENAS / heaps * heaps;
+    unsigned users[BUILD_ARENAS] = {[0] = 1};
+    assert_true(heaps >= 1 && heaps <= BUILD_ARENAS);
+    pthread_barrier_init(&uses[0].all_are_here, NULL, count);
+    for (unsigned i = 1; i < count; i++)
         pthread_create(&threads[i], NULL, take_a_heap, &uses[i]);
     pthread_barrier_wait(&uses[0].all_are_here);
-    for (int i = 1; i < BUILD_ARENAS; i++)
+    for (unsigned i = 1; i < count; i++)
         pthread_join(threads[i], NULL);
-    unsigned users = 0;
-    for (int i = 1; i < BUILD_ARENAS; i++) {
-        assert_int_equal(arenas[i].threads, 0);
-        users += uses[i].arena != &arenas[0];
+    for (unsigned i = 1; i < count; i++)
+        users[uses[i].arena - arenas]++;
+    for (unsigned i = 0; i < BUILD_ARENAS; i++) {
+        assert_int_equal(arenas[i].threads, i == 0);
+        assert_int_equal(users[i], i < heaps ? count / heaps : 0);
     }
-    assert_int_equal(users, BUILD_ARENAS - 1);
+}
+
+static void heaps_are_two_for_each_processor(void **state)
+{
+    (void)state;
+    cpu_set_t set;
+    assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+    unsigned wanted = 2 * (unsigned)CPU_COUNT(&set);
+    assert_int_equal(arenas_in_use(), wanted < BUILD_ARENAS ? wanted : BUILD_ARENAS);
+}
+
+static void *hold_lock(void *argument)
+{
+    struct heap_use *use = argument;
+    bool locked = arena_lock(use->arena);
+    pthread_barrier_wait(&use->all_are_here);
+    pthread_barrier_wait(&use->all_are_here);
+    arena_unlock(use->arena, locked);
+    return NULL;
+}
+
+/* If it stayed where it is, it would wait for a lock that is given up only afterwards. */
+static void who_often_waits_joins_another_heap(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    span_free(span_malloc(100));
+    struct arena *mine = own_cache->arena;
+    struct heap_use use = {.arena = mine};
+    mine->threads += 2; /* as if others had joined it */
+    own_cache->waits = CACHE_PATIENCE - 1;
+    pthread_barrier_init(&use.all_are_here, NULL, 2);
+    pthread_create(&thread, NULL, hold_lock, &use);
+    pthread_barrier_wait(&use.all_are_here);
+    void *p = span_malloc(CACHE_REQUEST_MAX);
+    assert_ptr_not_equal(own_cache->arena, mine);
+    assert_ptr_equal(arena_of_payload(p), own_cache->arena);
+    assert_int_equal(own_cache->arena->threads, 1);
+    assert_int_equal(mine->threads, 2);
+    pthread_barrier_wait(&use.all_are_here);
+    pthread_join(thread, NULL);
+    mine->threads -= 2;
+    assert_ptr_equal(arena_move(own_cache->arena), own_cache->arena); /* nobody is alone there */
+    span_free(p);
 }
 
 static void *live_without_memory(void *p)
@@ -591,6 +642,8 @@ int main(void)
         POOL_TEST(growing_beyond_all_bounds_is_refused),
         POOL_TEST(threads_bring_everything_home),
         POOL_TEST(threads_share_out_the_heaps),
+        POOL_TEST(heaps_are_two_for_each_processor),
+        POOL_TEST(who_often_waits_joins_another_heap),
         POOL_TEST(threads_without_memory_for_a_front),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

@@ -96,7 +96,9 @@ WHY = {
 }
 # Why others are not swept.
 LEFT_OUT = {
-    "BUILD_ARENAS": "decides something only where threads compete, and traces are replayed by one",
+    "BUILD_ARENAS": "the most there can be; a bound on memory that is never freed",
+    "ARENAS_A_PROCESSOR, CACHE_PATIENCE": "decide something only where threads compete, and the "
+    "sweep replays by one; docs/allocator.md has what other values cost",
     "CACHE_BUDGET_MIN_THREADED": "the same, and a trade of memory for time: larson, xmalloc and "
     "mstress with two threads take 1.29 times as long with 256 KiB, 1.08 with 512 KiB, 0.92 with "
     "2 MiB and 0.95 with 4 MiB (geometric means; medians of seven interleaved rounds), and their "
