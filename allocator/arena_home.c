@@ -46,10 +46,19 @@ static struct arena *least_joined(unsigned count)
     return best;
 }
 
+/* Counts a thread more; the heap may cache as much as if each had one of its own. */
+static void arena_enter(struct arena *arena)
+{
+    size_t threads = 1 + atomic_fetch_add_explicit(&arena->threads, 1, memory_order_relaxed);
+    bool locked = arena_lock(arena);
+    span_cache_allow(&arena->heap.spans, threads * SPAN_CACHE_FIRST);
+    arena_unlock(arena, locked);
+}
+
 struct arena *arena_join(void)
 {
     struct arena *best = least_joined(arenas_in_use());
-    atomic_fetch_add_explicit(&best->threads, 1, memory_order_relaxed);
+    arena_enter(best);
     return best;
 }
 
@@ -58,7 +67,7 @@ struct arena *arena_move(struct arena *own)
     struct arena *best = least_joined(BUILD_ARENAS);
     if (best->threads + 1 >= own->threads)
         return own;
-    atomic_fetch_add_explicit(&best->threads, 1, memory_order_relaxed);
+    arena_enter(best);
     arena_leave(own);
     return best;
 }

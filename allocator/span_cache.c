@@ -56,6 +56,11 @@ static void learn_asked(struct spans *spans, size_t size)
     spans->returned = 0;
 }
 
+void span_cache_allow(struct spans *spans, size_t bytes)
+{
+    spans->cache_limit = greater(spans->cache_limit, lesser(bytes, SPAN_CACHE_LAST));
+}
+
 void span_cache_put(struct spans *spans, struct span *span)
 {
     assert(span->indexed_map == 0 && "its links are free");

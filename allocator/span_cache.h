@@ -65,6 +65,9 @@ bool span_cache_wants(struct spans *spans, const struct span *span);
 /* Whether another span must go before one of `size` bytes is cached. */
 bool span_cache_is_full(const struct spans *spans, size_t size);
 
+/* At least so many bytes may be cached from now on, as far as anything that is learnt may. */
+void span_cache_allow(struct spans *spans, size_t bytes);
+
 /* Puts a span that is in no index into the cache's list, as the one emptied last. */
 void span_cache_put(struct spans *spans, struct span *span);
 

@@ -529,7 +529,8 @@ static void *take_a_heap(void *argument)
 }
 
 /* The first thread, which has a heap already, and as many others as make a multiple of the heaps in
-   use: each heap has as many threads then, and those that are not in use have none. */
+   use: each heap has as many threads then, for each of which it may cache empty spans, and those
+   that are not in use have none. */
 static void threads_share_out_the_heaps(void **state)
 {
     (void)state;
@@ -549,6 +550,7 @@ static void threads_share_out_the_heaps(void **state)
     for (unsigned i = 0; i < BUILD_ARENAS; i++) {
         assert_int_equal(arenas[i].threads, i == 0);
         assert_int_equal(users[i], i < heaps ? count / heaps : 0);
+        assert_true(arenas[i].heap.spans.cache_limit >= users[i] * SPAN_CACHE_FIRST);
     }
 }
 
