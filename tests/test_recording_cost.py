@@ -42,6 +42,7 @@ def test_programs_have_factors_and_bytes_of_a_call():
     }
     *_, row = recording_cost.program_table([("gawk", 1000, runs)])
     assert row == ["gawk", "1,000", "0.50 s", "1.10, 1.5 B", "4.00, 9.0 B", "–", "200, 40.0 B"]
+    assert recording_cost.cell([Run(0.7, 90, True, 3)], 0.5, 1000) == "–"  # it saw three calls
 
 
 @pytest.mark.parametrize("way", LOOP_WAYS)

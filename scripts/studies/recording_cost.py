@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from frontend.failure import WORK_FAILED, Failure
@@ -24,6 +24,7 @@ MARKERS = "<!-- cost:begin -->", "<!-- cost:end -->"
 PLAIN, RECORDED, SITES = LOOP_WAYS = ("plain", "recorded", "with --sites")
 LOOP_CALLS = 4_000_000  # of a thread: a few tenths of a second
 LOOP_THREADS = (1, 2)
+PROGRAM_ROUNDS = 3  # at most: their factors are large, and some take ten seconds a run
 LTRACE_S = 10.0  # it takes minutes for what others do in one second: it is ended after this
 CALLS = "malloc+free+calloc+realloc+memalign+posix_memalign+aligned_alloc"
 LEVEL = stats.WANTED_COVERAGE
@@ -39,8 +40,8 @@ class Run:
 
     seconds: float
     bytes: int = 0  # of what the recorder left
-    is_whole: bool = True  # False: it was ended, and `ops` is what it had recorded
-    ops: int = 0
+    is_whole: bool = True  # False: it was ended before the program
+    ops: int = None  # calls that were recorded, where that is not all of them
 
 
 # The loop
@@ -91,6 +92,7 @@ def added_text(before, after):
 
 def program_rows(programs, rounds, workshop):
     """[(name, calls, {recorder: [Run] or why there is none})] of programs of the corpus."""
+    rounds = min(rounds, PROGRAM_ROUNDS)
     return [program_row(program, rounds, workshop) for program in programs]
 
 
@@ -159,7 +161,10 @@ def mtrace_run(command, folder, environment):
 def ltrace_run(command, folder, environment):
     """Under ltrace, for LTRACE_S at most."""
     words = ["ltrace", "-f", "-e", CALLS, "-o"]
-    return tool_run("ltrace", words, command, folder, environment, LTRACE_S)
+    run = tool_run("ltrace", words, command, folder, environment, LTRACE_S)
+    with open(Path(folder) / "log-ltrace", "rb") as lines:
+        ops = sum(1 for line in lines if b"(" in line and b"resumed" not in line)
+    return replace(run, ops=ops)
 
 
 RECORDERS = {
@@ -180,11 +185,7 @@ def tool_run(name, words, command, folder, environment, most_s=None):
         old.unlink()
     run = timed([*words, str(log), *command], folder, environment, most_s)
     [file] = Path(folder).glob(f"{log.name}*")
-    if run.is_whole:
-        return Run(run.seconds, file.stat().st_size)
-    with open(file, "rb") as lines:
-        ops = sum(1 for line in lines if b"(" in line and b"resumed" not in line)
-    return Run(run.seconds, file.stat().st_size, False, ops)
+    return replace(run, bytes=file.stat().st_size)
 
 
 def timed(command, folder, environment, most_s=None):
@@ -248,11 +249,14 @@ def program_table(rows):
 
 
 def cell(runs, alone, ops):
-    """ "1.07, 1.2 B": how many times as long the program takes, and bytes an operation."""
+    """ "1.07, 1.2 B": how many times as long the program takes, and bytes an operation; nothing for
+    what was not measured, or was not seen."""
     if isinstance(runs, str):
         return "–"
     run = sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
-    done = ops if run.is_whole else max(1, run.ops)
+    done = ops if run.ops is None else run.ops
+    if run.is_whole and done < ops / 2:
+        return "–"
     times = run.seconds / alone * ops / done
     return f"{digest.number_text(times)}, {run.bytes / done:.1f} B"
 
@@ -263,7 +267,8 @@ def cell(runs, alone, ops):
 def text_of(loop, rows, rounds):
     """What stands between the markers of the document."""
     facts = context.gather([], [])
-    n = f"n = {rounds} interleaved rounds, medians"
+    of_programs = min(rounds, PROGRAM_ROUNDS)
+    n = f"n = {rounds} interleaved rounds of the loop, {of_programs} of the programs, medians"
     coverage = 100 * paired_samples.effect(list(range(rounds)), LEVEL).coverage
     where = f"{digest.machine_text(facts)}; commit {digest.commit_text(facts)}"
     date = str(facts.get("date", ""))[:10]
