@@ -2,6 +2,7 @@
 record that goes on where it was, the tables and the chart that follow from it."""
 
 import random
+import re
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -101,6 +102,9 @@ def test_page_has_table_and_chart(record, tmp_path):
     assert text.startswith("# Method\n\n") and text.endswith("\n\ntail\n") and "old" not in text
     assert "| all, with the model | 2 |" in text and "| perl (judged) | span-fast |" in text
     assert "n = 9 interleaved rounds" in text and "Busy" not in text
+    # cc1, which is fitted, is predicted to save twice as much by the replay: half of it is right.
+    assert re.search(r"judged programs, replay, times 0\.[45]\d \| 1 \| -0\.[45]\d \|", text)
+    assert re.search(r"judged programs, with the model, times 0\.9\d \| 1 \| 0\.7\d \|", text)
     assert "perl, span-fast" in (tmp_path / "chart.svg").read_text()
     record.data["context"]["load_before"] = 3.0
     assert "**Busy machine** (load 3.0 before)" in fidelity_page.text_of(record)

@@ -12,7 +12,7 @@ from frontend.failure import Failure
 from frontend.figures import digest, markdown, paired_samples, results, stats
 from frontend.figures.digest import coverage_remark
 from frontend.lazily import Lazy
-from studies.fidelity import FITTED, LOAD_WORTH_TELLING, REFERENCE, RIVALS, WAYS
+from studies.fidelity import FITTED, LOAD_WORTH_TELLING, MODELLED, PLAIN, REFERENCE, RIVALS, WAYS
 
 numpy = Lazy("numpy")
 
@@ -20,6 +20,7 @@ MARKERS = BEGIN, END = "<!-- fidelity:begin -->", "<!-- fidelity:end -->"
 LEAST = 0.03  # of the program's time: a smaller saving is nothing that a ratio could be made of
 NEAR, FACTOR = 0.2, 1.5  # what is aimed at: the median pair within a fifth, all within this factor
 LEVEL = stats.WANTED_COVERAGE
+WORDS = {PLAIN: "replay", MODELLED: "with the model"}
 
 
 @dataclass(frozen=True)
@@ -99,17 +100,33 @@ def sums(pairs):
         f" | within {100 * NEAR:.0f} % | within a factor of {FACTOR:g} |"
     )
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    counting = [pair for pair in pairs if pair.counts]
+    fitted = [pair for pair in counting if pair.is_fitted]
+    judged = [pair for pair in counting if not pair.is_fitted]
     for name, chosen in (
-        ("fitted programs", [p for p in pairs if p.is_fitted]),
-        ("judged programs", [p for p in pairs if not p.is_fitted]),
-        ("all", pairs),
+        ("fitted programs", fitted),
+        ("judged programs", judged),
+        ("all", counting),
     ):
-        counting = [pair for pair in chosen if pair.counts]
-        for way, ratios in (
-            ("replay", [pair.plain_ratio.median for pair in counting]),
-            ("with the model", [pair.ratio.median for pair in counting]),
-        ):
-            yield f"| {name}, {way} | {sum_cells(ratios)} |"
+        for way in WAYS[1:]:
+            yield f"| {name}, {WORDS[way]} | {sum_cells(ratios_of(chosen, way))} |"
+    for way in WAYS[1:]:
+        factor = factor_of(fitted, way)
+        if factor:
+            ratios = [factor * ratio for ratio in ratios_of(judged, way)]
+            yield f"| judged programs, {WORDS[way]}, times {factor:.2f} | {sum_cells(ratios)} |"
+
+
+def ratios_of(pairs, way):
+    """Predicted over real saving of Pairs that have a ratio, in one way of predicting."""
+    return [(pair.plain_ratio if way == PLAIN else pair.ratio).median for pair in pairs]
+
+
+def factor_of(fitted, way):
+    """What predictions are to be multiplied by to be right for the median fitted Pair; None if
+    there is no such factor."""
+    ratios = ratios_of(fitted, way)
+    return 1 / stats.median(ratios) if ratios and stats.median(ratios) > 0 else None
 
 
 def sum_cells(ratios):

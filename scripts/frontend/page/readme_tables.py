@@ -133,6 +133,12 @@ def upstream_versions(summary):
     return {n: v for n, v in versions.items() if v and not palette.style(n).is_twin}
 
 
+def listed(names):
+    """ "a", "a and b", "a, b and c"."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def side_by_side(summaries):
     """How far replays of programs and the real programs agree, in a sentence; "" if no program was
     measured both ways."""
@@ -144,7 +150,7 @@ def side_by_side(summaries):
     programs, names = (list(dict.fromkeys(of)) for of in list(zip(*pairs))[:2])
     return (
         f"{table.counted(len(programs), 'program')} measured both ways (on different input), under "
-        f"{' and '.join(names)}: in the mean the replay takes {gmean(replayed):.2f} of glibc's "
+        f"{listed(names)}: in the mean the replay takes {gmean(replayed):.2f} of glibc's "
         f"time, the real program {gmean(real):.2f}. The ratios of peak memory differ by "
         f"{NEAR} or less in {near} of {len(pairs)} cases."
     )
