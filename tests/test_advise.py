@@ -187,7 +187,7 @@ def test_other_output_under_one_allocator_is_told(advise, programs):
 
 def test_what_does_not_end_is_recorded_for_a_while(advise, programs, place):
     started = time.monotonic()
-    words = ("--limit-time", "10", "--json", "--", programs / "subject", "3000000", "stay")
+    words = ("--limit-time", "10", "--json", "--", programs / "subject", "10000000", "stay")
     status, out, err = advise(*words)
     assert status == 0, err
     facts = json.loads(out)
