@@ -270,10 +270,12 @@ static int run_beside_churn(char *name)
     pthread_create(&other, NULL, churn, NULL);
     if (strcmp(name, "refused") != 0)
         limit_files(files_allowed);
+    while (!started)
+        rest_us(100);
     int status = (int)(intptr_t)run_mode(name);
     stop = true;
     pthread_join(other, NULL);
-    return started ? status : 3;
+    return status;
 }
 
 int main(int argc, char **argv)
