@@ -1,6 +1,8 @@
 """Where the tests find the project and what was built of it."""
 
 import atexit
+import importlib.machinery
+import importlib.util
 import os
 import re
 import shutil
@@ -19,6 +21,14 @@ def preloadable(folder):
     link = Path(links) / "build"
     link.symlink_to(folder)
     return link
+
+
+def load_script(path):
+    """A script of the repository whose name has no .py, as a module."""
+    loader = importlib.machinery.SourceFileLoader(Path(path).name, str(REPO / path))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
 
 
 BUILD = preloadable(Path(os.environ.get("SPANBENCH_BUILD", REPO / "build" / "release")))

@@ -2,8 +2,6 @@
 and the programs' input is the same each time it is made."""
 
 import hashlib
-import importlib.machinery
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,7 +10,7 @@ from random import Random
 
 import pytest
 from frontend.measuring import traces
-from places import REPO
+from places import REPO, load_script
 
 WORKLOADS = REPO / "workloads"
 LEAST_OPS, MOST_OPS = 200_000, 5_000_000
@@ -31,10 +29,7 @@ THREADED = (
 def load_recorder():
     """The script record_corpus as a module."""
     sys.path.insert(0, str(WORKLOADS))
-    loader = importlib.machinery.SourceFileLoader("record_corpus", str(WORKLOADS / "record_corpus"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
+    return load_script("workloads/record_corpus")
 
 
 record_corpus = load_recorder()

@@ -4,13 +4,11 @@ record that goes on where it was, the tables and the chart that follow from it."
 import random
 import re
 from importlib import import_module
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from types import SimpleNamespace
 
 import numpy
 import pytest
-from places import REPO
+from places import REPO, load_script
 
 from frontend.figures import digest, paired_samples, results
 from frontend.measuring.campaign import Figures
@@ -55,11 +53,7 @@ def run_of(times):
 
 def command():
     """The command as a module."""
-    path = str(REPO / "scripts" / "studies" / "measure_fidelity")
-    loader = SourceFileLoader("measure_fidelity", path)
-    module = module_from_spec(spec_from_loader("measure_fidelity", loader))
-    loader.exec_module(module)
-    return module
+    return load_script("scripts/studies/measure_fidelity")
 
 
 def test_every_other_of_the_timed_programs_is_judged(monkeypatch):

@@ -6,12 +6,10 @@ import math
 import os
 import re
 from contextlib import contextmanager
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 
 import numpy
 import pytest
-from places import REPO
+from places import load_script
 
 from frontend.failure import BAD_INPUT, Failure
 from frontend.figures import paired_samples
@@ -78,11 +76,8 @@ def page(tmp_path):
 @pytest.fixture
 def prove_gate(capfd, monkeypatch, tmp_path):
     """A function that runs the script: (status, stdout, stderr)."""
-    path = str(REPO / "scripts" / "studies" / "prove_gate")
-    loader = SourceFileLoader("prove_gate", path)
     monkeypatch.setattr("sys.dont_write_bytecode", True)
-    script = module_from_spec(spec_from_loader("prove_gate", loader))
-    loader.exec_module(script)
+    script = load_script("scripts/studies/prove_gate")
 
     def run(*words):
         try:

@@ -2,11 +2,9 @@
 small program."""
 
 import shutil
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 
 import pytest
-from places import BUILD, REPO
+from places import BUILD, load_script
 
 from studies import recording_cost
 from studies.recording_cost import LOOP_WAYS, PLAIN, RECORDED, SITES, Absent, Run
@@ -17,11 +15,7 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
 def command():
     """The command as a module."""
-    path = str(REPO / "scripts" / "studies" / "measure_recording")
-    loader = SourceFileLoader("measure_recording", path)
-    module = module_from_spec(spec_from_loader("measure_recording", loader))
-    loader.exec_module(module)
-    return module
+    return load_script("scripts/studies/measure_recording")
 
 
 def test_what_is_added_is_a_difference_within_rounds():

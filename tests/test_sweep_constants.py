@@ -1,14 +1,12 @@
 """Sweeps of the allocator's tuning constants: other values, the page, and the whole command."""
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from places import BUILD, REPO
+from places import BUILD, REPO, load_script
 
 from frontend.failure import Failure
 from frontend.figures import results
@@ -276,11 +274,9 @@ def run_process(*options, **environment):
 @pytest.fixture
 def run(monkeypatch, capfd):
     """A function that does what the command does, in this process: (status, stdout, stderr)."""
-    loader = importlib.machinery.SourceFileLoader("sweep_constants", str(SCRIPT))
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     monkeypatch.setenv("SPANBENCH_BUILD", str(BUILD))
-    script = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(script)
+    script = load_script(SCRIPT)
 
     def run(*options):
         try:

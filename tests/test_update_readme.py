@@ -1,19 +1,16 @@
 """README.md's numbers: result files become the compact file of samples, documents and chart are
 written from it and checked against it, the rest is left alone."""
 
-import importlib.machinery
-import importlib.util
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import made_up_results
 import pytest
+from places import REPO, load_script
 
 from frontend.figures import digest, results, samples
 
-REPO = Path(__file__).resolve().parents[1]
 SCRIPT = REPO / "scripts" / "update_readme"
 FEW = {"traces": ("git", "lua"), "allocators": ("span", "glibc", "jemalloc", "null"), "rounds": 7}
 MARKERS = "<!-- numbers:begin -->\nold\n<!-- numbers:end -->"
@@ -55,9 +52,7 @@ def words_of(readme, options):
 @pytest.fixture
 def write_numbers(monkeypatch, capsys):
     """A function that does what `update` does, but for the page, which takes most of the time."""
-    loader = importlib.machinery.SourceFileLoader("update_readme", str(SCRIPT))
-    script = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(script)
+    script = load_script(SCRIPT)
     monkeypatch.setattr(script, "draw_page", lambda *_: None)
 
     def run(readme, *options):
