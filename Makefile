@@ -511,7 +511,7 @@ stress: deps-bench
 		-a $(STRESS) -n 1 --seed $$seed --seconds $$(($(or $(MINUTES),5) * 60 / 8)) \
 		--address-space 96 --timeout $$(($(or $(MINUTES),5) * 60))
 
-## recording-cost: what the recorder costs, and others; docs/recording.md (a quarter of an hour, quiet)
+## recording-cost: what the recorder costs, and others; docs/recording.md (two minutes, quiet)
 .PHONY: recording-cost
 recording-cost: deps-bench
 	scripts/deps test
