@@ -315,7 +315,7 @@ static int header_map(int fd, struct raw_header **header)
     if (error == 0)
         error = space_reserve(mapped, 0, sites_header_bytes());
     if (error == 0)
-        error = space_begin(fd, bytes);
+        error = space_begin(fd, bytes, !control_is_limited());
     if (error == 0)
         *header = mapped;
     else
