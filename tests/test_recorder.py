@@ -402,6 +402,32 @@ def test_what_a_busy_thread_had_claimed_ends_with_it(recorder):
     assert counts["ops"] > 32 * 4 * 30000
 
 
+MAPPINGS = """
+for _ in range({lists}):
+    [None] * 100
+maps = open("/proc/self/smaps").read().split("VmFlags:")
+for before, after in zip(maps, maps[1:]):
+    first = [line for line in before.splitlines() if "-" in line.split()[0]][-1]
+    if ".raw" in first:
+        start, end = (int(word, 16) for word in first.split()[0].split("-"))
+        flags = after.splitlines()[0].split()
+        print(end - start, "rr" in flags, "hg" in flags)
+"""
+
+
+@pytest.mark.parametrize("lists, huge", [(100, 0), (60000, 1)])
+def test_the_kernel_is_told_what_becomes_of_the_file(recorder, lists, huge):
+    """Nothing is read ahead; and a thread that is busy gets huge pages, where there are any."""
+    command = ["/usr/bin/python3", "-c", MAPPINGS.format(lists=lists)]
+    done = recorder.run(*command, PYTHONMALLOC="malloc")
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = [line.split() for line in done.stdout.decode().splitlines()]
+    assert len(found) > 1 and {random for _, random, _ in found} == {"True"}
+    sizes = [int(size) for size, _, is_huge in found if is_huge == "True"]
+    if os.path.exists("/sys/kernel/mm/transparent_hugepage"):
+        assert sizes == [HUGE] * huge
+
+
 @pytest.mark.parametrize("most", [1 << 20, 3 << 19])
 def test_a_limit_on_the_disk_holds_for_busy_threads(recorder, most):
     control.create(recorder.directory, control.ALWAYS, most)

@@ -313,6 +313,11 @@ static bool pages_are_small(char *base)
     return sys_madvise(base + PAGE_LEAST, 0, MADV_NORMAL) == 0;
 }
 
+void space_read_no_further(void *start, uint64_t bytes)
+{
+    sys_madvise(start, bytes, MADV_RANDOM);
+}
+
 int space_begin(int fd, uint64_t file_bytes, bool huge)
 {
     space_bytes = file_bytes;
@@ -332,6 +337,7 @@ int space_begin(int fd, uint64_t file_bytes, bool huge)
     if (sys_is_error((long)base))
         return (int)(long)base;
     huge_is_wanted = huge && space_is_ample && pages_are_small(base);
+    space_read_no_further(base, (units + 1) * RAW_UNIT);
     segments[0].offset = RAW_UNIT;
     uint64_t word = (uintptr_t)base | order_of(units + 1) | WORD_SHORT;
     __atomic_store_n(&segments[0].word, word, __ATOMIC_RELEASE);

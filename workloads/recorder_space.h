@@ -22,6 +22,11 @@
 
 #include <stdbool.h>
 
+/* The kernel need not read what lies beside a page of a mapping of the file that is touched:
+   hundreds of pages of zeros, while most programs fill a few. Mappings made of this one inherit it.
+ */
+void space_read_no_further(void *start, uint64_t bytes);
+
 /*
  * Maps the first segment of file `fd`, behind unit 0. The file has `file_bytes`, a multiple of
  * RAW_UNIT, and two of them at least. `huge`: huge pages are welcome. Returns 0 or a negative

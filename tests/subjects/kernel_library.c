@@ -5,7 +5,7 @@
  *   pages16, pages64  pages of 16 or 64 KiB: whatever is mapped begins at multiples of them, in
  *                     memory and in the file, and is rounded up to them
  *   old               without MADV_POPULATE_WRITE and MADV_WIPEONFORK (before Linux 5.14 and 4.14)
- *   bare              without huge pages
+ *   bare              without huge pages and advice about reading ahead
  *   solid             a file system without holes
  *   small             a file system whose largest file has 1 GiB
  *   emulated          mremap duplicates nothing
@@ -93,7 +93,7 @@ static long advise(long p, long bytes, long advice)
         return -EINVAL;
     if (page > 4 << 10 && advice == MADV_HUGEPAGE)
         __builtin_trap();
-    if (kernel_is("bare") && advice == MADV_HUGEPAGE)
+    if (kernel_is("bare") && (advice == MADV_HUGEPAGE || advice == MADV_RANDOM))
         return -EINVAL;
     return __real_sys_call(SYS_madvise, p, round_up(bytes, page), advice, 0, 0, 0);
 }
