@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -16,13 +17,15 @@ from pathlib import Path
 import pytest
 
 from places import BUILD, REPO
-from raw_recording import read_file, read_header, read_records
+from raw_recording import UNIT, WINDOW_MAGIC, read_file, read_header, read_records
 
 from frontend.allocators import registry
+from frontend.recording import control
 
 SUBJECTS = BUILD / "tests" / "subjects"
 SIZE_MAX = 2**64 - 1
 MARK = 777777
+STEP, HUGE = 16 << 10, 2 << 20
 JEMALLOC = "libjemalloc.so.2"
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -331,6 +334,109 @@ def test_limits_that_come_later_cost_nothing(recorder, how):
     assert_clean(compile_raw(recorder.only()))
 
 
+def windows_of(path):
+    """(offset, bytes that it was given, thread) of each window of a raw file, in its order."""
+    data = read_file(path)
+    found = []
+    for offset in range(UNIT, len(data), UNIT):
+        magic, given, thread = struct.unpack_from("<QQI", data, offset)
+        if magic == WINDOW_MAGIC:
+            found.append((offset, given, thread))
+    return found
+
+
+@pytest.mark.parametrize("pairs, windows, most", [(10, 1, STEP), (2500, 2, UNIT)])
+def test_a_thread_is_given_what_it_will_fill(recorder, pairs, windows, most):
+    """A step at first; when it has filled a window, a whole one."""
+    assert recorder.run(SUBJECTS / "ending", str(pairs), "return").returncode == 4
+    path = recorder.only()
+    assert [offset // UNIT for offset, _, _ in windows_of(path)] == [1, 2][:windows]
+    assert windows_of(path)[-1] == (windows * UNIT, most, 0)
+    assert disk_bytes(path) < (windows - 1) * UNIT + most + UNIT
+
+
+def test_a_busy_thread_is_given_what_huge_pages_may_serve(recorder):
+    run_obstacles(recorder, "none")
+    offsets = [offset // UNIT for offset, _, _ in windows_of(recorder.only())]
+    busy = HUGE // UNIT
+    assert offsets == [*range(1, 17), *range(busy, busy + len(offsets) - 16)]
+    assert len(offsets) > 40
+    assert disk_bytes(recorder.only()) < (len(offsets) + 1) * UNIT + HUGE
+
+
+def test_slow_threads_stay_out_of_the_way_of_a_busy_one(recorder):
+    """A thread that makes a few calls takes no place in a huge page, whoever made it first."""
+    assert recorder.run(SUBJECTS / "busy_and_slow", "60", "200000").returncode == 0
+    windows = windows_of(recorder.only())
+    calls = collections.Counter(record.thread for record in read_records(recorder.only()))
+    busy = {thread for thread, count in calls.items() if count > 100000}
+    assert len(busy) == 1 and len(calls) == 61
+    ours = [offset // HUGE for offset, _, thread in windows if thread in busy]
+    ours = set(ours[16:])
+    others = {offset // HUGE for offset, _, thread in windows if thread not in busy}
+    assert len(ours) > 1 and len(others) > 1 and not ours & others
+    assert {given for _, given, thread in windows if thread not in busy} == {STEP}
+    assert_clean(compile_raw(recorder.only()))
+
+
+BUSY_THREADS = """
+import threading
+def churn():
+    for _ in range(30000):
+        [None] * 100
+for _ in range(32):
+    thread = threading.Thread(target=churn)
+    thread.start()
+    thread.join()
+print(sum(".raw" in line for line in open("/proc/self/maps")))
+"""
+
+
+def test_what_a_busy_thread_had_claimed_ends_with_it(recorder):
+    command = ["/usr/bin/python3", "-c", BUSY_THREADS]
+    done = recorder.run(*command, PYTHONMALLOC="malloc")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert 0 < int(done.stdout) < 16
+    counts = compile_raw(recorder.only())
+    assert_clean(counts)
+    assert counts["ops"] > 32 * 4 * 30000
+
+
+MAPPINGS = """
+for _ in range({lists}):
+    [None] * 100
+maps = open("/proc/self/smaps").read().split("VmFlags:")
+for before, after in zip(maps, maps[1:]):
+    first = [line for line in before.splitlines() if "-" in line.split()[0]][-1]
+    if ".raw" in first:
+        start, end = (int(word, 16) for word in first.split()[0].split("-"))
+        flags = after.splitlines()[0].split()
+        print(end - start, "rr" in flags, "hg" in flags)
+"""
+
+
+@pytest.mark.parametrize("lists, huge", [(100, 0), (60000, 1)])
+def test_the_kernel_is_told_what_becomes_of_the_file(recorder, lists, huge):
+    """Nothing is read ahead; and a thread that is busy gets huge pages, where there are any."""
+    command = ["/usr/bin/python3", "-c", MAPPINGS.format(lists=lists)]
+    done = recorder.run(*command, PYTHONMALLOC="malloc")
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = [line.split() for line in done.stdout.decode().splitlines()]
+    assert len(found) > 1 and {random for _, random, _ in found} == {"True"}
+    sizes = [int(size) for size, _, is_huge in found if is_huge == "True"]
+    if os.path.exists("/sys/kernel/mm/transparent_hugepage"):
+        assert sizes == [HUGE] * huge
+
+
+@pytest.mark.parametrize("most", [1 << 20, 3 << 19])
+def test_a_limit_on_the_disk_holds_for_busy_threads(recorder, most):
+    control.create(recorder.directory, control.ALWAYS, most)
+    run_obstacles(recorder, "none")
+    (path,) = recorder.directory.glob("*.raw")
+    assert most - UNIT < disk_bytes(path) <= most
+    assert compile_raw(path)["lost_why"] == "--max-size"
+
+
 def test_limit_on_file_size_costs_calls_but_not_the_program(recorder):
     plain, recorded = run_obstacles(recorder, "none", limits=[(resource.RLIMIT_FSIZE, 300000)])
     assert recorded == plain
@@ -391,12 +497,24 @@ def test_refused_helper_costs_calls_but_not_the_program(public_folder):
     assert len(recorder.files()) == 1
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 256 KiB."""
+# One that is full before a thread counts as busy, one that is full later, and one with huge pages.
+DISKS = ("tmpfs 256k", "tmpfs 2m", "ext4 3m")
+
+
+@pytest.fixture(params=DISKS)
+def small_disk(request, tmp_path):
+    """A file system that is too small for what `obstacles` does."""
+    kind, size = request.param.split()
     folder = tmp_path / "small disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if kind == "ext4":
+        image = tmp_path / "image"
+        subprocess.run(["truncate", "-s", size, image], check=True)
+        make = ["/sbin/mkfs.ext4", "-q", "-F", "-O", "^has_journal", image]
+        if not os.path.exists(make[0]) or subprocess.run(make, capture_output=True).returncode != 0:
+            pytest.skip("may not make a file system of that kind")
+        mount = ["mount", "-o", "loop", str(image), str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
         pytest.skip("may not mount a file system")
     yield folder
@@ -415,7 +533,7 @@ def test_full_disk_costs_calls_but_not_the_program(small_disk, tmp_path):
 KERNELS = SUBJECTS / "librecord-kernels.so"
 
 
-@pytest.mark.parametrize("kernel", ["pages16", "pages64", "old", "small", "emulated"])
+@pytest.mark.parametrize("kernel", ["pages16", "pages64", "old", "bare", "small", "emulated"])
 def test_other_kernels_and_file_systems_lose_nothing(recorder, kernel):
     recorder.library = KERNELS
     done = recorder.run(SUBJECTS / "hand_off", "50000", RECORDER_KERNEL=kernel)

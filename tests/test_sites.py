@@ -252,8 +252,9 @@ def test_a_library_in_the_place_of_another(build, sites):
         for name in names
     ]
     found = sites(build(TURNS, "turns", "-O1"), *paths, *paths)
-    for name in names:  # but for what was in the 16 KiB of records when it was opened
-        assert 20000 <= calls_of(found, f"make_{name}") <= 28000
+    most = 2 * (16 << 10) // 24  # what was in the 16 KiB of records when it was opened, twice
+    for name in names:
+        assert abs(calls_of(found, f"make_{name}") - 24000) <= most
 
 
 def test_the_site_is_the_caller_of_new(build, sites):

@@ -29,7 +29,7 @@ enum {
     RAW_VERSION = 2,
     /* A multiple of the page of every kernel (4, 16 or 64 KiB): whatever is mapped begins there. */
     RAW_UNIT = 64 << 10,
-    RAW_STEP = 16 << 10,        /* blocks are given to a window in steps of this many bytes */
+    RAW_STEP = 16 << 10,        /* blocks are given to a window in multiples of this many bytes */
     RAW_TEXT_MAX = 3072,        /* bytes of the header's text */
     RAW_MODULES_AT = 4096,      /* file offset of the modules, which end with the unit */
     RAW_ID_MAX = 64,            /* bytes of a build-id */

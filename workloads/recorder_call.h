@@ -43,9 +43,9 @@ static inline void leave(struct stream *self)
 }
 
 /*
- * The order of stamps matters between threads only. So a fence, which costs some 5 ns, is for
- * programs that have several; and where there is one, a stamp (10 ns) serves a few records, unless
- * another thread has come and gone since it was taken.
+ * The order of stamps matters between threads only. So a fence, which costs about as much as the
+ * stamp, is for programs that have several; and where there is one, a stamp (10 ns) serves a few
+ * records, unless another thread has come and gone since it was taken.
  */
 static inline uint64_t stamp_now(struct stream *self)
 {

@@ -164,6 +164,11 @@ enum recording_phase control_phase(void)
     return (enum recording_phase)__atomic_load_n(&control->phase, __ATOMIC_ACQUIRE);
 }
 
+bool control_is_limited(void)
+{
+    return control != NULL && control->most_bytes != UINT64_MAX;
+}
+
 bool control_claim(uint64_t bytes)
 {
     if (control == NULL)

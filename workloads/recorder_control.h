@@ -27,6 +27,8 @@ uint64_t control_pid_namespace_of_children(void);
 bool control_is_root(const struct recording_process *process);
 enum recording_phase control_phase(void);
 
+/* Whether raw files may take no more than so much of the disk. */
+bool control_is_limited(void);
 /* Counts bytes that a raw file is about to grow by. false: they would be too many. */
 bool control_claim(uint64_t bytes);
 void control_give_back(uint64_t bytes);

@@ -311,11 +311,12 @@ static int header_map(int fd, struct raw_header **header)
     struct raw_header *mapped = sys_mmap(RAW_UNIT, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (sys_is_error((long)mapped))
         return (int)(long)mapped;
+    space_read_no_further(mapped, RAW_UNIT);
     error = control_claim(RAW_STEP) ? 0 : -RAW_LOST_BY_SIZE;
     if (error == 0)
         error = space_reserve(mapped, 0, sites_header_bytes());
     if (error == 0)
-        error = space_begin(fd, bytes);
+        error = space_begin(fd, bytes, !control_is_limited());
     if (error == 0)
         *header = mapped;
     else

@@ -23,7 +23,11 @@ struct caller {
 
 #define RECORDER_LIBRARY "librecord-sites.so"
 
-enum { RECORDER_SITE_WORDS = RAW_DEPTH_MAX, SITES_RANGES = 4 };
+enum {
+    RECORDER_SITE_WORDS = RAW_DEPTH_MAX,
+    SITES_RANGES = 4,
+    SITES_REFRESH_BYTES = RAW_STEP, /* of records between two calls of sites_refresh, at most */
+};
 
 /* Only in a function that the program calls, or in one that is inlined there for certain. */
 #define CALLER()                                                                                   \
@@ -84,7 +88,7 @@ sites_frames(struct sites_cache *cache, struct caller caller, uint64_t frames[RA
 
 #define RECORDER_LIBRARY "librecord.so"
 
-enum { RECORDER_SITE_WORDS = 0 };
+enum { RECORDER_SITE_WORDS = 0, SITES_REFRESH_BYTES = RAW_UNIT };
 
 #define CALLER() ((struct caller){0, NULL})
 

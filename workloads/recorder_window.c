@@ -18,6 +18,7 @@ enum {
     WINDOW_RESTS_MAX = 64,   /* about as many as threads end at the same time */
     WINDOW_REST_LEAST = 512, /* a smaller rest is not worth handing on */
     WINDOW_SKIP = 1024,      /* calls between two tries; a failed try costs microseconds */
+    WINDOWS_BUSY = 16,       /* a thread that has had so many, 1 MiB, will fill as many more */
     /* cursor < limit: any record fits */
     WINDOW_SLACK_WORDS = RAW_WORDS_MAX + RECORDER_SITE_WORDS - 1,
 };
@@ -33,12 +34,20 @@ static struct raw_window *rests[WINDOW_RESTS_MAX];
 static pthread_key_t thread_key;
 static int (*thread_key_set)(pthread_key_t, const void *); /* atomic; NULL: there is no key */
 
+/* The thread comes back here before it writes behind the first `end` bytes of its window. */
+static void stream_limit(struct stream *stream, uint64_t end)
+{
+    struct raw_window *window = stream->window;
+    stream->end = end < window->bytes ? end : window->bytes;
+    stream->limit = (uint64_t *)((char *)window + stream->end) - WINDOW_SLACK_WORDS;
+}
+
 static void stream_enter(struct stream *stream, struct raw_window *window, uint64_t used)
 {
     char *start = (char *)window;
     stream->window = window;
     stream->cursor = (uint64_t *)(start + used);
-    stream->limit = (uint64_t *)(start + window->bytes) - WINDOW_SLACK_WORDS;
+    stream_limit(stream, used + SITES_REFRESH_BYTES);
     stream->sequence++;
 }
 
@@ -47,6 +56,11 @@ static void stream_leave(struct stream *stream)
     stream->window = NULL;
     stream->cursor = NULL;
     stream->limit = NULL;
+}
+
+static bool stream_wants_little(const struct stream *stream)
+{
+    return stream->sequence == 0 || stream->over;
 }
 
 static void rest_put(struct stream *stream)
@@ -75,14 +89,14 @@ static struct raw_window *rest_take(void)
     return NULL;
 }
 
-/* Takes the next step of the window from the disk. */
-static int step_reserve(struct raw_window *window, uint64_t from)
+/* Takes the next bytes of the window from the disk. */
+static int bytes_reserve(struct raw_window *window, uint64_t from, uint64_t bytes)
 {
-    if (!control_claim(RAW_STEP))
+    if (!control_claim(bytes))
         return -RAW_LOST_BY_SIZE;
-    int error = space_reserve(window, from, from + RAW_STEP);
+    int error = space_reserve(window, from, from + bytes);
     if (error != 0)
-        control_give_back(RAW_STEP);
+        control_give_back(bytes);
     return error;
 }
 
@@ -90,11 +104,11 @@ static int step_reserve(struct raw_window *window, uint64_t from)
 static int window_grow(struct stream *stream)
 {
     struct raw_window *window = stream->window;
-    int error = step_reserve(window, window->bytes);
+    int error = bytes_reserve(window, window->bytes, RAW_STEP);
     if (error != 0)
         return error;
     window->bytes += RAW_STEP;
-    stream->limit = (uint64_t *)((char *)window + window->bytes) - WINDOW_SLACK_WORDS;
+    stream_limit(stream, window->bytes);
     return 0;
 }
 
@@ -125,20 +139,35 @@ static void header_raise_end(struct raw_header *header, uint64_t end)
         ;
 }
 
+/* A new window with the first `bytes` reserved. `ahead`: where it is taken from; NULL: nowhere. */
+static int window_make(struct space_ahead *ahead, uint64_t bytes, struct raw_window **window,
+                       uint64_t *end)
+{
+    int error = ahead != NULL ? space_claim_ahead(ahead, window, end) : space_claim(window, end);
+    if (error != 0)
+        return error;
+    error = bytes_reserve(*window, 0, bytes);
+    if (error != 0)
+        space_give_up(*window);
+    else
+        (*window)->bytes = bytes;
+    return error;
+}
+
+/* A thread that has filled a window is given whole ones. Where that is more than there is, a step
+   will do. */
 static int window_begin(struct stream *stream, struct raw_header *header)
 {
     struct raw_window *window;
     uint64_t end;
-    int error = space_claim(&window, &end);
+    bool is_busy = stream->sequence >= WINDOWS_BUSY && !stream->over;
+    uint64_t bytes = stream_wants_little(stream) ? RAW_STEP : RAW_UNIT;
+    int error = window_make(is_busy ? &stream->ahead : NULL, bytes, &window, &end);
+    if (error != 0 && bytes > RAW_STEP)
+        error = window_make(NULL, RAW_STEP, &window, &end);
     if (error != 0)
         return error;
-    error = step_reserve(window, 0);
-    if (error != 0) {
-        space_give_up(window);
-        return error;
-    }
     header_raise_end(header, end);
-    window->bytes = RAW_STEP;
     window->thread = stream->thread;
     window->sequence = stream->sequence;
     __atomic_store_n(&window->magic, RAW_WINDOW_MAGIC, __ATOMIC_RELEASE);
@@ -170,8 +199,7 @@ static void stream_number(struct stream *stream, struct raw_header *header)
 /* A thread's first records go where another thread has left something. */
 static int claim_another(struct stream *stream, struct raw_header *header)
 {
-    bool wants_little = stream->sequence == 0 || stream->over;
-    struct raw_window *rest = wants_little ? rest_take() : NULL;
+    struct raw_window *rest = stream_wants_little(stream) ? rest_take() : NULL;
     return rest != NULL ? rest_begin(stream, rest) : window_begin(stream, header);
 }
 
@@ -183,6 +211,10 @@ static int claim(struct stream *stream)
         return error;
     stream_number(stream, header);
     sites_refresh(&stream->sites);
+    if (stream->window != NULL && stream->end < stream->window->bytes) {
+        stream_limit(stream, stream->end + SITES_REFRESH_BYTES);
+        return 0;
+    }
     if (stream->window != NULL && stream->window->bytes < RAW_UNIT)
         return window_grow(stream);
     if (stream->window != NULL)
@@ -221,6 +253,7 @@ void window_release(struct stream *stream)
     if (stream->window != NULL)
         rest_put(stream);
     stream_leave(stream);
+    space_give_up_ahead(&stream->ahead);
 }
 
 /*

@@ -8,6 +8,7 @@
 
 #include "raw.h"
 #include "recorder_sites.h"
+#include "recorder_space.h"
 #include "trace.h"
 
 #include <stdatomic.h>
@@ -22,11 +23,12 @@ enum stream_busy {
 /* Where a thread's records go. All zero in a new thread. */
 struct stream {
     uint64_t *cursor; /* next record */
-    uint64_t *limit;  /* from here on a record might not fit; NULL: no window */
+    uint64_t *limit;  /* from here on a record might not fit before `end`; NULL: no window */
     volatile uint32_t busy;
     bool over;                 /* the thread has ended: keep no window between calls */
     bool numbered;             /* `thread` is valid */
     struct raw_window *window; /* NULL: none */
+    uint64_t end;              /* bytes of it that may be written before the next window_claim */
     uint32_t thread;
     uint32_t sequence; /* pieces begun so far */
     uint32_t rounds;   /* of thread-specific destructors seen */
@@ -35,6 +37,7 @@ struct stream {
     uint64_t stamp;    /* shared by the next `stamp_uses` records ... */
     uint32_t stamp_uses;
     uint32_t stamp_streams; /* ... while streams_begun is this */
+    struct space_ahead ahead;
     struct sites_cache sites;
 };
 
@@ -52,7 +55,8 @@ void window_forget_own(void);
 /* ... and no thread has. No other one may be recorded yet. */
 void window_forget(void);
 
-/* Finds the stream a place to go on; false: there is none, and the call was counted as lost. */
+/* Finds the stream a place to go on, after `limit`; false: there is none, and the call was counted
+ * as lost. */
 bool window_claim(struct stream *stream);
 /* Ends the stream with a THREAD_END record and hands on what is left of its window. */
 void window_release(struct stream *stream);

@@ -5,6 +5,7 @@
  *   pages16, pages64  pages of 16 or 64 KiB: whatever is mapped begins at multiples of them, in
  *                     memory and in the file, and is rounded up to them
  *   old               without MADV_POPULATE_WRITE and MADV_WIPEONFORK (before Linux 5.14 and 4.14)
+ *   bare              without huge pages and advice about reading ahead
  *   solid             a file system without holes
  *   small             a file system whose largest file has 1 GiB
  *   emulated          mremap duplicates nothing
@@ -84,10 +85,15 @@ static long remap(long p, long old, long bytes, long flags)
     return __real_sys_call(SYS_mremap, p, old, bytes, flags | MREMAP_FIXED, place(bytes, page), 0);
 }
 
+/* A huge page has 32 or 512 MiB where pages are larger: to ask for one ends the program. */
 static long advise(long p, long bytes, long advice)
 {
     long page = page_bytes();
     if (p % page != 0 || (kernel_is("old") && (advice == POPULATE_WRITE || advice == WIPE_ON_FORK)))
+        return -EINVAL;
+    if (page > 4 << 10 && advice == MADV_HUGEPAGE)
+        __builtin_trap();
+    if (kernel_is("bare") && (advice == MADV_HUGEPAGE || advice == MADV_RANDOM))
         return -EINVAL;
     return __real_sys_call(SYS_madvise, p, round_up(bytes, page), advice, 0, 0, 0);
 }
