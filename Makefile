@@ -518,12 +518,21 @@ recording-cost: deps-bench
 	$(MAKE) --no-print-directory all $(B)/tests/subjects/tight_loop $(B)/tests/subjects/mtrace_library.so
 	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/measure_recording $(ROUNDS:%=-n %)
 
-## stress-threads: the threaded traces of the corpus, 50 times each on six allocators (half an hour; RUNS=50)
+## stress-threads: threaded traces, and an imported one of over 100 threads, 50 times each (half an hour; RUNS=50)
 .PHONY: stress-threads
+stress-threads: export SPANBENCH_BUILD = $(abspath $(B))
 stress-threads: deps-bench
-	scripts/deps rivals
-	$(MAKE) --no-print-directory all
-	SPANBENCH_BUILD='$(abspath $(B))' scripts/studies/stress_threads $(RUNS:%=-n %)
+	scripts/deps rivals stress
+	$(MAKE) --no-print-directory all $(B)/stress/imported.trace
+	scripts/studies/stress_threads $(RUNS:%=-n %) workloads/traces/*.trace $(B)/stress/imported.trace
+
+# A film that a thread for each picture encodes, as Android's tools would have written its calls down.
+$(B)/stress/imported.trace: $(B)/trace $(B)/librecord.so
+	mkdir -p $(@D)
+	scripts/spanbench record -o $(@D)/recorded.trace -- ffmpeg -v error -f lavfi \
+		-i testsrc2=size=320x180:rate=25 -t 12 -c:v libx264 -preset ultrafast -threads 120 -f null -
+	scripts/spanbench export --to memory_replay $(@D)/recorded.trace -o $(@D)/imported.txt
+	scripts/spanbench import $(@D)/imported.txt -o $@
 
 ## gate: is the working tree slower or fatter than BASE=main (ARGS=... for the gate's options)
 .PHONY: gate

@@ -10,6 +10,10 @@ enum {
     CACHE_LIMIT_FIRST = 4,         /* blocks of a class that was used for the first time */
     CACHE_LIMIT_MAX = 1024,        /* and the most that it may hold */
     CACHE_CLASS_SHARE = 4,         /* what part of the budget a class may have */
+    CACHE_HEAVY_FLUSHES = 16,      /* after so many a class is heavy, where threads share arenas: it
+                                      may have all of the budget; arbitrary */
+    CACHE_HEAVY_MAX = 16 * 1024,   /* blocks that it may hold */
+    CACHE_GROW_SHARE = 8,          /* an array is not enlarged by less than this part */
     CACHE_BUDGET_SHARE = 8,        /* what part of its heap a cache may hold */
     CACHE_BUDGET_MIN = 128 * 1024, /* bytes that it may always hold */
     CACHE_BUDGET_MIN_THREADED = 1024 * 1024, /* the same where threads share arenas */
@@ -160,13 +164,21 @@ static size_t cache_budget(struct thread_cache *cache)
     return share < least ? least : share;
 }
 
-/* Blocks that a class may hold of a cache that may hold `budget` bytes. */
-static size_t limit_max(const struct cache_class *class, size_t budget)
+static bool class_is_heavy(const struct thread_cache *cache, const struct cache_class *class)
 {
-    size_t limit = budget / CACHE_CLASS_SHARE / class->gross;
+    return cache->flushes[class - cache->classes] >= CACHE_HEAVY_FLUSHES;
+}
+
+/* Blocks that a class may hold of a cache that may hold `budget` bytes. */
+static size_t limit_max(const struct thread_cache *cache, const struct cache_class *class,
+                        size_t budget)
+{
+    bool heavy = class_is_heavy(cache, class);
+    size_t most = heavy ? CACHE_HEAVY_MAX : CACHE_LIMIT_MAX;
+    size_t limit = budget / (heavy ? 1 : CACHE_CLASS_SHARE) / class->gross;
     if (limit == 0)
         limit = 1;
-    return limit < CACHE_LIMIT_MAX ? limit : CACHE_LIMIT_MAX;
+    return limit < most ? limit : most;
 }
 
 /* Halves the limit of a class; what is beyond it goes home. The bytes of capacity that this gives
@@ -211,7 +223,15 @@ static bool class_extend(struct thread_cache *cache, struct cache_class *class, 
     return true;
 }
 
-/* Doubles the limit of a class, at most to `max`; false if it stays as it is. errno is kept. */
+/* What is left of a budget, in blocks of the class. */
+static size_t blocks_left(const struct thread_cache *cache, const struct cache_class *class,
+                          size_t budget)
+{
+    return cache->capacity < budget ? (budget - cache->capacity) / class->gross : 0;
+}
+
+/* Doubles the limit of a class, at most to `max`, if the budget allows that; false if it stays as
+   it is. A heavy class takes what is left of the budget. errno is kept. */
 static bool class_grow(struct thread_cache *cache, struct cache_class *class, size_t max)
 {
     if (class->limit >= max)
@@ -220,14 +240,15 @@ static bool class_grow(struct thread_cache *cache, struct cache_class *class, si
     size_t limit = class->limit ? (size_t)2 * class->limit : CACHE_LIMIT_FIRST;
     if (limit > max)
         limit = max;
-    if (limit > limit_max(class, budget))
-        limit = limit_max(class, budget);
-    if (limit <= class->limit)
-        return false;
-    size_t more = (limit - class->limit) * class->gross;
-    if (cache->capacity + more > budget)
+    if (limit > limit_max(cache, class, budget))
+        limit = limit_max(cache, class, budget);
+    if (limit > class->limit + blocks_left(cache, class, budget))
         cache_reclaim(cache);
-    return cache->capacity + more <= budget && class_extend(cache, class, limit);
+    size_t possible = class->limit + blocks_left(cache, class, budget);
+    if (limit > possible)
+        limit = class_is_heavy(cache, class) ? possible : 0;
+    return limit > class->limit + class->limit / CACHE_GROW_SHARE &&
+           class_extend(cache, class, limit);
 }
 
 static size_t fill_of(const struct cache_class *class)
@@ -259,7 +280,7 @@ static void cache_take_sent(struct thread_cache *cache)
         __builtin_prefetch(block->prev, 1);
         struct cache_class *class = class_of_sent(cache, block);
         if (class->count == class->limit)
-            grows = grows && class_grow(cache, class, CACHE_LIMIT_MAX);
+            grows = grows && class_grow(cache, class, CACHE_HEAVY_MAX);
         if (class->count < class->limit)
             class->payloads[class->count++] = block_payload(block);
         else
@@ -313,6 +334,14 @@ static bool hands_on(const struct thread_cache *cache, const struct cache_class 
            arena_of_payload(class->payloads[0]) != cache->arena;
 }
 
+/* A class that overflows by itself is heavy one day, where the way home may lead through locks. */
+static void note_flush(struct thread_cache *cache, const struct cache_class *class)
+{
+    uint8_t *flushes = &cache->flushes[class - cache->classes];
+    if (!ARENA_SINGLE_THREADED && *flushes < CACHE_HEAVY_FLUSHES)
+        ++*flushes;
+}
+
 bool cache_make_room(struct thread_cache *cache, struct cache_class *class)
 {
     cache->is_busy[class - cache->classes] = true;
@@ -320,10 +349,11 @@ bool cache_make_room(struct thread_cache *cache, struct cache_class *class)
         cache_drain(cache);
     if (cache->is_draining)
         return false;
-    if (class_grow(cache, class, hands_on(cache, class) ? CACHE_FILL_MAX : CACHE_LIMIT_MAX))
+    if (class_grow(cache, class, hands_on(cache, class) ? CACHE_FILL_MAX : CACHE_HEAVY_MAX))
         return true;
     if (class->count == 0)
         return false;
+    note_flush(cache, class);
     class_flush(cache, class, (class->count + CACHE_FLUSH_SHARE - 1u) / CACHE_FLUSH_SHARE);
     return true;
 }

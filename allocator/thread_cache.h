@@ -7,9 +7,10 @@
  * A class has an array of payloads, last freed first to be taken. Arrays begin empty, and are
  * enlarged as they run dry or over, as long as what all of them could hold, the capacity, is within
  * the budget: a part of the heap. Beyond that, classes that did neither for a while give up half of
- * their capacity. Gross sizes up to CACHE_EXACT_MAX have a class each; above there are eight
- * classes a doubling, and requests are rounded up to the size of their class, so that any block of
- * a class serves any request for it.
+ * their capacity. A class may have a part of the budget; in a program with threads, one that
+ * overflows again and again may have all that the others leave. Gross sizes up to CACHE_EXACT_MAX
+ * have a class each; above there are eight classes a doubling, and requests are rounded up to the
+ * size of their class, so that any block of a class serves any request for it.
  *
  * A cache that holds more blocks than are left of what the program had waits for nothing: it is
  * drained, and what is freed from then on goes home at once, or each of these few blocks would hold
@@ -58,12 +59,13 @@ struct thread_cache {
     void *delayed[CACHE_DELAY]; /* payloads that were freed but not looked at; NULL: none */
     uint8_t class_below[CACHE_UNITS + 1]; /* see cache_class_of */
     uint8_t class_above[CACHE_UNITS + 1];
-    struct arena *arena;         /* what the thread takes blocks from */
-    unsigned waits;              /* refills that found it busy, since the thread joined it */
-    size_t capacity;             /* bytes of blocks that the classes could hold */
-    unsigned reclaims;           /* index of the class that was asked last to give up capacity */
-    bool is_busy[CACHE_CLASSES]; /* ran dry or over since it was asked */
-    bool is_draining;            /* holds nothing, and is to hold nothing before the next malloc */
+    struct arena *arena;            /* what the thread takes blocks from */
+    unsigned waits;                 /* refills that found it busy, since the thread joined it */
+    size_t capacity;                /* bytes of blocks that the classes could hold */
+    unsigned reclaims;              /* index of the class that was asked last to give up capacity */
+    bool is_busy[CACHE_CLASSES];    /* ran dry or over since it was asked */
+    uint8_t flushes[CACHE_CLASSES]; /* overflows while there were threads, up to some */
+    bool is_draining; /* holds nothing, and is to hold nothing before the next malloc */
 };
 
 static inline bool cache_can_hold(size_t gross)

@@ -53,6 +53,8 @@ enum {
     BUDGET_MIN = 128 << 10,
     BUDGET_MIN_THREADED = 1 << 20,
     FEW_THREADS = 8,
+    HEAVY_FLUSHES = 16,
+    HEAVY_MAX = 16 << 10,
 };
 
 /* Bytes of blocks that a cache may hold while the process has one thread. */
@@ -261,6 +263,40 @@ static void beside_other_threads_it_holds_more_of_a_small_heap(void **state)
 
 /* What a class of large blocks is given at first. */
 #define LIST_OF_LARGE ((size_t)4 * CACHE_GROSS_MAX)
+
+/* Makes as many blocks as there are rounds for, which overflow the class together; the blocks that
+   it holds then. */
+static size_t overflow_class(struct thread_cache *cache, size_t request, unsigned rounds)
+{
+    size_t held = 0;
+    for (unsigned i = 0; i < rounds; i++)
+        held = fill_class(cache, request, 2 * LIMIT_MAX);
+    return held;
+}
+
+/* Where threads share arenas; with a single one the way home is short. */
+static void a_class_that_overflows_often_has_all_of_the_budget(void **state)
+{
+    (void)state;
+    struct thread_cache *cache = new_cache();
+    pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t thread;
+    size_t held = overflow_class(cache, 100, HEAVY_FLUSHES);
+    size_t gross = cache_class_for(cache, 100)->gross;
+    assert_true(held <= LIMIT_MAX && held * gross <= BUDGET_MIN / CLASS_SHARE);
+    pthread_mutex_lock(&end);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_end, &end), 0);
+    assert_true(fill_class(cache, 100, 2 * LIMIT_MAX) <= LIMIT_MAX);
+    held = overflow_class(cache, 100, HEAVY_FLUSHES + 16);
+    assert_true(held > LIMIT_MAX && held <= HEAVY_MAX);
+    assert_true(cache->capacity <= BUDGET_MIN_THREADED);
+    assert_true(BUDGET_MIN_THREADED - cache->capacity < BUDGET_MIN_THREADED / 8);
+    assert_true(cache_class_for(cache, 100)->limit * gross > BUDGET_MIN_THREADED / CLASS_SHARE);
+    cache_delete(cache);
+    assert_int_equal(used_blocks(), 0);
+    pthread_mutex_unlock(&end);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
 
 /* Uses up the budget of a cache with classes of other large blocks. */
 static void fill_with_large(struct thread_cache *cache)
@@ -503,6 +539,7 @@ int main(void)
         CACHE_TEST(what_no_thread_takes_is_merged),
         CACHE_TEST(without_memory_caches_do_without),
         /* Last: a process that had a second thread does not count as single threaded again. */
+        CACHE_TEST(a_class_that_overflows_often_has_all_of_the_budget),
         CACHE_TEST(beside_other_threads_it_holds_more_of_a_small_heap),
     };
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
