@@ -68,24 +68,31 @@ static void span_sweep(struct span *span)
     }
 }
 
-/* Merges the deferred blocks of one span with their neighbours. */
+/* Merges the deferred blocks of a span one by one, the first of them `block`. */
+static void span_merge(struct span *span, struct block *block)
+{
+    while (block) {
+        struct block *next = block->next; /* merging links it anew */
+        heap_block_checked(block_payload(block), BLOCK_MAGIC_DEFERRED, IN_FREE);
+        block_coalesce(span, block);
+        span->blkcount--;
+        block = next;
+    }
+}
+
+/* Merges the deferred blocks of one span with their neighbours. The span has others, or it would
+   have been made empty before. */
 static void merge_one_span(struct heap *heap)
 {
     struct span *span = heap->deferred;
     struct block *block = span->deferred;
     bool sweep = span->deferred_count >= span->blkcount / DEFERRED_SWEEP_SHARE;
     deferred_forget(heap, span);
-    if (sweep) {
+    if (sweep)
         span_sweep(span);
-        heap_index(heap, span);
-        return;
-    }
-    while (block) {
-        struct block *next = block->next;
-        heap_block_checked(block_payload(block), BLOCK_MAGIC_DEFERRED, IN_FREE);
-        heap_release(heap, block);
-        block = next;
-    }
+    else
+        span_merge(span, block);
+    heap_index(heap, span);
 }
 
 struct block *deferred_merge_until_found(struct heap *heap, size_t gross)

@@ -14,8 +14,8 @@ enum {
        memory that was never touched. A page. */
     DEFERRED_WORTH = 4096,
     /* A span is swept if one used block in so many is deferred: a step of a sweep costs about a
-       quarter of what merging a single block does. */
-    DEFERRED_SWEEP_SHARE = 4,
+       tenth of what merging a single block does. */
+    DEFERRED_SWEEP_SHARE = 8,
     /* Blocks ahead that are fetched; arbitrary, a cache miss is as long as some frees. */
     DEFERRED_PREFETCH = 8,
 };

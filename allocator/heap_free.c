@@ -59,8 +59,7 @@ struct block *block_before_checked(struct span *span, struct block *block)
     return block_before(block);
 }
 
-/* Merges a block that was just freed with its free neighbours and puts the result into its bin. */
-static void block_coalesce(struct span *span, struct block *block)
+void block_coalesce(struct span *span, struct block *block)
 {
     size_t size = block_size(block);
     bool prev_used = !block_prev_is_free(block);

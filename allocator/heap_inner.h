@@ -95,6 +95,9 @@ void heap_unshare(struct heap *heap, const struct span *span);
 /* The free block in front of a block that says there is one; fatal if there is none. */
 struct block *block_before_checked(struct span *span, struct block *block);
 
+/* Merges a block that was just freed with its free neighbours and puts the result into its bin. */
+void block_coalesce(struct span *span, struct block *block);
+
 /* Cuts what a used block has beyond `gross` off its end and puts it into the span's bins, merged
    with a free block behind it. The block stays as it is if no block can be there. */
 void block_cut(struct span *span, struct block *block, size_t gross);
