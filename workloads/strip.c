@@ -50,10 +50,7 @@ static int strip_finish(struct strip *strip)
         return strip_fail(error, 1);
     fputs(strip->origin.bytes, stdout);
     fputs(strip->losses.bytes, stdout);
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    fprintf(stderr, "standard output: %s\n", strerror(errno));
-    return 1;
+    return in_out_end();
 }
 
 static int strip_run(struct strip *strip)
