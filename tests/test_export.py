@@ -128,13 +128,13 @@ def test_what_is_lost(work):
     ]
     for words in (
         "2 threads became one",
-        "1 callocs",
-        "1 aligned calls",
+        "1 calloc became",
+        "1 aligned call became",
         "2 failed calls left out",
     ):
         assert words in line
     _, line = exported(work, "out.trace", "wl")
-    for words in ("2 threads whose order", "1 callocs of one", "2 failed calls left out"):
+    for words in ("2 threads whose order", "1 calloc of one", "2 failed calls left out"):
         assert words in line
     text, line = exported(work, "out.trace", "memory_replay")
     assert line.endswith(": 13 ops as memory_replay\n")

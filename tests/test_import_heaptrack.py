@@ -97,7 +97,7 @@ def zst(data):
 def test_raw(work, pack, options):
     line = imported(work, pack(SAMPLE), *options)
     assert calls(work) == CALLS
-    assert "1 unknown frees" in line and "a realloc is a free and an allocation" in line
+    assert "1 unknown free," in line and "a realloc is a free and an allocation" in line
     assert "oldest" not in line and "recorded" not in line and "4096" not in line
     info = info_of(work)
     assert info["duration_ns"] == 1000000000
@@ -115,7 +115,7 @@ def test_interpreted(work):
         "0: free #1",
         "0: malloc #0 150",
     ]
-    assert "1 unknown frees" in line
+    assert "1 unknown free," in line
     assert "the oldest block of its size and call stack" in line
 
 

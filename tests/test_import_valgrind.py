@@ -71,9 +71,9 @@ def work_fixture(tmp_path):
 def test_sample(work, options):
     line = imported(work, SAMPLE, *options)
     assert calls(work) == CALLS
-    assert "1 unknown frees" in line
-    assert "1 calls of other processes left out" in line
-    assert "1 calls without a request or a result left out" in line
+    assert "1 unknown free," in line
+    assert "1 call of other processes left out" in line
+    assert "1 call without a request or a result left out" in line
     assert info_of(work)["origin"]["format"] == "valgrind"
 
 
@@ -119,7 +119,7 @@ def test_results_on_lines_of_their_own(work):
         "0: free #1",
         "0: realloc #2 0",
     ]
-    assert "1 calls without a request or a result left out" in line
+    assert "1 call without a request or a result left out" in line
     assert "appear as memalign" not in line
 
 

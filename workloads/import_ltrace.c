@@ -6,6 +6,8 @@
  */
 #include "import.h"
 
+#include "plural.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -357,15 +359,16 @@ static bool ltrace_read(struct import *import)
         import_lose(import, "lost_time", "the file has no times");
     if (ltrace.unseen > 0)
         import_lose(import, "lost_addresses",
-                    "%" PRIu64 " blocks of posix_memalign have no address and are never freed",
-                    ltrace.unseen);
+                    "%" PRIu64 " block%s of posix_memalign without an address, never freed",
+                    ltrace.unseen, plural(ltrace.unseen));
     if (ltrace.misnamed > 0)
         import_lose(import, "lost_misnamed",
-                    "%" PRIu64 " calls from inside libc, which ltrace misnames, left out",
-                    ltrace.misnamed);
+                    "%" PRIu64 " call%s from inside libc, which ltrace misnames, left out",
+                    ltrace.misnamed, plural(ltrace.misnamed));
     if (ltrace.halves > 0)
         import_lose(import, "lost_halves",
-                    "%" PRIu64 " calls of which one half is missing left out", ltrace.halves);
+                    "%" PRIu64 " call%s of which one half is missing left out", ltrace.halves,
+                    plural(ltrace.halves));
     return import->error[0] == '\0';
 }
 

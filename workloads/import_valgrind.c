@@ -5,6 +5,8 @@
  */
 #include "import.h"
 
+#include "plural.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -252,11 +254,11 @@ static bool valgrind_read(struct import *import)
         import_lose(import, "lost_alignment",
                     "memalign, posix_memalign, aligned_alloc and valloc appear as memalign");
     if (valgrind.others > 0)
-        import_lose(import, "lost_processes", "%" PRIu64 " calls of other processes left out",
-                    valgrind.others);
+        import_lose(import, "lost_processes", "%" PRIu64 " call%s of other processes left out",
+                    valgrind.others, plural(valgrind.others));
     if (valgrind.torn > 0)
-        import_lose(import, "lost_ops", "%" PRIu64 " calls without a request or a result left out",
-                    valgrind.torn);
+        import_lose(import, "lost_ops", "%" PRIu64 " call%s without a request or a result left out",
+                    valgrind.torn, plural(valgrind.torn));
     return import->error[0] == '\0';
 }
 

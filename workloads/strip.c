@@ -4,6 +4,7 @@
 #include "strip.h"
 
 #include "in_out.h"
+#include "plural.h"
 #include "sites.h"
 #include "trace_copy.h"
 #include "trace_text.h"
@@ -36,8 +37,8 @@ static bool sites_strip_copy(struct strip *strip)
     size_t stripped = sites_strip(&strip->sites);
     trace_writer_sites(strip->writer, &strip->sites);
     if (stripped > 0)
-        fprintf(stderr, "%s: folders of %zu modules of call sites left out\n", strip->paths.out,
-                stripped);
+        fprintf(stderr, "%s: folders of %zu module%s of call sites left out\n", strip->paths.out,
+                stripped, plural(stripped));
     return true;
 }
 
