@@ -135,6 +135,18 @@ def test_line_ends(work):
     assert calls(work) == CALLS
 
 
+def test_lines_without_calls_may_be_long(work):
+    """As the command line of a program with thousands of files."""
+    long = SAMPLE.replace(b"X ./a program", b"X ./a " + b"file.c " * 100000)
+    imported(work, long)
+    assert calls(work) == CALLS
+
+
+@pytest.mark.parametrize("record", [b"+ 64 8 1000", b"- 1000", b"c 20", b"a 64 4"])
+def test_lines_of_calls_may_not(work, record):
+    assert_refused(work, SAMPLE + record + b" " * 300000 + b"\n", "line 21", "line is too long")
+
+
 def test_attached(work):
     assert "attached to a running program" in imported(work, SAMPLE + b"A\n")
 

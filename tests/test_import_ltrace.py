@@ -131,6 +131,19 @@ def test_malformed(work, line):
     assert_refused(work, b"malloc(1) = 0x1\n12 " + line + b"\n", "line 2", MALFORMED[line])
 
 
+def test_lines_of_other_functions_may_be_long(work):
+    text = b"x" * 300000
+    imported(work, SAMPLE.replace(b'puts("malloc(5) = 0x10")', b'puts("' + text + b'")'))
+    assert calls(work) == CALLS
+    imported(work, SAMPLE + b'puts("' + text)
+    assert calls(work) == CALLS
+
+
+def test_lines_of_calls_may_not(work):
+    text = b"malloc(1) = 0x1\nmalloc(7" + b" " * 300000 + b") = 0x10\n"
+    assert_refused(work, text, "line 2", "line is too long")
+
+
 def test_calls_from_inside_libc_are_misnamed_and_left_out(tmp_path):
     """As ltrace 0.7.3 writes them on a glibc 2.36: strlen and memcpy, in truth."""
     text = b"""7 perl->malloc(8) = 0x563a1564af60

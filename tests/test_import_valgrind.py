@@ -128,6 +128,33 @@ def test_time_stamps_and_line_ends(work):
     assert calls(work) == CALLS
 
 
+TEXTS = {
+    "long": b"x" * 300000,
+    "as long as can be read": b"x" * (1 << 18),
+    "binary": b"\0\1\xff\0",
+    "zeros": b"\0" * 300000,
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_whatever_the_program_says(work, text, end):
+    """Between its calls, and before the first."""
+    imported(work, SAMPLE.replace(b"words of", TEXTS[text]).replace(b"\n", end))
+    assert calls(work) == CALLS
+    imported(work, b"\0\n" + SAMPLE[SAMPLE.index(b"--7-- malloc(100)") :] + TEXTS[text])
+    assert calls(work) == CALLS
+
+
+@pytest.mark.parametrize(
+    "call",
+    [b"malloc(100) = 0x" + b"0" * 300000, b"malloc(1)" + b" " * 300000],
+    ids=["result", "blanks"],
+)
+def test_lines_of_calls_may_not_be_long(work, call):
+    assert_refused(work, b"--7-- " + call + b"10\n", "line 1", "line is too long")
+
+
 @pytest.mark.parametrize("line", MALFORMED)
 def test_malformed(work, line):
     assert_refused(work, SAMPLE + b"--7-- " + line + b"\n", "line 25", MALFORMED[line])

@@ -44,7 +44,9 @@ bool import_fail_at(struct import *import, const char *where, uint64_t number, c
 bool import_fail(struct import *import, const char *what)
 {
     const struct lines *lines = &import->lines;
-    if (lines->text != NULL && memchr(lines->text, '\0', (size_t)(lines->end - lines->text)))
+    if (lines->cut)
+        what = "line is too long";
+    else if (lines->text != NULL && memchr(lines->text, '\0', (size_t)(lines->end - lines->text)))
         what = "line holds a zero byte";
     return import_fail_at(import, "line", lines->number, what);
 }
@@ -67,7 +69,7 @@ const char *import_call_fault(const struct call *call)
 bool import_call(struct import *import, const struct call *call)
 {
     const char *fault = import_call_fault(call);
-    if (fault != NULL)
+    if (fault != NULL || import->lines.cut)
         return import_fail(import, fault);
     if (builder_add(import->builder, call))
         return true;

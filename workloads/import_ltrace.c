@@ -242,7 +242,7 @@ static bool call_take(struct ltrace *ltrace, const struct function *function, co
 {
     bool inner = flight_find(ltrace, call->thread) != NULL;
     call->kind = function->kind;
-    if (!arguments_take(&at, function, call))
+    if (ltrace->import->lines.cut || !arguments_take(&at, function, call))
         return import_fail(ltrace->import, "argument is no number");
     const char *result = result_find(at);
     if (result == NULL && strstr(at, "<unfinished ...>") != NULL)
@@ -348,6 +348,7 @@ static bool ltrace_read(struct import *import)
 {
     static struct ltrace ltrace;
     ltrace = (struct ltrace){.import = import};
+    import->lines.cuts = true; /* other functions may have long arguments */
     while (import_line(import)) {
         if (!line_add(&ltrace))
             return false;
@@ -374,8 +375,8 @@ static bool ltrace_read(struct import *import)
 
 static bool ltrace_sniff(const char *head, size_t bytes)
 {
-    (void)bytes;
-    for (const char *line = head; line != NULL; line = strchr(line, '\n')) {
+    const char *end = head + bytes;
+    for (const char *line = head; line != NULL; line = memchr(line, '\n', (size_t)(end - line))) {
         struct prefix prefix = {0};
         line += *line == '\n';
         const char *at = line;

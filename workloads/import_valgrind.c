@@ -176,7 +176,7 @@ static bool call_add(struct valgrind *valgrind, const char *at)
     if (function == NULL)
         return true;
     struct call call = {.kind = function->kind};
-    if (!arguments_take(&at, function->arguments, &call))
+    if (valgrind->import->lines.cut || !arguments_take(&at, function->arguments, &call))
         return import_fail(valgrind->import, "argument is no number");
     if (!waiting_end(valgrind))
         return false;
@@ -241,6 +241,7 @@ static bool line_add(struct valgrind *valgrind)
 static bool valgrind_read(struct import *import)
 {
     struct valgrind valgrind = {.import = import};
+    import->lines.cuts = true; /* of what the program says, too */
     while (import_line(import)) {
         if (!line_add(&valgrind))
             return false;
@@ -265,8 +266,8 @@ static bool valgrind_read(struct import *import)
 /* Valgrind's own lines begin with "==PID==" or "--PID--". */
 static bool valgrind_sniff(const char *head, size_t bytes)
 {
-    (void)bytes;
-    for (const char *line = head; line != NULL; line = strchr(line, '\n')) {
+    const char *end = head + bytes;
+    for (const char *line = head; line != NULL; line = memchr(line, '\n', (size_t)(end - line))) {
         uint64_t pid;
         line += *line == '\n';
         const char *at = line;
