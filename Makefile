@@ -61,7 +61,7 @@ PLAIN := $(HEAP_PLAIN) quarantine empty verify
 FAST := $(HEAP_FAST) arena_home thread_cache own_cache cached
 # The formats that are imported, and exported.
 IMPORTERS := memory_replay rep mtrace valgrind ltrace heaptrack wl
-EXPORTERS := memory_replay rep wl csv
+EXPORTERS := memory_replay rep wl heaptrack csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
 TRACE_READ := pages slots sites sites_file trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer unfinished block_map builder races raw_reader callers compile input lines import import_main \

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 static const struct export_format *const formats[] = {&export_memory_replay, &export_rep,
-                                                      &export_wl, &export_csv};
+                                                      &export_wl, &export_heaptrack, &export_csv};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 struct options {

@@ -33,7 +33,8 @@ struct export_format {
     bool (*write)(struct export *export);
 };
 
-extern const struct export_format export_csv, export_memory_replay, export_rep, export_wl;
+extern const struct export_format export_csv, export_heaptrack, export_memory_replay, export_rep,
+    export_wl;
 
 /* The next operation, or NULL: the end, or an error if export->error is not empty. */
 const struct trace_op *export_next(struct export *export);
