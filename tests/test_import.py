@@ -54,6 +54,7 @@ MALFORMED = {
     b"1: malloc 0x10 99999999999999999999\n": "argument is no number",
     b"1: malloc 0x10 9223372036854775808\n": "more bytes than there can be",
     b"1: calloc 0x10 4294967296 4294967296\n": "more bytes than can be counted",
+    b"1: memalign 0x10 18446744073709551615 5\n": "an alignment that cannot be",
     b"1: realloc 0x10 20 5\n": "old pointer is no hexadecimal number",
     b"1: malloc 0x10 5 1 x\n": "time stamp is no number",
     b"1: malloc 0x10 5\0 6\n": "holds a zero byte",

@@ -54,6 +54,11 @@ MALFORMED = {
     b"malloc(5) = ?": "result is no number",
     b"malloc(9223372036854775808) = 0x10": "more bytes than there can be",
     b"calloc(4294967296, 4294967296) = 0x10": "more bytes than can be counted",
+    b"memalign(18446744073709551615, 5) = 0x10": "an alignment that cannot be",
+    b"18446744073709551615:00:00 malloc(5) = 0x10": "no thread, time or address",
+    b"99999999999.5 malloc(5) = 0x10": "no thread, time or address",
+    b"[0x11112222333344445] prog->malloc(5) = 0x10": "no thread, time or address",
+    b"[pid -5] malloc(5) = 0x10": "no thread, time or address",
 }
 
 

@@ -55,6 +55,7 @@ MALFORMED = {
     b"memalign(5, 6) = 0x10": "argument is no number",
     b"realloc(10,5) = 0x10": "argument is no number",
     b"free(0x11112222333344445)": "argument is no number",
+    b"memalign(al 9223372036854775808, size 5) = 0x10": "an alignment that cannot be",
     b"malloc(9223372036854775808) = 0x10": "more bytes than there can be",
     b"calloc(4294967296,4294967296) = 0x10": "more bytes than can be counted",
 }

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Arbitrary: no machine has addresses that long. */
+#define ALIGNMENT_MAX (UINT64_C(1) << 62)
+
 const struct import_format *const import_formats[] = {
     &import_memory_replay, &import_rep,       &import_mtrace, &import_valgrind,
     &import_ltrace,        &import_heaptrack, &import_wl,     NULL,
@@ -61,6 +64,9 @@ const char *import_call_fault(const struct call *call)
     uint64_t bytes = call->size;
     if (call->result == 0)
         return NULL;
+    if (call->kind >= TRACE_ALIGNED_ALLOC && call->kind <= TRACE_POSIX_MEMALIGN &&
+        call->count > ALIGNMENT_MAX)
+        return "an alignment that cannot be";
     if (call->kind == TRACE_CALLOC && __builtin_mul_overflow(call->size, call->count, &bytes))
         return "more bytes than can be counted";
     return bytes > INT64_MAX ? "more bytes than there can be" : NULL;

@@ -321,12 +321,21 @@ static bool is_misnamed(const char *name, const struct function *function)
            scan_text(&name, "libc.so.6->");
 }
 
+/* Such lines are a program's, but for those whose next word is a call of ours. */
+static bool line_unread(struct ltrace *ltrace, const char *at)
+{
+    at += strcspn(at, " \t");
+    scan_blanks(&at);
+    return function_take(&at, "(") == NULL ||
+           import_fail(ltrace->import, "before the call stands no thread, time or address");
+}
+
 static bool line_add(struct ltrace *ltrace)
 {
     const char *at = ltrace->import->lines.text;
     struct prefix prefix = {0};
     if (!prefix_take(&at, &prefix))
-        return true;
+        return line_unread(ltrace, at);
     time_set(ltrace, &prefix);
     struct call call = {.thread = prefix.pid, .time_ns = ltrace->time_ns};
     if (scan_text(&at, "<... "))
