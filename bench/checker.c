@@ -7,6 +7,7 @@
 
 #include "own_memory.h"
 
+#include "workloads/plural.h"
 #include "workloads/prng.h"
 
 #include <endian.h>
@@ -69,9 +70,9 @@ __attribute__((format(printf, 2, 3))) static bool fault(const struct subject *su
     if (atomic_exchange(&checker->has_fault, true))
         return false;
     va_list arguments;
-    int n =
-        snprintf(checker->fault, sizeof(checker->fault),
-                 "slot %u, a block of %zu bytes: ", (unsigned)subject->number, subject->slot->size);
+    int n = snprintf(checker->fault, sizeof(checker->fault),
+                     "slot %u, a block of %zu byte%s: ", (unsigned)subject->number,
+                     subject->slot->size, plural(subject->slot->size));
     va_start(arguments, format);
     vsnprintf(checker->fault + n, sizeof(checker->fault) - (size_t)n, format, arguments);
     va_end(arguments);

@@ -51,6 +51,7 @@ LAYERS = (
         "version",
         "failure",
         "lazily",
+        "counted",
         "visible",
         "guess",
         "paths",

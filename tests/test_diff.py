@@ -228,6 +228,20 @@ def test_a_recording_with_losses_cannot_tell():
     cut = Side("c", ({"threads": 1, "losses": {"lost_ops": 7}, "origin": {}},))
     found = judge(Change("malloc", (1,), (1,)), 10, whole, cut)
     assert (found.verdict, found.reason) == ("cannot tell", "c: 7 calls were not recorded")
+    one = Side("c", ({"threads": 1, "losses": {"lost_ops": 1}, "origin": {}},))
+    assert one.incomplete() == "c: 1 call was not recorded"
+
+
+def test_an_import_that_lacks_calls_cannot_tell(spanbench, tmp_path, monkeypatch):
+    if not (BUILD / "trace").exists():
+        pytest.skip(f"{BUILD / 'trace'}: not built")
+    monkeypatch.setenv("SPANBENCH_BUILD", str(BUILD))
+    (tmp_path / "ltrace.txt").write_text("malloc(5) = 0x10\n")
+    trace = tmp_path / "x.trace"
+    assert spanbench("import", tmp_path / "ltrace.txt", "-o", trace)[0] == 0
+    status, out, err = spanbench("diff", trace, trace, "--limit", "ops=1")
+    assert status == 77 and "cannot tell" in out, err
+    assert f"{trace}: only calls through the PLT of the traced files are seen" in out
 
 
 def test_sizes_go_by_their_bytes():

@@ -93,25 +93,108 @@ def test_each_pair_gives_the_same_operations(work, first, second):
     assert info_of(work, there)["peak_live"] == info_of(work)["peak_live"]
 
 
+def random_ltrace(seed, threads, steps=3000):
+    """What ltrace says of threads that make calls of each kind; some fail."""
+    dice = random.Random(seed)
+    live, lines = [], []
+    makes = ["malloc({size})", "calloc({n}, {size})", "memalign({align}, {size})"]
+    makes += ["aligned_alloc({align}, {size})", "valloc({size})", "pvalloc({size})"]
+    for i in range(steps):
+        fresh, size = hex(64 * i + 64), dice.choice([0, 1, 24, 100, 5000, 1 << 40])
+        n, align = dice.randrange(4), 16 << dice.randrange(8)
+        old = live.pop(dice.randrange(len(live))) if live and dice.random() < 0.55 else None
+        failed = dice.random() < 0.05
+        if old is None:
+            make = dice.choice([*makes, "realloc(0, {size})"])
+            text, gives = make.format(size=size, n=n, align=align), "0" if failed else fresh
+        elif dice.random() < 0.4:
+            text, gives = f"realloc({old}, {size})", "0" if failed or not size else fresh
+            live += [old] if failed and size else []
+        else:
+            text, gives = f"free({old if not failed else 0})", "<void>"
+            live += [old] if failed else []
+        live += [gives] if gives not in ("0", "<void>") else []
+        lines.append(f"{1000 + dice.randrange(threads)} {text} = {gives}\n")
+    return "".join(lines).encode()
+
+
+PAGE = 4096
+ALIGNED = ("aligned_alloc", "memalign", "posix_memalign", "valloc", "pvalloc")
+
+
+def left(form, operation):
+    """The operations that an operation is in a format: the docs say so."""
+    thread, kind, size, count, flags = operation
+    if form != "memory_replay" and "failed" in flags:
+        return []
+    if form == "heaptrack":
+        of_old = kind in ("free", "realloc") and "null" not in flags
+        makes = kind != "free" and not (of_old and size == 0)
+        size *= count if kind == "calloc" else 1
+        frees = [(0, "free", 0, 0, "")] if of_old else []
+        return frees + ([(0, "malloc", size, 0, "")] if makes else [])
+    if form == "memory_replay" and kind in ALIGNED:
+        kind, count = "memalign", PAGE if kind in ("valloc", "pvalloc") else count
+    if form == "wl" and kind == "aligned_alloc":
+        kind = "memalign"
+    if form in ("rep", "wl") and kind == "calloc":
+        size, count = size * count, 1
+    if form == "rep":
+        thread, count = 0, 0
+        kind = kind if kind in ("realloc", "free") else "malloc"
+    return [(thread, kind, size, count, flags)]
+
+
+def said(work, name):
+    """The calls of a trace, without what follows from their order."""
+    for thread, kind, _, size, count, flags in operations(work, name):
+        if not kind.startswith("thread_"):
+            kept = [flag for flag in flags.split("+") if flag != "handoff"]
+            yield thread, kind, size, count, "+".join(kept)
+
+
+def in_threads(found):
+    """What each thread does by itself: wl keeps no other order, and numbers threads anew."""
+    threads = {}
+    for thread, *rest in found:
+        threads.setdefault(thread, []).append(rest)
+    return sorted(threads.values())
+
+
+def assert_said(work, before, after, form):
+    """What a trace became on its way through a format is what the format can say."""
+    wanted = [kept for op in said(work, before) for kept in left(form, op)]
+    found = list(said(work, after))
+    assert len(wanted) > 2500
+    if form == "wl":
+        wanted, found = in_threads(wanted), in_threads(found)
+    assert found == wanted
+
+
+FORMATS = ("memory_replay", "rep", "wl", "heaptrack")
+
+
+@pytest.mark.parametrize("threads", [1, 6])
+@pytest.mark.parametrize("first", FORMATS)
+@pytest.mark.parametrize("second", FORMATS)
+def test_each_pair_keeps_what_both_can_say(work, first, second, threads):
+    imported(work, random_ltrace(9, threads))
+    one = there_and_back(work, "out.trace", first)
+    (work / one).rename(work / "one.trace")
+    assert_said(work, "out.trace", "one.trace", first)
+    assert_said(work, "one.trace", there_and_back(work, "one.trace", second), second)
+
+
 def test_memory_replay_is_itself_again(work):
     imported(work, random_replay(6, 7))
     before = operations(work)
     assert operations(work, there_and_back(work, "out.trace", "memory_replay")) == before
 
 
-def of_threads(work, name):
-    """What each thread does, in its order."""
-    threads = {}
-    for thread, kind, _, size, count, flags in operations(work, name):
-        if not kind.startswith("thread_"):
-            threads.setdefault(thread, []).append((kind, size, count, "null" in flags))
-    return sorted(threads.values())
-
-
 def test_threads_of_wl(work):
     imported(work, random_replay(7, 5))
     name = there_and_back(work, "out.trace", "wl")
-    assert of_threads(work, name) == of_threads(work, "out.trace")
+    assert in_threads(said(work, name)) == in_threads(said(work, "out.trace"))
     before, after = info_of(work), info_of(work, name)
     assert before["handoffs"] > 1000
     for key in ("handoffs", "final_live", "final_slots", "bytes_requested", "null_frees"):
@@ -128,13 +211,13 @@ def test_what_is_lost(work):
     ]
     for words in (
         "2 threads became one",
-        "1 callocs",
-        "1 aligned calls",
+        "1 calloc became",
+        "1 aligned call became",
         "2 failed calls left out",
     ):
         assert words in line
     _, line = exported(work, "out.trace", "wl")
-    for words in ("2 threads whose order", "1 callocs of one", "2 failed calls left out"):
+    for words in ("2 threads whose order", "1 calloc of one", "2 failed calls left out"):
         assert words in line
     text, line = exported(work, "out.trace", "memory_replay")
     assert line.endswith(": 13 ops as memory_replay\n")
@@ -180,7 +263,7 @@ def test_damaged_trace(work):
     data = bytearray((work / "out.trace").read_bytes())
     data[len(data) // 3] ^= 1
     (work / "bad.trace").write_bytes(data)
-    for form in ("csv", "memory_replay", "rep", "wl"):
+    for form in ("csv", *FORMATS):
         done = run_trace("export", "--to", form, work / "bad.trace", "-o", work / "x")
         assert done.returncode == 2
         assert done.stderr.decode().startswith(f"{work}/bad.trace: block 0: ")
@@ -196,7 +279,7 @@ def test_usage(arguments):
 
 def test_empty(work):
     assert import_bytes(work, b"", "--from", "memory_replay").returncode == 0
-    for form in ("csv", "memory_replay", "rep", "wl"):
+    for form in ("csv", *FORMATS):
         text, _ = exported(work, "out.trace", form)
         if form != "csv":
             done = import_bytes(work, text, "--from", form)

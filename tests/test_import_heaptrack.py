@@ -97,7 +97,7 @@ def zst(data):
 def test_raw(work, pack, options):
     line = imported(work, pack(SAMPLE), *options)
     assert calls(work) == CALLS
-    assert "1 unknown frees" in line and "a realloc is a free and an allocation" in line
+    assert "1 unknown free," in line and "a realloc is a free and an allocation" in line
     assert "oldest" not in line and "recorded" not in line and "4096" not in line
     info = info_of(work)
     assert info["duration_ns"] == 1000000000
@@ -115,7 +115,7 @@ def test_interpreted(work):
         "0: free #1",
         "0: malloc #0 150",
     ]
-    assert "1 unknown frees" in line
+    assert "1 unknown free," in line
     assert "the oldest block of its size and call stack" in line
 
 
@@ -133,6 +133,18 @@ def test_series_is_bounded(work):
 def test_line_ends(work):
     imported(work, SAMPLE.replace(b"\n", b"\r\n").rstrip())
     assert calls(work) == CALLS
+
+
+def test_lines_without_calls_may_be_long(work):
+    """As the command line of a program with thousands of files."""
+    long = SAMPLE.replace(b"X ./a program", b"X ./a " + b"file.c " * 100000)
+    imported(work, long)
+    assert calls(work) == CALLS
+
+
+@pytest.mark.parametrize("record", [b"+ 64 8 1000", b"- 1000", b"c 20", b"a 64 4"])
+def test_lines_of_calls_may_not(work, record):
+    assert_refused(work, SAMPLE + record + b" " * 300000 + b"\n", "line 21", "line is too long")
 
 
 def test_attached(work):

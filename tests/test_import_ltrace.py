@@ -54,6 +54,11 @@ MALFORMED = {
     b"malloc(5) = ?": "result is no number",
     b"malloc(9223372036854775808) = 0x10": "more bytes than there can be",
     b"calloc(4294967296, 4294967296) = 0x10": "more bytes than can be counted",
+    b"memalign(18446744073709551615, 5) = 0x10": "an alignment that cannot be",
+    b"18446744073709551615:00:00 malloc(5) = 0x10": "no thread, time or address",
+    b"99999999999.5 malloc(5) = 0x10": "no thread, time or address",
+    b"[0x11112222333344445] prog->malloc(5) = 0x10": "no thread, time or address",
+    b"[pid -5] malloc(5) = 0x10": "no thread, time or address",
 }
 
 
@@ -68,9 +73,9 @@ def work_fixture(tmp_path):
 def test_sample(work, options):
     line = imported(work, SAMPLE, *options)
     assert calls(work) == CALLS
-    assert "1 unknown frees" in line
-    assert "1 blocks of posix_memalign have no address" in line
-    assert "1 calls of which one half is missing" in line
+    assert "1 unknown free," in line
+    assert "1 block of posix_memalign without an address" in line
+    assert "1 call of which one half is missing" in line
     assert info_of(work)["origin"]["format"] == "ltrace"
 
 
@@ -117,7 +122,7 @@ def test_halves_and_nested_calls(work):
         b"1 malloc(4 <unfinished ...>\n",
     )
     assert calls(work) == ["0: malloc #0 100", "0: realloc #0 200", "1: calloc #1 2 *1"]
-    assert "1 unknown frees" in line
+    assert "1 unknown free," in line
     assert "3 calls of which one half is missing" in line
 
 
@@ -129,6 +134,19 @@ def test_too_many_unfinished(work):
 @pytest.mark.parametrize("line", MALFORMED)
 def test_malformed(work, line):
     assert_refused(work, b"malloc(1) = 0x1\n12 " + line + b"\n", "line 2", MALFORMED[line])
+
+
+def test_lines_of_other_functions_may_be_long(work):
+    text = b"x" * 300000
+    imported(work, SAMPLE.replace(b'puts("malloc(5) = 0x10")', b'puts("' + text + b'")'))
+    assert calls(work) == CALLS
+    imported(work, SAMPLE + b'puts("' + text)
+    assert calls(work) == CALLS
+
+
+def test_lines_of_calls_may_not(work):
+    text = b"malloc(1) = 0x1\nmalloc(7" + b" " * 300000 + b") = 0x10\n"
+    assert_refused(work, text, "line 2", "line is too long")
 
 
 def test_calls_from_inside_libc_are_misnamed_and_left_out(tmp_path):

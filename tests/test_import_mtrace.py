@@ -59,7 +59,7 @@ def work_fixture(tmp_path):
 def test_sample(work, options):
     line = imported(work, SAMPLE, *options)
     assert calls(work) == CALLS
-    assert "1 unknown frees" in line and "appear as malloc" in line
+    assert "1 unknown free," in line and "appear as malloc" in line
     assert info_of(work)["origin"]["format"] == "mtrace"
 
 

@@ -105,7 +105,7 @@ def test_null_and_realloc(work):
         "0: free #0",
         "0: malloc #0 2",
     ]
-    assert "1 unknown frees" in line
+    assert "1 unknown free," in line
     losses = info_of(work)["losses"]
     assert losses["unknown_frees"] == 1
     assert losses["repaired_inversions"] == 1

@@ -83,7 +83,7 @@ def test_valgrind(own, tmp_path):
         assert kinds.pop("valloc") == 1  # ... what is asked of valloc, here 10 bytes that stay live
         for key, of_valloc in (("final_live", 10), ("final_slots", 1), ("bytes_requested", 10)):
             expected[key] -= of_valloc
-        assert info["losses"]["lost_ops"].startswith("1 calls without a request")
+        assert info["losses"]["lost_ops"].startswith("1 call without a request")
     else:
         kinds["memalign"] = aligned_of(kinds)
         assert "lost_ops" not in info["losses"]

@@ -55,6 +55,7 @@ MALFORMED = {
     b"memalign(5, 6) = 0x10": "argument is no number",
     b"realloc(10,5) = 0x10": "argument is no number",
     b"free(0x11112222333344445)": "argument is no number",
+    b"memalign(al 9223372036854775808, size 5) = 0x10": "an alignment that cannot be",
     b"malloc(9223372036854775808) = 0x10": "more bytes than there can be",
     b"calloc(4294967296,4294967296) = 0x10": "more bytes than can be counted",
 }
@@ -71,9 +72,9 @@ def work_fixture(tmp_path):
 def test_sample(work, options):
     line = imported(work, SAMPLE, *options)
     assert calls(work) == CALLS
-    assert "1 unknown frees" in line
-    assert "1 calls of other processes left out" in line
-    assert "1 calls without a request or a result left out" in line
+    assert "1 unknown free," in line
+    assert "1 call of other processes left out" in line
+    assert "1 call without a request or a result left out" in line
     assert info_of(work)["origin"]["format"] == "valgrind"
 
 
@@ -119,13 +120,40 @@ def test_results_on_lines_of_their_own(work):
         "0: free #1",
         "0: realloc #2 0",
     ]
-    assert "1 calls without a request or a result left out" in line
+    assert "1 call without a request or a result left out" in line
     assert "appear as memalign" not in line
 
 
 def test_time_stamps_and_line_ends(work):
     imported(work, SAMPLE.replace(b"--7--", b"--00:00:00:01.087 7--").replace(b"\n", b"\r\n"))
     assert calls(work) == CALLS
+
+
+TEXTS = {
+    "long": b"x" * 300000,
+    "as long as can be read": b"x" * (1 << 18),
+    "binary": b"\0\1\xff\0",
+    "zeros": b"\0" * 300000,
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_whatever_the_program_says(work, text, end):
+    """Between its calls, and before the first."""
+    imported(work, SAMPLE.replace(b"words of", TEXTS[text]).replace(b"\n", end))
+    assert calls(work) == CALLS
+    imported(work, b"\0\n" + SAMPLE[SAMPLE.index(b"--7-- malloc(100)") :] + TEXTS[text])
+    assert calls(work) == CALLS
+
+
+@pytest.mark.parametrize(
+    "call",
+    [b"malloc(100) = 0x" + b"0" * 300000, b"malloc(1)" + b" " * 300000],
+    ids=["result", "blanks"],
+)
+def test_lines_of_calls_may_not_be_long(work, call):
+    assert_refused(work, b"--7-- " + call + b"10\n", "line 1", "line is too long")
 
 
 @pytest.mark.parametrize("line", MALFORMED)

@@ -87,6 +87,7 @@ MALFORMED = [
     ([(REALLOC, 0, 1, 5), (DONE,)], "slot 0"),
     ([(MALLOC, 1, 1 << 63), (DONE,)], "more bytes than there can be"),
     ([(MALLOC, 1, 1 << 64), (DONE,)], "number is too large"),
+    ([(MEMALIGN, 1, 1 << 63, 5), (DONE,)], "an alignment that cannot be"),
     ([(MALLOC, 1, 5)], "code has no end"),
     ([(MALLOC, 1)], "code has no end"),
     ([(16,), (DONE,)], "unknown code"),

@@ -3,6 +3,7 @@ they leave, and that what they write can be read."""
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -84,6 +85,26 @@ def test_cuts_of_consecutive_ranges_are_replayed(spanbench):
         assert entry["peak_live"] == info["peak_live"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cut", "--ops", "0:0"),
+        ("cut", "--ops", "9999:"),
+        ("cut", "--time", "5:7"),
+        ("cut", "--threads", "7"),
+        ("filter", "--threads", "7-9"),
+        ("filter", "--sizes", "5000:"),
+        ("filter", "--kinds", "valloc"),
+    ],
+)
+def test_a_part_without_operations_is_told(spanbench, words):
+    status, out, err = spanbench(*words, "x.trace", "-o", "p")
+    assert (status, out) == (0, "") and err.endswith(" no operation was chosen\n")
+    assert err.startswith("spanbench: p: ") and err.count("\n") == 1
+    info = info_of("p")
+    assert info["ops"] == info["losses"].get("made_at_start", 0) + info["threads"]
+
+
 def test_parts_of_parts_are_told_in_order(spanbench):
     spanbench("cut", "x.trace", "--ops", "0:8", "-o", "p")
     spanbench("filter", "p", "--sizes", "100:", "-o", "p")
@@ -98,6 +119,18 @@ def test_merge(spanbench):
     assert two["origin"]["merged"] == "2" and two["origin"]["input"] == "x.trace; x.trace"
 
 
+def test_more_traces_than_files_may_be_open():
+    def limit():
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (32, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        )
+
+    command = [BUILD / "trace", "merge", *["x.trace"] * 100, "-o", "m"]
+    done = subprocess.run(command, capture_output=True, check=False, preexec_fn=limit)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert info_of("m")["ops"] == 100 * info_of("x.trace")["ops"]
+
+
 @pytest.mark.parametrize(
     "words, complaint",
     [
@@ -107,6 +140,7 @@ def test_merge(spanbench):
         (("cut", "x.trace", "--ops", "1.5:"), "--ops 1.5:: want FROM:TO"),
         (("cut", "x.trace", "--ops", "0:99999999999999999999"), "want FROM:TO"),
         (("cut", "x.trace", "--time", "a:b"), "--time a:b: want FROM:TO, seconds"),
+        (("cut", "x.trace", "--time", "18446744073.9:"), "18446744073.9:: want FROM:TO"),
         (("cut", "x.trace", "--threads", "1,"), "--threads 1,: want numbers"),
         (("cut", "x.trace", "--threads", "9999999"), "want numbers"),
         (("filter", "x.trace", "--sizes", "5:4"), "--sizes 5:4: want MIN:MAX"),

@@ -181,7 +181,9 @@ def test_lines_that_make_no_sense(recorded, lines, complaint):
 def test_moments_need_sites(recorded):
     recorded()
     done = moments("op 1\n")
-    assert done.returncode == 2 and "it has no call sites" in done.stderr and done.stdout == ""
+    assert (
+        done.returncode == 2 and "x.trace: has no call sites" in done.stderr and done.stdout == ""
+    )
 
 
 def test_files_may_hold_anything():

@@ -2,11 +2,15 @@
 program it is and wherever the call comes from; and no program bears harm from being looked at."""
 
 import json
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from places import BUILD
+
+INTERPRETER = Path("/usr/lib/heaptrack/libexec/heaptrack_interpret")
 
 CALLER = """
 #include <stdlib.h>
@@ -298,6 +302,26 @@ def test_a_forked_child(sites, spanbench, build, tmp_path):
     (child,) = [path for path in (tmp_path / "x.trace.d").glob("*.trace")]
     status, out, _ = spanbench("info", "--sites", "--json", child)
     assert status == 0 and calls_of(json.loads(out)["sites"], "make_small") == 200
+
+
+def test_heaptrack_finds_the_names_of_an_export(build, sites, spanbench, tmp_path):
+    """As far up the stack as was recorded; nobody called main that is known."""
+    if not (INTERPRETER.exists() and shutil.which("heaptrack_print")):
+        pytest.skip("heaptrack is not installed")
+    sites(build(CALLER, "caller", "-DMANY=7", "-O1", "-g", "-fno-omit-frame-pointer"), depth=2)
+    status, _, err = spanbench("export", "--to", "heaptrack", "x.trace", "-o", "x.raw")
+    assert status == 0 and "gaps between calls left out" in err and "sites" not in err
+    data = subprocess.run(
+        [INTERPRETER], input=(tmp_path / "x.raw").read_bytes(), check=True, capture_output=True
+    )
+    (tmp_path / "x.heaptrack").write_bytes(data.stdout)
+    told = subprocess.run(["heaptrack_print", "x.heaptrack"], check=True, capture_output=True)
+    lines = [line.strip() for line in told.stdout.decode().splitlines()]
+    (first, *_) = [line for line in lines if "calls to allocation functions with" in line]
+    at = lines.index(first)
+    assert first.startswith("50 calls") and lines[at + 1] == "make_small"
+    assert re.match(r"at .*caller\.c:\d+$", lines[at + 2])
+    assert "work" in lines[at : at + 8]
 
 
 def test_diff_names_the_site(build, sites, spanbench):

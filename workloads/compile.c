@@ -11,6 +11,7 @@
 #include "compile.h"
 #include "builder.h"
 #include "callers.h"
+#include "plural.h"
 #include "raw_reader.h"
 #include "trace_text.h"
 
@@ -297,15 +298,23 @@ static void losses_make(char *losses, size_t bytes, const struct merge *merge)
 static void print_counts(const struct request *request, const struct builder_counts *counts,
                          const struct raw_header *header)
 {
-    const char *format =
-        request->json
-            ? "{\"ops\": %" PRIu64 ", \"threads\": %" PRIu64 ", \"unknown_frees\": %" PRIu64
-              ", \"unknown_reallocs\": %" PRIu64 ", \"repaired_inversions\": %" PRIu64
-              ", \"lost_ops\": %" PRIu64 ", \"lost_why\": \"%s\"}\n"
-            : "%" PRIu64 " operations, %" PRIu64 " threads, %" PRIu64 " unknown frees, %" PRIu64
-              " unknown reallocs, %" PRIu64 " repaired inversions, %" PRIu64 " lost calls %s\n";
-    printf(format, counts->ops, counts->threads, counts->unknown_frees, counts->unknown_reallocs,
-           counts->repaired_inversions, header->lost_ops, lost_why(header));
+    const struct {
+        const char *key, *noun;
+        uint64_t n;
+    } told[] = {
+        {"ops", "operation", counts->ops},
+        {"threads", "thread", counts->threads},
+        {"unknown_frees", "unknown free", counts->unknown_frees},
+        {"unknown_reallocs", "unknown realloc", counts->unknown_reallocs},
+        {"repaired_inversions", "repaired inversion", counts->repaired_inversions},
+        {"lost_ops", "lost call", header->lost_ops},
+    };
+    const size_t n = sizeof told / sizeof *told;
+    for (size_t i = 0; i < n && request->json; i++)
+        printf("%s\"%s\": %" PRIu64, i ? ", " : "{", told[i].key, told[i].n);
+    for (size_t i = 0; i < n && !request->json; i++)
+        printf("%s%" PRIu64 " %s%s", i ? ", " : "", told[i].n, told[i].noun, plural(told[i].n));
+    printf(request->json ? ", \"lost_why\": \"%s\"}\n" : " %s\n", lost_why(header));
 }
 
 static int report_error(const char *message, int status)

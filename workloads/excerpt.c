@@ -59,6 +59,7 @@ static bool thread_put(struct excerpt *excerpt, uint32_t thread, enum trace_kind
                           .time_ns = time_ns,
                           .gap_ns = gap_take(excerpt, thread),
                           .kind = (uint8_t)kind};
+    excerpt->written++;
     return trace_writer_add(excerpt->writer, &op);
 }
 
@@ -90,6 +91,7 @@ static bool op_write(struct excerpt *excerpt, struct trace_op op)
     if (op.slot != TRACE_NO_SLOT)
         op.slot = excerpt->blocks[op.slot].slot;
     op.thread = excerpt->threads[op.thread].number - 1;
+    excerpt->written++;
     return trace_writer_add(excerpt->writer, &op);
 }
 
@@ -233,7 +235,9 @@ bool excerpt_begin(struct excerpt *excerpt, uint64_t base_ns)
     for (size_t i = 0; ok && i < n; i++)
         ok = block_make(excerpt, kept[i]);
     free(kept);
-    return ok && ended_threads_end(excerpt);
+    ok = ok && ended_threads_end(excerpt);
+    excerpt->written = 0;
+    return ok;
 }
 
 static bool operation_pass(struct excerpt *excerpt, excerpt_rule rule, void *cookie,
@@ -266,7 +270,7 @@ static int operations_pass(struct excerpt *excerpt, excerpt_rule rule, void *coo
     return 0;
 }
 
-/* The closing line, where something had to be changed. */
+/* The closing line, where something had to be changed, or nothing is left. */
 static void summary_print(const struct excerpt *excerpt, const char *out)
 {
     const struct {
@@ -278,16 +282,19 @@ static void summary_print(const struct excerpt *excerpt, const char *out)
         {excerpt->made_by_realloc, "reallocs of blocks that are not there, which make them"},
         {excerpt->released, "blocks that leave before their end, freed there"},
     };
-    const char *before = out;
+    const char *before = ":", *end = "";
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         if (changes[i].count == 0)
             continue;
-        fprintf(stderr, "%s%s %s: %" PRIu64, before, before == out ? ":" : ";", changes[i].what,
+        fprintf(stderr, "%s%s %s: %" PRIu64, *end ? "" : out, before, changes[i].what,
                 changes[i].count);
-        before = "";
+        before = ";";
+        end = "\n";
     }
-    if (before != out)
-        fputc('\n', stderr);
+    if (excerpt->written == 0)
+        fprintf(stderr, "%s%s no operation was chosen\n", *end ? "" : out, before);
+    else
+        fputs(end, stderr);
 }
 
 static int excerpt_finish(struct excerpt *excerpt, const char *out)

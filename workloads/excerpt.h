@@ -44,6 +44,7 @@ struct excerpt {
     uint64_t base_ns; /* time of the source at which what is written begins */
     bool writing;     /* excerpt_begin was called */
     bool done;        /* the rule wants no more operations */
+    uint64_t written; /* operations, but for what excerpt_begin makes */
     /* What was changed to keep the excerpt valid. */
     uint64_t made_at_start;   /* blocks live at the start, which are made first */
     uint64_t left_out_frees;  /* of blocks that are not there */

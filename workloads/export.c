@@ -6,6 +6,7 @@
 
 #include "in_out.h"
 #include "pages.h"
+#include "plural.h"
 #include "unfinished.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 static const struct export_format *const formats[] = {&export_memory_replay, &export_rep,
-                                                      &export_wl, &export_csv};
+                                                      &export_wl, &export_heaptrack, &export_csv};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 struct options {
@@ -87,11 +88,28 @@ bool export_fail_errno(struct export *export)
     return false;
 }
 
-void export_lose(struct export *export, uint64_t count, const char *what)
+void export_lose(struct export *export, uint64_t count, const char *noun, const char *what)
 {
     size_t at = strlen(export->losses);
     if (count > 0)
-        snprintf(export->losses + at, sizeof export->losses - at, "; %" PRIu64 " %s", count, what);
+        snprintf(export->losses + at, sizeof export->losses - at, "; %" PRIu64 " %s%s %s", count,
+                 noun, plural(count), what);
+}
+
+void export_lose_time(struct export *export)
+{
+    size_t at = strlen(export->losses);
+    uint64_t ms = export->totals.duration_ns / 1000000;
+    if (ms > 0)
+        snprintf(export->losses + at, sizeof export->losses - at, "; %" PRIu64 " ms of time lost",
+                 ms);
+}
+
+uint64_t export_aligned_calls(const struct export *export)
+{
+    const uint64_t *kinds = export->totals.by_kind;
+    return kinds[TRACE_ALIGNED_ALLOC] + kinds[TRACE_MEMALIGN] + kinds[TRACE_POSIX_MEMALIGN] +
+           kinds[TRACE_VALLOC] + kinds[TRACE_PVALLOC];
 }
 
 /* Names the columns that the format has no place for. */
@@ -196,8 +214,8 @@ static int export_write(struct export *export, const struct export_format *forma
     if (status == 0)
         columns_lose(export, format);
     if (status == 0)
-        fprintf(stderr, "%s: %" PRIu64 " ops as %s%s\n", options->paths.in, export->totals.ops,
-                format->name, export->losses);
+        fprintf(stderr, "%s: %" PRIu64 " op%s as %s%s\n", options->paths.in, export->totals.ops,
+                plural(export->totals.ops), format->name, export->losses);
     return status;
 }
 

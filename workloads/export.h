@@ -33,7 +33,8 @@ struct export_format {
     bool (*write)(struct export *export);
 };
 
-extern const struct export_format export_csv, export_memory_replay, export_rep, export_wl;
+extern const struct export_format export_csv, export_heaptrack, export_memory_replay, export_rep,
+    export_wl;
 
 /* The next operation, or NULL: the end, or an error if export->error is not empty. */
 const struct trace_op *export_next(struct export *export);
@@ -41,8 +42,12 @@ const struct trace_op *export_next(struct export *export);
 bool export_rewind(struct export *export);
 /* errno as the error; returns false. */
 bool export_fail_errno(struct export *export);
-/* Notes that `count` operations lose `what`; nothing if there are none. */
-void export_lose(struct export *export, uint64_t count, const char *what);
+/* Notes what is lost of so many of a noun ("call", without its s); nothing if there are none. */
+void export_lose(struct export *export, uint64_t count, const char *noun, const char *what);
+/* The same of the trace's time. */
+void export_lose_time(struct export *export);
+/* Calls of the aligned family, all its kinds. */
+uint64_t export_aligned_calls(const struct export *export);
 
 /* `trace export --to FORMAT FILE -o OUT`; OUT may be "-". Exit statuses 0, 1 and 2. */
 int export_main(int argc, char **argv);

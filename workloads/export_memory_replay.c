@@ -66,8 +66,8 @@ static bool memory_replay_write(struct export *export)
         fprintf(export->out, "%" PRIu32 ": ", op->thread);
         op_put(export->out, op, &aligned);
     }
-    export_lose(export, aligned, "aligned calls became memalign");
-    export_lose(export, export->totals.duration_ns / 1000000, "ms of time lost");
+    export_lose(export, aligned, "aligned call", "became memalign");
+    export_lose_time(export);
     return export->error[0] == '\0';
 }
 

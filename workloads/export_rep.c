@@ -65,14 +65,11 @@ static bool op_put(struct export *export, struct ids *ids, const struct trace_op
 static void losses_note(struct export *export)
 {
     const struct trace_totals *totals = &export->totals;
-    uint64_t aligned = totals->by_kind[TRACE_ALIGNED_ALLOC] + totals->by_kind[TRACE_MEMALIGN] +
-                       totals->by_kind[TRACE_POSIX_MEMALIGN] + totals->by_kind[TRACE_VALLOC] +
-                       totals->by_kind[TRACE_PVALLOC];
-    export_lose(export, totals->threads > 1 ? totals->threads : 0, "threads became one");
-    export_lose(export, totals->by_kind[TRACE_CALLOC], "callocs became a");
-    export_lose(export, aligned, "aligned calls became a");
-    export_lose(export, totals->failed, "failed calls left out");
-    export_lose(export, totals->duration_ns / 1000000, "ms of time lost");
+    export_lose(export, totals->threads > 1 ? totals->threads : 0, "thread", "became one");
+    export_lose(export, totals->by_kind[TRACE_CALLOC], "calloc", "became a");
+    export_lose(export, export_aligned_calls(export), "aligned call", "became a");
+    export_lose(export, totals->failed, "failed call", "left out");
+    export_lose_time(export);
 }
 
 static bool rep_write(struct export *export)

@@ -255,12 +255,12 @@ static bool main_put(struct wl *wl)
 static void losses_note(struct export *export)
 {
     const struct trace_totals *totals = &export->totals;
-    export_lose(export, totals->threads > 1 ? totals->threads : 0,
-                "threads whose order is kept at hand-offs alone");
-    export_lose(export, totals->by_kind[TRACE_CALLOC], "callocs of one element");
-    export_lose(export, totals->by_kind[TRACE_ALIGNED_ALLOC], "aligned_allocs became memalign");
-    export_lose(export, totals->failed, "failed calls left out");
-    export_lose(export, totals->duration_ns / 1000000, "ms of time lost");
+    export_lose(export, totals->threads > 1 ? totals->threads : 0, "thread",
+                "whose order is kept at hand-offs alone");
+    export_lose(export, totals->by_kind[TRACE_CALLOC], "calloc", "of one element");
+    export_lose(export, totals->by_kind[TRACE_ALIGNED_ALLOC], "aligned_alloc", "became memalign");
+    export_lose(export, totals->failed, "failed call", "left out");
+    export_lose_time(export);
 }
 
 static bool wl_write(struct export *export)

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Arbitrary: no machine has addresses that long. */
+#define ALIGNMENT_MAX (UINT64_C(1) << 62)
+
 const struct import_format *const import_formats[] = {
     &import_memory_replay, &import_rep,       &import_mtrace, &import_valgrind,
     &import_ltrace,        &import_heaptrack, &import_wl,     NULL,
@@ -44,7 +47,9 @@ bool import_fail_at(struct import *import, const char *where, uint64_t number, c
 bool import_fail(struct import *import, const char *what)
 {
     const struct lines *lines = &import->lines;
-    if (lines->text != NULL && memchr(lines->text, '\0', (size_t)(lines->end - lines->text)))
+    if (lines->cut)
+        what = "line is too long";
+    else if (lines->text != NULL && memchr(lines->text, '\0', (size_t)(lines->end - lines->text)))
         what = "line holds a zero byte";
     return import_fail_at(import, "line", lines->number, what);
 }
@@ -59,6 +64,9 @@ const char *import_call_fault(const struct call *call)
     uint64_t bytes = call->size;
     if (call->result == 0)
         return NULL;
+    if (call->kind >= TRACE_ALIGNED_ALLOC && call->kind <= TRACE_POSIX_MEMALIGN &&
+        call->count > ALIGNMENT_MAX)
+        return "an alignment that cannot be";
     if (call->kind == TRACE_CALLOC && __builtin_mul_overflow(call->size, call->count, &bytes))
         return "more bytes than can be counted";
     return bytes > INT64_MAX ? "more bytes than there can be" : NULL;
@@ -67,7 +75,7 @@ const char *import_call_fault(const struct call *call)
 bool import_call(struct import *import, const struct call *call)
 {
     const char *fault = import_call_fault(call);
-    if (fault != NULL)
+    if (fault != NULL || import->lines.cut)
         return import_fail(import, fault);
     if (builder_add(import->builder, call))
         return true;

@@ -53,6 +53,8 @@ struct heaptrack {
 static int numbers_take(const struct lines *lines, uint64_t *numbers, int n)
 {
     const char *at = lines->text + 1;
+    if (lines->cut)
+        return -1;
     for (int i = 0; i < n; i++) {
         if (scan_end(lines, at))
             return i;
@@ -251,6 +253,7 @@ static bool heaptrack_read(struct import *import)
     static struct heaptrack heaptrack;
     heaptrack = (struct heaptrack){.import = import, .page_bytes = PAGE_BYTES, .points_step = 1};
     bool ok = true;
+    import->lines.cuts = true; /* command lines may be long */
     while (ok && import_line(import))
         ok = record_add(&heaptrack);
     if (ok && import->error[0] == '\0')

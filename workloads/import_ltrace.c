@@ -6,6 +6,8 @@
  */
 #include "import.h"
 
+#include "plural.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -240,7 +242,7 @@ static bool call_take(struct ltrace *ltrace, const struct function *function, co
 {
     bool inner = flight_find(ltrace, call->thread) != NULL;
     call->kind = function->kind;
-    if (!arguments_take(&at, function, call))
+    if (ltrace->import->lines.cut || !arguments_take(&at, function, call))
         return import_fail(ltrace->import, "argument is no number");
     const char *result = result_find(at);
     if (result == NULL && strstr(at, "<unfinished ...>") != NULL)
@@ -319,12 +321,21 @@ static bool is_misnamed(const char *name, const struct function *function)
            scan_text(&name, "libc.so.6->");
 }
 
+/* Such lines are a program's, but for those whose next word is a call of ours. */
+static bool line_unread(struct ltrace *ltrace, const char *at)
+{
+    at += strcspn(at, " \t");
+    scan_blanks(&at);
+    return function_take(&at, "(") == NULL ||
+           import_fail(ltrace->import, "before the call stands no thread, time or address");
+}
+
 static bool line_add(struct ltrace *ltrace)
 {
     const char *at = ltrace->import->lines.text;
     struct prefix prefix = {0};
     if (!prefix_take(&at, &prefix))
-        return true;
+        return line_unread(ltrace, at);
     time_set(ltrace, &prefix);
     struct call call = {.thread = prefix.pid, .time_ns = ltrace->time_ns};
     if (scan_text(&at, "<... "))
@@ -346,6 +357,7 @@ static bool ltrace_read(struct import *import)
 {
     static struct ltrace ltrace;
     ltrace = (struct ltrace){.import = import};
+    import->lines.cuts = true; /* other functions may have long arguments */
     while (import_line(import)) {
         if (!line_add(&ltrace))
             return false;
@@ -357,22 +369,23 @@ static bool ltrace_read(struct import *import)
         import_lose(import, "lost_time", "the file has no times");
     if (ltrace.unseen > 0)
         import_lose(import, "lost_addresses",
-                    "%" PRIu64 " blocks of posix_memalign have no address and are never freed",
-                    ltrace.unseen);
+                    "%" PRIu64 " block%s of posix_memalign without an address, never freed",
+                    ltrace.unseen, plural(ltrace.unseen));
     if (ltrace.misnamed > 0)
         import_lose(import, "lost_misnamed",
-                    "%" PRIu64 " calls from inside libc, which ltrace misnames, left out",
-                    ltrace.misnamed);
+                    "%" PRIu64 " call%s from inside libc, which ltrace misnames, left out",
+                    ltrace.misnamed, plural(ltrace.misnamed));
     if (ltrace.halves > 0)
         import_lose(import, "lost_halves",
-                    "%" PRIu64 " calls of which one half is missing left out", ltrace.halves);
+                    "%" PRIu64 " call%s of which one half is missing left out", ltrace.halves,
+                    plural(ltrace.halves));
     return import->error[0] == '\0';
 }
 
 static bool ltrace_sniff(const char *head, size_t bytes)
 {
-    (void)bytes;
-    for (const char *line = head; line != NULL; line = strchr(line, '\n')) {
+    const char *end = head + bytes;
+    for (const char *line = head; line != NULL; line = memchr(line, '\n', (size_t)(end - line))) {
         struct prefix prefix = {0};
         line += *line == '\n';
         const char *at = line;

@@ -4,6 +4,7 @@
 #include "import.h"
 
 #include "in_out.h"
+#include "plural.h"
 #include "trace_format.h"
 
 #include <errno.h>
@@ -91,18 +92,23 @@ static char *origin_text(const struct options *options, const struct import_form
     return fclose(out) == 0 ? text : NULL;
 }
 
+static void count_print(const char *before, uint64_t count, const char *noun)
+{
+    fprintf(stderr, "%s%" PRIu64 " %s%s", before, count, noun, plural(count));
+}
+
 /* The closing line; the values of the losses stand for themselves, but for what is kept for the
    trace alone. */
 static void summary_print(const struct options *options, struct builder_counts counts,
                           const char *losses)
 {
-    fprintf(stderr,
-            "%s: %" PRIu64 " ops, %" PRIu64 " threads, %" PRIu64 " unknown frees, %" PRIu64
-            " unknown reallocs",
-            options->paths.in, counts.ops, counts.threads, counts.unknown_frees,
-            counts.unknown_reallocs);
+    fprintf(stderr, "%s", options->paths.in);
+    count_print(": ", counts.ops, "op");
+    count_print(", ", counts.threads, "thread");
+    count_print(", ", counts.unknown_frees, "unknown free");
+    count_print(", ", counts.unknown_reallocs, "unknown realloc");
     if (counts.repaired_inversions > 0)
-        fprintf(stderr, ", %" PRIu64 " repaired inversions", counts.repaired_inversions);
+        count_print(", ", counts.repaired_inversions, "repaired inversion");
     for (const char *line = losses; *line; line += strcspn(line, "\n") + 1) {
         const char *value = line + strcspn(line, "=") + 1;
         if (strncmp(line, "recorded_", strlen("recorded_")) != 0)

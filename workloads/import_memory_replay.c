@@ -5,6 +5,8 @@
  */
 #include "import.h"
 
+#include "plural.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,8 +168,10 @@ static void losses_note(const struct replay *replay)
         import_lose(import, "lost_time", "the file has no times");
     if (replay->known > 0)
         import_lose(import, "recorded_presence",
-                    "%" PRIu64 " blocks given up: %" PRIu64 " bytes, %" PRIu64 " of them resident",
-                    replay->known, replay->asked, replay->present);
+                    "%" PRIu64 " block%s given up: %" PRIu64 " byte%s, %" PRIu64
+                    " of them resident",
+                    replay->known, plural(replay->known), replay->asked, plural(replay->asked),
+                    replay->present);
 }
 
 static bool memory_replay_read(struct import *import)

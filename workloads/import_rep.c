@@ -4,6 +4,8 @@
  */
 #include "import.h"
 
+#include "plural.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,12 +123,12 @@ static void losses_note(const struct rep *rep)
     import_lose(import, "lost_calloc", "no calloc, no alignment");
     if (rep->ops != rep->header.ops)
         import_lose(import, "header_ops",
-                    "the header says %" PRIu64 " operations, %" PRIu64 " came", rep->header.ops,
-                    rep->ops);
+                    "the header says %" PRIu64 " operation%s, %" PRIu64 " came", rep->header.ops,
+                    plural(rep->header.ops), rep->ops);
     if (rep->largest_id > rep->header.ids)
         import_lose(import, "header_ids",
-                    "the header says %" PRIu64 " ids, the largest is %" PRIu64, rep->header.ids,
-                    rep->largest_id - 1);
+                    "the header says %" PRIu64 " id%s, the largest is %" PRIu64, rep->header.ids,
+                    plural(rep->header.ids), rep->largest_id - 1);
 }
 
 static bool rep_read(struct import *import)

@@ -5,6 +5,8 @@
  */
 #include "import.h"
 
+#include "plural.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -174,7 +176,7 @@ static bool call_add(struct valgrind *valgrind, const char *at)
     if (function == NULL)
         return true;
     struct call call = {.kind = function->kind};
-    if (!arguments_take(&at, function->arguments, &call))
+    if (valgrind->import->lines.cut || !arguments_take(&at, function->arguments, &call))
         return import_fail(valgrind->import, "argument is no number");
     if (!waiting_end(valgrind))
         return false;
@@ -239,6 +241,7 @@ static bool line_add(struct valgrind *valgrind)
 static bool valgrind_read(struct import *import)
 {
     struct valgrind valgrind = {.import = import};
+    import->lines.cuts = true; /* of what the program says, too */
     while (import_line(import)) {
         if (!line_add(&valgrind))
             return false;
@@ -252,19 +255,19 @@ static bool valgrind_read(struct import *import)
         import_lose(import, "lost_alignment",
                     "memalign, posix_memalign, aligned_alloc and valloc appear as memalign");
     if (valgrind.others > 0)
-        import_lose(import, "lost_processes", "%" PRIu64 " calls of other processes left out",
-                    valgrind.others);
+        import_lose(import, "lost_processes", "%" PRIu64 " call%s of other processes left out",
+                    valgrind.others, plural(valgrind.others));
     if (valgrind.torn > 0)
-        import_lose(import, "lost_ops", "%" PRIu64 " calls without a request or a result left out",
-                    valgrind.torn);
+        import_lose(import, "lost_ops", "%" PRIu64 " call%s without a request or a result left out",
+                    valgrind.torn, plural(valgrind.torn));
     return import->error[0] == '\0';
 }
 
 /* Valgrind's own lines begin with "==PID==" or "--PID--". */
 static bool valgrind_sniff(const char *head, size_t bytes)
 {
-    (void)bytes;
-    for (const char *line = head; line != NULL; line = strchr(line, '\n')) {
+    const char *end = head + bytes;
+    for (const char *line = head; line != NULL; line = memchr(line, '\n', (size_t)(end - line))) {
         uint64_t pid;
         line += *line == '\n';
         const char *at = line;

@@ -4,6 +4,7 @@
  * turns.
  */
 #include "pages.h"
+#include "plural.h"
 #include "wl_streams.h"
 
 #include <errno.h>
@@ -218,8 +219,8 @@ static void losses_note(const struct wl *wl)
         import_lose(import, "lost_order", "threads take turns where none waits for another");
     if (wl->threads != wl->streams_used - 1)
         import_lose(import, "header_threads",
-                    "the main block says %" PRIu64 " threads, it starts %zu", wl->threads,
-                    wl->streams_used - 1);
+                    "the main block says %" PRIu64 " thread%s, it starts %zu", wl->threads,
+                    plural(wl->threads), wl->streams_used - 1);
 }
 
 /* There is no magic: the main block must be one as far as the head goes. */

@@ -1,9 +1,11 @@
 /*
- * getopt, and two paths.
+ * getopt, two paths, and stdio's word on standard output.
  */
 #include "in_out.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 bool in_out_parse(struct in_out *paths, int argc, char **argv, const struct option *known,
                   in_out_take take, void *cookie, const char *usage)
@@ -25,4 +27,12 @@ bool in_out_parse(struct in_out *paths, int argc, char **argv, const struct opti
     }
     fprintf(stderr, "usage: trace %s\n", usage);
     return false;
+}
+
+int in_out_end(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "standard output: %s\n", strerror(errno));
+    return 1;
 }

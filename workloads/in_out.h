@@ -1,6 +1,6 @@
 /*
  * The command line of what reads one file and writes another: `trace COMMAND [OPTION]... IN -o
- * OUT`.
+ * OUT`; and the end of what prints.
  */
 #ifndef WORKLOADS_IN_OUT_H
 #define WORKLOADS_IN_OUT_H
@@ -24,5 +24,9 @@ typedef bool (*in_out_take)(void *cookie, int option);
    others. false, and a line on stderr (`usage` where a file is missing or an option not known). */
 bool in_out_parse(struct in_out *paths, int argc, char **argv, const struct option *known,
                   in_out_take take, void *cookie, const char *usage);
+
+/* The exit status of a command that has printed all: 0; 1 after a line on stderr if standard output
+   could not take it. */
+int in_out_end(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include "info.h"
 
 #include "census.h"
+#include "in_out.h"
 #include "json_print.h"
 #include "pages.h"
 #include "trace_format.h"
@@ -243,14 +244,6 @@ static const char *info_print(struct info *info)
     return NULL;
 }
 
-static int stdout_end(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    fprintf(stderr, "standard output: %s\n", strerror(errno));
-    return 1;
-}
-
 static int info_run(struct info *info)
 {
     struct stat st;
@@ -267,7 +260,7 @@ static int info_run(struct info *info)
         fprintf(stderr, "%s\n", fault);
     pages_unmap(ops, bytes);
     census_close(&info->census);
-    return fault ? 2 : stdout_end();
+    return fault ? 2 : in_out_end();
 }
 
 int info_main(int argc, char **argv)

@@ -33,7 +33,8 @@ void lines_close(struct lines *lines)
     lines->buffer = NULL;
 }
 
-/* Moves what is left to the front and reads more behind it. false: there is no more, or no room. */
+/* Moves what is left to the front and reads more behind it. false: there is no more, or no room,
+   which is a fault unless such lines are cut. */
 static bool lines_fill(struct lines *lines)
 {
     size_t left = lines->filled - lines->at;
@@ -41,7 +42,7 @@ static bool lines_fill(struct lines *lines)
     lines->at = 0;
     lines->filled = left;
     if (left == LINES_BYTES) {
-        lines->fault = "line is too long";
+        lines->fault = lines->cuts ? NULL : "line is too long";
         return false;
     }
     ssize_t got = input_read(lines->in, lines->buffer + left, LINES_BYTES - left);
@@ -51,10 +52,27 @@ static bool lines_fill(struct lines *lines)
     return got > 0;
 }
 
+/* Goes behind the end of a line that was cut. false: there is none, or an error. */
+static bool rest_skip(struct lines *lines)
+{
+    char *end;
+    lines->cut = false;
+    while ((end = memchr(lines->buffer + lines->at, '\n', lines->filled - lines->at)) == NULL) {
+        lines->at = lines->filled;
+        if (!lines_fill(lines))
+            return false;
+    }
+    lines->at = (size_t)(end - lines->buffer) + 1;
+    return true;
+}
+
 bool lines_next(struct lines *lines)
 {
     size_t seen = 0; /* of what is left: no end in it */
     char *end;
+    lines->text = lines->end = lines->buffer; /* of an error: no line is there */
+    if (lines->cut && !rest_skip(lines))
+        return false;
     lines->number++;
     for (;;) {
         char *from = lines->buffer + lines->at;
@@ -66,10 +84,11 @@ bool lines_next(struct lines *lines)
     if (lines->fault != NULL || (end == NULL && seen == 0))
         return false;
     char *text = lines->buffer + lines->at;
-    lines->complete = end != NULL;
+    lines->cut = end == NULL && seen == LINES_BYTES;
+    lines->complete = end != NULL || lines->cut;
     if (end == NULL)
         end = text + seen;
-    lines->at = (size_t)(end - lines->buffer) + lines->complete;
+    lines->at += (size_t)(end - text) + (lines->complete && !lines->cut);
     if (end > text && end[-1] == '\r')
         end--;
     *end = '\0';

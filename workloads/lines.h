@@ -7,7 +7,7 @@
 
 #include "input.h"
 
-enum { LINES_BYTES = 1 << 18 }; /* most bytes of a line; arbitrary, more than any known file has */
+enum { LINES_BYTES = 1 << 18 }; /* most bytes of a line; arbitrary, more than any call has */
 
 struct lines {
     struct input *in;
@@ -15,6 +15,8 @@ struct lines {
     const char *text; /* without its end, be it LF or CRLF. Valid until the next line */
     const char *end;  /* *end is 0 */
     bool complete;    /* the line had an end: only the last of a file may have none */
+    bool cuts;        /* set by the reader: what is too long is no fault, its rest is skipped ... */
+    bool cut;         /* ... and this is such a line */
     char *buffer;     /* LINES_BYTES + 1 mapped */
     size_t at, filled;
     const char *fault; /* NULL, or what went wrong; input_fault may have written it */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { OPS_BYTES = TRACE_BLOCK_OPS * sizeof(struct trace_op) };
@@ -182,9 +183,20 @@ static bool sources_date(struct merge *merge, const struct request *request)
     return true;
 }
 
+/* A build's processes are thousands, and each file stays open. */
+static void files_allow(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static bool sources_open(struct merge *merge, const struct request *request)
 {
     char error[TRACE_ERROR_MAX];
+    files_allow();
     for (size_t i = 0; i < merge->count; i++) {
         struct source *source = &merge->sources[i];
         source->reader = trace_reader_open(request->in[i], error);

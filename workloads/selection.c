@@ -21,8 +21,10 @@ static bool number_take(const char **text, uint64_t unit, uint64_t *value)
         return false;
     if (*end == '.' && unit > 1) {
         end++;
-        for (uint64_t scale = unit / 10; isdigit((unsigned char)*end); end++, scale /= 10)
-            *value += (uint64_t)(*end - '0') * scale;
+        for (uint64_t scale = unit / 10; isdigit((unsigned char)*end); end++, scale /= 10) {
+            if (__builtin_add_overflow(*value, (uint64_t)(*end - '0') * scale, value))
+                return false;
+        }
     }
     *text = end;
     return true;

@@ -4,8 +4,8 @@
 #include "site_census.h"
 
 #include "pages.h"
+#include "site_command.h"
 #include "sites_json.h"
-#include "trace.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -147,31 +147,14 @@ static const char *census_run(struct site_census *census)
     return fault;
 }
 
+/* A site_answer. */
+static const char *sites_answer(struct trace_reader *reader)
+{
+    struct site_census census = {.reader = reader};
+    return census_run(&census);
+}
+
 int sites_main(int argc, char **argv)
 {
-    struct site_census census = {0};
-    char error[TRACE_ERROR_MAX];
-    if (argc != 2) {
-        fputs("usage: trace sites FILE\n", stderr);
-        return 2;
-    }
-    census.reader = trace_reader_open(argv[1], error);
-    if (census.reader == NULL) {
-        fprintf(stderr, "%s\n", error);
-        return 2;
-    }
-    const char *fault = "";
-    if (trace_reader_columns(census.reader) & TRACE_SITES)
-        fault = census_run(&census);
-    else
-        fprintf(stderr, "%s: has no call sites; record it with --sites\n", argv[1]);
-    if (fault != NULL && fault[0] != '\0')
-        fprintf(stderr, "%s\n", fault);
-    trace_reader_close(census.reader);
-    if (fault != NULL)
-        return 2;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    fprintf(stderr, "standard output: %s\n", strerror(errno));
-    return 1;
+    return site_command_run(argc, argv, "sites FILE", sites_answer);
 }

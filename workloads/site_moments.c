@@ -4,8 +4,8 @@
 #include "site_moments.h"
 
 #include "pages.h"
+#include "site_command.h"
 #include "sites_json.h"
-#include "trace.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -173,30 +173,15 @@ static const char *moments_run(struct moments *moments)
     return fault;
 }
 
+/* A site_answer. */
+static const char *moments_answer(struct trace_reader *reader)
+{
+    struct moments moments = {
+        .reader = reader, .sites = trace_reader_sites(reader), .separator = ""};
+    return moments_run(&moments);
+}
+
 int moments_main(int argc, char **argv)
 {
-    struct moments moments = {.separator = ""};
-    char error[TRACE_ERROR_MAX];
-    if (argc != 2) {
-        fputs("usage: trace moments FILE < LINES\n", stderr);
-        return 2;
-    }
-    moments.reader = trace_reader_open(argv[1], error);
-    if (moments.reader == NULL) {
-        fprintf(stderr, "%s\n", error);
-        return 2;
-    }
-    moments.sites = trace_reader_sites(moments.reader);
-    const char *fault = "it has no call sites; record it with --sites";
-    if (trace_reader_columns(moments.reader) & TRACE_SITES)
-        fault = moments_run(&moments);
-    if (fault != NULL)
-        fprintf(stderr, "%s: %s\n", argv[1], fault);
-    trace_reader_close(moments.reader);
-    if (fault != NULL)
-        return 2;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    fprintf(stderr, "standard output: %s\n", strerror(errno));
-    return 1;
+    return site_command_run(argc, argv, "moments FILE < LINES", moments_answer);
 }

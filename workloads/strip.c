@@ -4,6 +4,7 @@
 #include "strip.h"
 
 #include "in_out.h"
+#include "plural.h"
 #include "sites.h"
 #include "trace_copy.h"
 #include "trace_text.h"
@@ -36,8 +37,8 @@ static bool sites_strip_copy(struct strip *strip)
     size_t stripped = sites_strip(&strip->sites);
     trace_writer_sites(strip->writer, &strip->sites);
     if (stripped > 0)
-        fprintf(stderr, "%s: folders of %zu modules of call sites left out\n", strip->paths.out,
-                stripped);
+        fprintf(stderr, "%s: folders of %zu module%s of call sites left out\n", strip->paths.out,
+                stripped, plural(stripped));
     return true;
 }
 
@@ -50,10 +51,7 @@ static int strip_finish(struct strip *strip)
         return strip_fail(error, 1);
     fputs(strip->origin.bytes, stdout);
     fputs(strip->losses.bytes, stdout);
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    fprintf(stderr, "standard output: %s\n", strerror(errno));
-    return 1;
+    return in_out_end();
 }
 
 static int strip_run(struct strip *strip)

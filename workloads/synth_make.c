@@ -43,6 +43,7 @@ struct maker {
     uint32_t due;       /* a bit for each role, some version of which may be due */
     unsigned role;      /* that made a block last */
     unsigned segment;   /* now */
+    unsigned highest;   /* with the most live bytes */
     uint64_t versions;  /* begun so far */
     double group_due;   /* `versions` when the next long ones end together */
     double group_pause; /* between two such ends, on average */
@@ -51,6 +52,7 @@ struct maker {
     double nulls_a_call;
     unsigned used; /* roles; where there are several, the clock of one says little of the others */
     uint64_t live, peak;   /* bytes; the most there may be in this segment */
+    uint64_t summit;       /* bytes: the trace's most, while that is to come; else 0 */
     uint32_t large[LARGE]; /* blocks of a good part of it, oldest first */
     unsigned larges;
     bool failed; /* errno has why, or the writer */
@@ -168,6 +170,8 @@ static void version_begin(struct maker *maker, uint32_t slot, const uint64_t *sy
     block->is_long = block->joined = false;
     block->lives = true;
     maker->live += bytes;
+    if (maker->live >= maker->summit)
+        maker->summit = 0;
     if (bytes > maker->peak / LARGE && maker->larges < LARGE)
         maker->large[maker->larges++] = slot;
     clock_advance(maker, role);
@@ -319,13 +323,37 @@ static struct synth_list *segment_list(struct maker *maker)
     return &maker->calendar.segments[maker->segment];
 }
 
+/* The most live bytes of a trace are often those of a moment in which several threads have their
+   largest buffers: such a block stays until they are all there. */
+static bool end_waits(const struct maker *maker, uint32_t slot)
+{
+    const struct synth_block *block = &maker->calendar.blocks[slot];
+    return maker->summit > 0 && block->bytes > maker->peak / LARGE && block->end != SYNTH_RESIZED;
+}
+
+/* The version in `slot` ends now, or is looked at again when its role has begun another one. */
+static bool version_end_or_wait(struct maker *maker, uint32_t slot)
+{
+    struct synth_block *block = &maker->calendar.blocks[slot];
+    struct role *of = &maker->roles[block->role];
+    if (!end_waits(maker, slot))
+        return version_end(maker, slot);
+    synth_take(&maker->calendar, slot);
+    block->is_long = block->joined = false;
+    if (of->log_slot == slot)
+        of->log_slot = SYNTH_NONE;
+    struct synth_list *next = gap_of(maker, block->role, of->clock + 1);
+    synth_put_behind(&maker->calendar, next, slot, SYNTH_NONE);
+    return true;
+}
+
 /* Long versions that end together. */
 static bool group_end(struct maker *maker)
 {
     struct synth_list *list = segment_list(maker);
     bool joined;
     do {
-        if (!version_end(maker, list->first))
+        if (!version_end_or_wait(maker, list->first))
             return false;
         joined = list->first != SYNTH_NONE && maker->calendar.blocks[list->first].joined;
     } while (joined);
@@ -345,7 +373,7 @@ static bool due_end(struct maker *maker)
             uint32_t slot = gap_of(maker, role, maker->roles[role].clock)->first;
             if (slot == SYNTH_NONE)
                 maker->due &= maker->due - 1;
-            else if (!version_end(maker, slot))
+            else if (!version_end_or_wait(maker, slot))
                 return false;
         } else if (!in_segment) {
             return true;
@@ -362,6 +390,9 @@ static void segment_enter(struct maker *maker, unsigned segment)
     double versions = (double)row[SEGMENT_VERSIONS] * maker->quota.scale, groups = 0;
     maker->segment = segment;
     maker->peak = row[SEGMENT_PEAK];
+    maker->summit = segment == maker->highest ? maker->peak : 0;
+    if (maker->quota.scale < 1)
+        maker->summit = (uint64_t)((double)maker->summit * maker->quota.scale);
     synth_quota_enter(&maker->quota, segment);
     for (uint32_t at = segment_list(maker)->first; at != SYNTH_NONE;) {
         groups += !maker->calendar.blocks[at].joined;
@@ -417,6 +448,7 @@ static bool segment_make(struct maker *maker, unsigned segment)
     maker->group_due = 0;
     maker->group_pause = 0;
     maker->group_start = 0;
+    maker->summit = 0;
     return due_end(maker) && stale_end(maker, segment) && due_end(maker);
 }
 
@@ -452,6 +484,18 @@ static unsigned segment_last(const struct synth_profile *profile)
     return last;
 }
 
+/* The first segment with the most live bytes. */
+static unsigned segment_highest(const struct synth_profile *profile)
+{
+    unsigned highest = 0;
+    for (unsigned i = 1; i < synth_count(profile, SYNTH_SEGMENT); i++) {
+        if (synth_row(profile, SYNTH_SEGMENT, i)[SEGMENT_PEAK] >
+            synth_row(profile, SYNTH_SEGMENT, highest)[SEGMENT_PEAK])
+            highest = i;
+    }
+    return highest;
+}
+
 /* Round after round, until the output is full. */
 static void rounds_make(struct maker *maker, uint64_t ops)
 {
@@ -461,6 +505,7 @@ static void rounds_make(struct maker *maker, uint64_t ops)
     rounds = rounds == 0 ? 1 : rounds;
     uint64_t left = rounds > 1 ? synth_total(profile, SYNTH_LEFT) : 0;
     maker->quota.scale = (double)ops / (double)rounds / (double)(whole + left);
+    maker->highest = segment_highest(profile);
     for (uint64_t round = 0; round < rounds; round++) {
         if (round > 0 && !blocks_end(maker))
             return;

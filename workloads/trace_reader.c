@@ -6,6 +6,7 @@
 #define ZSTD_STATIC_LINKING_ONLY
 
 #include "pages.h"
+#include "plural.h"
 #include "sites_file.h"
 #include "slots.h"
 #include "trace_format.h"
@@ -161,7 +162,8 @@ static bool header_read(struct trace_reader *reader)
 {
     unsigned char *at = reader->packed;
     if (reader->file_bytes < FORMAT_MAGIC_BYTES)
-        return reader_fail(reader, "not a trace (%" PRIu64 " bytes)", reader->file_bytes);
+        return reader_fail(reader, "not a trace (%" PRIu64 " byte%s)", reader->file_bytes,
+                           plural(reader->file_bytes));
     if (!bytes_read(reader, 0, at, FORMAT_MAGIC_BYTES))
         return false;
     if (memcmp(at, FORMAT_MAGIC, FORMAT_MAGIC_BYTES) != 0)

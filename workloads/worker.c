@@ -56,12 +56,13 @@ void worker_refuse(const char *format, ...)
 
 void worker_fail_call(const char *call, size_t size)
 {
-    worker_fail("%s of %zu bytes returned NULL", call, size);
+    worker_fail("%s of %zu byte%s returned NULL", call, size, plural(size));
 }
 
 void worker_fail_block(const void *p, size_t size)
 {
-    worker_fail("block %p of %zu bytes does not hold what was written to it", p, size);
+    worker_fail("block %p of %zu byte%s does not hold what was written to it", p, size,
+                plural(size));
 }
 
 /* Small pages: whether a table gets huge ones depends on where it happens to lie. */
@@ -69,7 +70,7 @@ void *worker_table(size_t bytes)
 {
     volatile char *p = pages_map(bytes);
     if (p == NULL)
-        worker_fail("%zu bytes of tables: %s", bytes, strerror(errno));
+        worker_fail("%zu byte%s of tables: %s", bytes, plural(bytes), strerror(errno));
     madvise((void *)p, bytes, MADV_NOHUGEPAGE);
     for (size_t i = 0; i < bytes; i += WORKER_PAGE)
         p[i] = 0;

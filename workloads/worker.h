@@ -7,6 +7,7 @@
 #ifndef WORKLOADS_WORKER_H
 #define WORKLOADS_WORKER_H
 
+#include "plural.h"
 #include "prng.h"
 #include "workload.h"
 
@@ -170,7 +171,8 @@ static inline char *worker_aligned(struct worker *worker, size_t alignment, size
     if (__builtin_expect(posix_memalign(&p, alignment, size) != 0, 0))
         worker_fail_call("posix_memalign", size);
     if (__builtin_expect(((uintptr_t)p & (alignment - 1)) != 0, 0))
-        worker_fail("block %p of %zu bytes is not aligned to %zu", p, size, alignment);
+        worker_fail("block %p of %zu byte%s is not aligned to %zu", p, size, plural(size),
+                    alignment);
     return worker_keep(worker, CALL_ALIGNED, p, size);
 }
 

@@ -15,9 +15,9 @@ from scipy import stats as scipy_stats
 
 from frontend.charts import canvas, palette
 from frontend.charts.canvas import pyplot, ticker
+from frontend.counted import counted
 from frontend.failure import Failure
 from frontend.figures import digest, markdown, paired_samples, results
-from frontend.figures.table import counted
 from frontend.gate import gate_subjects, gate_verdict
 from frontend.gate.gate_time import PAIRS_A_ROUND
 from frontend.gate.gate_verdict import PASS, UNKNOWN, WORSE, Looks, Pairs, mean_of, overall
@@ -183,7 +183,8 @@ def circumstances(proof):
     slower = [n for n in proof.series if n != SAME]
     more = f", and {length(proof.series[slower[0]])} of each slower one" if slower else ""
     return (
-        f"libspan-fast against itself: {length(same)} pairs of each of {len(same)} rows{more}. "
+        f"libspan-fast against itself: {counted(length(same), 'pair')} of each of "
+        f"{counted(len(same), 'row')}{more}. "
         f"{digest.machine_text(context)}; commit {digest.commit_text(context)}, "
         f"{str(context['date'])[:10]}."
     )

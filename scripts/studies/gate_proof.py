@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from frontend.allocators.preload import Links
+from frontend.counted import counted
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import paired_samples, results
 from frontend.gate import gate_sides, gate_subjects, gate_time
@@ -110,7 +111,7 @@ def calibrate(record):
     with libraries({str(n): n for n in CALIBRATION_LOOPS}) as made:
         for n in CALIBRATION_LOOPS:
             effects[n] = measure_effect(made[SAME], made[str(n)], subjects)
-            say(f"{n} loops: {100 * math.expm1(effects[n]):.2f} %")
+            say(f"{counted(n, 'loop')}: {100 * math.expm1(effects[n]):.2f} %")
     loops = {str(percent): loops_for(math.log1p(percent / 100), effects) for percent in SLOWER}
     record.data.update(loops=loops, calibration={str(n): round(e, 5) for n, e in effects.items()})
     record.data["context"] = described()
@@ -166,7 +167,7 @@ def collect(record, name, rounds, is_quick):
                 check(measured)
                 add(series, measured, start, time.monotonic() - began)
                 record.write()
-                say(f"{name}: {target} of {left} rounds")
+                say(f"{name}: {target} of {counted(left, 'round')}")
 
 
 def add(series, measured, start, seconds):

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
+from frontend.counted import counted
 from frontend.failure import Failure, io_failure
 from frontend.figures import results
 from frontend.gate import gate_subjects
@@ -273,7 +274,7 @@ def news(done, count, start):
     if not done:
         return text
     minutes = (time.monotonic() - start) / done * (count - done) / 60
-    return f"{text}, about {minutes:.0f} minutes left"
+    return f"{text}, about {counted(round(minutes), 'minute')} left"
 
 
 def slim(entry):

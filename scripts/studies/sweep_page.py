@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy
 
+from frontend.counted import counted
 from frontend.failure import Failure
 from frontend.figures import digest, markdown
 from frontend.figures.results import unique
-from frontend.figures.table import counted, worst_text
+from frontend.figures.table import worst_text
 from studies import sweep, tuning
 
 EQUAL = 0.001  # what was counted varies by less from run to run

@@ -2,7 +2,8 @@
 both, each allocator against the first one.
 
 Instructions are callgrind's, in the allocator and what it calls, in recorded order on one thread,
-as the gate counts them; they and memory hardly depend on what else the machine does. CPU time does.
+as the gate counts them; they and memory hardly depend on what else the machine does. CPU time does;
+it is taken in recorded order on one thread as well, of both traces in the same rounds.
 """
 
 import json
@@ -18,7 +19,9 @@ from frontend.measuring.campaign import RunFailed
 from frontend.measuring.trace_tool import run_trace
 from frontend.progress import say
 
-KEPT = ("instructions", "peak_rss", "waste")
+INSTRUCTIONS, TIME = "instructions", "cpu_time_ns"
+MEMORY = ("peak_rss", "waste")
+REPEATS = 3  # of a replay in one process, of which the quickest counts
 # callgrind does not know of which object tcmalloc's fast paths are, which lie in a section of their
 # own, and so leaves them out.
 NOT_COUNTED = ("tcmalloc",)
@@ -43,8 +46,8 @@ class Relation:
 
 
 RELATIONS = (
-    Relation("instructions", "instructions", True),
-    Relation("cpu_time_ns", "CPU time", True),
+    Relation(INSTRUCTIONS, "instructions", True),
+    Relation(TIME, "CPU time", True),
     Relation("peak_rss", "peak RSS", True),
     Relation("waste", "RSS per live byte", True),
     Relation("peak_rss", "peak RSS itself", False),
@@ -61,29 +64,61 @@ def synthesise(trace, folder, words):
     return made
 
 
-def measure(trace, allocators, links, rounds):
-    """{allocator: figures} of one Trace; `rounds` of CPU time, whose least counts."""
-    subject = gate_subjects.from_trace(trace, True)
-    uncounted = replace(subject, is_counted=False)
-    jobs = [(uncounted if a.base in NOT_COUNTED else subject, a) for a in allocators]
-    found = deterministic.measure_all(jobs, links, KEPT)
-    for allocator, figures in zip(allocators, found):
-        if isinstance(figures, RunFailed):
-            raise Failure(f"{trace.name} on {allocator.name}: {figures}", WORK_FAILED)
-    kept = {
-        allocator.name: {key: figures[key] for key in KEPT if key in figures}
-        for allocator, figures in zip(allocators, found)
-    }
-    for _ in range(rounds):
-        for allocator in allocators:
-            words = ["--touch", "page", "--threads", "serial", str(trace.path)]
-            done = driver.run_once("replay", allocator, words, links, deterministic.TIMEOUT_S)
-            times = kept[allocator.name].setdefault("times", [])
-            times.append(done["cpu_time_ns"])
-    for figures in kept.values():
-        if "times" in figures:
-            figures["cpu_time_ns"] = stats.median(figures.pop("times"))
-    return kept
+@dataclass(frozen=True)
+class Bench:
+    """What measures a trace: on whom, how, and how often."""
+
+    allocators: list
+    links: object
+    rounds: int = 0  # of CPU time
+    counts: bool = True  # whether instructions are counted
+
+    @property
+    def names(self):
+        """Those of the allocators."""
+        return [allocator.name for allocator in self.allocators]
+
+    def measure(self, loaded):
+        """[{allocator: figures}] of Traces."""
+        found = [self.steady(trace) for trace in loaded]
+        for of_trace, times in zip(found, self.times(loaded)):
+            for name, values in times.items():
+                of_trace[name][TIME] = stats.median(values)
+        return found
+
+    def steady(self, trace):
+        """{allocator: figures} of what hardly varies of a Trace."""
+        subject = gate_subjects.from_trace(trace, self.counts)
+        uncounted = replace(subject, is_counted=False)
+        jobs = [(uncounted if a.base in NOT_COUNTED else subject, a) for a in self.allocators]
+        kept = {}
+        for (_, allocator), figures in zip(
+            jobs, deterministic.measure_all(jobs, self.links, (INSTRUCTIONS, *MEMORY))
+        ):
+            if isinstance(figures, RunFailed):
+                raise Failure(f"{trace.name} on {allocator.name}: {figures}", WORK_FAILED)
+            told = (key for key in (INSTRUCTIONS, *MEMORY) if key in figures)
+            kept[allocator.name] = {key: figures[key] for key in told}
+        return kept
+
+    def times(self, loaded):
+        """[{allocator: CPU times}] of Traces, all of them in each round."""
+        found = [{name: [] for name in self.names if self.rounds} for _ in loaded]
+        for _ in range(self.rounds):
+            for allocator in self.allocators:
+                for trace, times in zip(loaded, found):
+                    times[allocator.name].append(self.time(trace, allocator))
+        return found
+
+    def time(self, trace, allocator):
+        """The CPU time of one replay, the quickest of some."""
+        words = ["--pass", "speed", "--repeats", str(REPEATS), "--touch", "page"]
+        words += ["--threads", "serial", str(trace.path)]
+        try:
+            done = driver.run_once("replay", allocator, words, self.links, deterministic.TIMEOUT_S)
+        except RunFailed as reason:
+            raise Failure(f"{trace.name} on {allocator.name}: {reason}", WORK_FAILED) from reason
+        return done[TIME]
 
 
 class Record:
@@ -99,13 +134,10 @@ class Record:
             except (OSError, ValueError) as error:
                 raise Failure(f"{path}: no record of originals") from error
 
-    def original(self, trace, allocators, links, rounds):
-        """The figures of an original, measured where they are not known."""
-        known = self.figures.get(trace.name, {})
-        if not all(allocator.name in known for allocator in allocators):
-            known = measure(trace, allocators, links, rounds)
-            self.keep(trace, known)
-        return known
+    def known(self, trace, names):
+        """The figures of a trace on allocators of these names, or None."""
+        figures = self.figures.get(trace.name, {})
+        return figures if all(name in figures for name in names) else None
 
     def keep(self, trace, figures):
         """Adds the figures of a trace."""
@@ -118,16 +150,20 @@ class Record:
             raise io_failure(error, self.path) from error
 
 
-def compare(trace, allocators, links, options, records, folder):
-    """What `relate` gives of a Trace, which is measured as far as its original was not; records are
-    those of originals and of what was made."""
+def compare(trace, bench, words, records, folder):
+    """What `relate` gives of a Trace and one made of it with these words, which is measured, and
+    with it the original, if that is not known; records are those of originals and of what was
+    made."""
     say(f"{trace.name}")
-    made = synthesise(trace, folder, options.synth)
-    new = measure(made, allocators, links, options.rounds)
+    made = synthesise(trace, folder, words)
+    old = records[0].known(trace, bench.names)
+    new, *measured = bench.measure([made] if old else [made, trace])
     made.path.unlink()
     records[1].keep(trace, new)
-    old = records[0].original(trace, allocators, links, options.rounds)
-    return relate(old, new, [allocator.name for allocator in allocators])
+    if not old:
+        (old,) = measured
+        records[0].keep(trace, old)
+    return relate(old, new, bench.names)
 
 
 def relate(old, new, allocators):
@@ -137,7 +173,7 @@ def relate(old, new, allocators):
     pairs = {}
     for number, relation in enumerate(RELATIONS):
         names = others if relation.against_first else allocators
-        names = [n for n in names if n not in NOT_COUNTED or relation.key != "instructions"]
+        names = [n for n in names if n not in NOT_COUNTED or relation.key != INSTRUCTIONS]
         both = {n: (relation.value(old, n, first), relation.value(new, n, first)) for n in names}
         if None not in {value for pair in both.values() for value in pair}:
             pairs[number] = both

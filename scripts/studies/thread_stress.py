@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from frontend.allocators.preload import Links
+from frontend.counted import counted
 from frontend.failure import WORK_FAILED
 from frontend.figures.table import add_number_columns, console, new_table
 from frontend.measuring import replays, traces
@@ -67,7 +68,7 @@ def end_of(subject, manner):
     except RunFailed as reason:
         return (HUNG if TIMED_OUT in str(reason) else FAILED), str(reason)
     if done["ops"] != calls_of(trace):
-        return FAILED, f"{done['ops']} calls, where the trace has {calls_of(trace)}"
+        return FAILED, f"{counted(done['ops'], 'call')}, where the trace has {calls_of(trace)}"
     return FINE, ""
 
 

@@ -89,7 +89,8 @@ static void rope_run(struct worker *worker)
         }
         size_t freed = rope_free(worker, first);
         if (freed != strands)
-            worker_fail("a rope of %zu pieces had %zu when it was freed", strands, freed);
+            worker_fail("a rope of %zu piece%s had %zu when it was freed", strands, plural(strands),
+                        freed);
     }
 }
 

@@ -68,8 +68,8 @@ static void charge_verify(const struct charge *charge, size_t size)
 {
     for (size_t at = 0; at < size; at = next_at(at, charge->size))
         if (charge->p[at] != pattern(charge->seed, at))
-            worker_fail("block %p of %zu bytes: byte %zu has changed", (void *)charge->p,
-                        charge->size, at);
+            worker_fail("block %p of %zu byte%s: byte %zu has changed", (void *)charge->p,
+                        charge->size, plural(charge->size), at);
 }
 
 static size_t stress_size(struct prng *prng)
@@ -86,8 +86,8 @@ static size_t stress_size(struct prng *prng)
 static void refuse(struct worker *worker, const char *call, size_t size, int error)
 {
     if (error != ENOMEM)
-        worker_fail("%s of %zu bytes failed with %s and not for want of memory", call, size,
-                    strerror(error));
+        worker_fail("%s of %zu byte%s failed with %s and not for want of memory", call, size,
+                    plural(size), strerror(error));
     worker->refused++;
 }
 
@@ -95,7 +95,7 @@ static void verify_zero(const unsigned char *p, size_t size)
 {
     for (size_t at = 0; at < size; at = next_at(at, size))
         if (p[at] != 0)
-            worker_fail("calloc of %zu bytes: byte %zu is not zero", size, at);
+            worker_fail("calloc of %zu byte%s: byte %zu is not zero", size, plural(size), at);
 }
 
 /* aligned_alloc wants a multiple of the alignment, to which *size is then rounded up. */
@@ -116,7 +116,8 @@ static unsigned char *make_aligned(struct prng *prng, size_t *size)
         p = memalign(alignment, *size);
     }
     if (*size > 0 && ((uintptr_t)p & (alignment - 1)) != 0)
-        worker_fail("block %p of %zu bytes is not aligned to %zu", p, *size, alignment);
+        worker_fail("block %p of %zu byte%s is not aligned to %zu", p, *size, plural(*size),
+                    alignment);
     return p;
 }
 
@@ -140,8 +141,8 @@ static void charge_make(struct worker *worker, struct charge *charge)
     }
     if (((uintptr_t)fresh.p & (fresh.size >= 16 ? 15 : 7)) != 0 ||
         malloc_usable_size(fresh.p) < fresh.size)
-        worker_fail("block %p of %zu bytes is misaligned or too small", (void *)fresh.p,
-                    fresh.size);
+        worker_fail("block %p of %zu byte%s is misaligned or too small", (void *)fresh.p,
+                    fresh.size, plural(fresh.size));
     if (call == CALL_CALLOC)
         verify_zero(fresh.p, fresh.size);
     charge_fill(&fresh, 0);
@@ -178,7 +179,8 @@ static void charge_resize(struct worker *worker, struct charge *charge)
     size_t common = old < size ? old : size;
     for (size_t at = 0; at < common && at < WHOLE; at++)
         if (p[at] != pattern(charge->seed, at))
-            worker_fail("realloc of %zu to %zu bytes: byte %zu has changed", old, size, at);
+            worker_fail("realloc of %zu to %zu byte%s: byte %zu has changed", old, size,
+                        plural(size), at);
     charge->size = size;
     charge_fill(charge, 0);
 }

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import asdict
 
 from frontend.advising.advice import REAL, REAL_SAVING
+from frontend.counted import counted
 from frontend.figures.decision import BETTER, UNKNOWN, WORSE, runs_needed
 from frontend.figures.metrics import RSS, TIME
 from frontend.paths import shown
@@ -32,10 +33,11 @@ def asks(asked):
     """What the program asks of malloc."""
     one_of = f" ({100 * asked.share:.0f} % of the calls of {asked.processes} processes)"
     return (
-        f"{asked.program}{one_of if asked.processes > 1 else ''}: {asked.calls:,} calls in "
-        f"{seconds_text(asked.seconds)} ({rate_text(asked.calls_per_second)} a second), "
+        f"{asked.program}{one_of if asked.processes > 1 else ''}: "
+        f"{counted(asked.calls, 'call')} in {seconds_text(asked.seconds)} "
+        f"({rate_text(asked.calls_per_second)} a second), "
         f"{size_text(asked.mean_size)} a request on average, at most {size_text(asked.peak_live)} "
-        f"live, {asked.threads} thread{'' if asked.threads == 1 else 's'}"
+        f"live, {counted(asked.threads, 'thread')}"
     )
 
 
@@ -88,7 +90,7 @@ def runs_text(advice):
     covered = [o.time.coverage for o in advice.offers if o.time and o.time.low is not None]
     cover = f", intervals of {100 * min(covered):.0f} %" if covered else ""
     what = "real run" if advice.kind == REAL else "replay"
-    return f"{advice.rounds} {what}{'' if advice.rounds == 1 else 's'} each{cover}"
+    return f"{counted(advice.rounds, what)} each{cover}"
 
 
 def replays_text(advice):
@@ -126,7 +128,7 @@ def open_text(advice):
     words += [word for allocator in compared for word in ("-a", option_text(allocator))]
     command = shlex.join([*words, "--", *advice.words])
     names = ", ".join(allocator.name for allocator in compared)
-    return f"about {rounds:,} rounds would tell how {names} differ in time: {command}"
+    return f"about {counted(rounds, 'round')} would tell how {names} differ in time: {command}"
 
 
 def option_text(allocator):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.allocators import elf
+from frontend.counted import counted
 from frontend.failure import Failure
 
 RAW_HEADER_BYTES = 4096
@@ -34,7 +35,7 @@ class OwnMalloc:
 
     def told(self, calls):
         """The line that says so, beside the number of calls that were recorded."""
-        seen = f"{calls:,} call{'' if calls == 1 else 's'} seen"
+        seen = f"{counted(calls, 'call')} seen"
         return f"{self.program}: has a malloc of its own (symbol {self.symbol}): {seen}"
 
 

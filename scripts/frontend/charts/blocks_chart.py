@@ -6,6 +6,7 @@ from matplotlib import ticker
 
 from frontend.charts import canvas, palette
 from frontend.charts.size_chart import size_text
+from frontend.counted import counted, plural
 
 LEFT, BETWEEN, RIGHT = 0.65, 0.75, 0.15  # inches
 HEAD, PANEL = 1.05, 1.35
@@ -41,12 +42,12 @@ def blocks_figure(summary, subject):
 
 def caption(facts):
     """What was counted, and when and where the trace was recorded."""
-    counted = {key: sum(found["count"] for found in facts.get(key, ())) for key in PANELS}
+    sums = {key: sum(found["count"] for found in facts.get(key, ())) for key in PANELS}
     origin = facts.get("origin", {})
     system = ", ".join(str(origin[key]) for key in ("cpu", "kernel", "libc") if origin.get(key))
     date = str(origin.get("date", ""))[:10]
     parts = (
-        f"n = {counted['sizes']:,} requests, {counted['lifetimes']:,} frees",
+        f"n = {counted(sums['sizes'], 'request')}, {counted(sums['lifetimes'], 'free')}",
         date and f"recorded {date}",
         system,
     )
@@ -60,10 +61,10 @@ def draw_panel(axes, classes, words):
     for found in classes:
         share = 100 * found["count"] / total
         (bar,) = axes.bar(place_of(found), share, 0.86, align="edge", color=palette.MUTED)
-        counted = f"{range_text(found)} {plural(unit, found['to'])}"
-        canvas.tip(bar, f"{counted}\n{found['count']:,} blocks, {share:.2g} %")
+        sizes = f"{range_text(found)} {plural(found['to'], unit)}"
+        canvas.tip(bar, f"{sizes}\n{counted(found['count'], 'block')}, {share:.2g} %")
     half = middle(classes)["to"]
-    title = f"half of the blocks {verb} {number_text(half)} {plural(unit, half)}"
+    title = f"half of the blocks {verb} {number_text(half)} {plural(half, unit)}"
     axes.set_title(title, loc="left", size=9, weight="bold", pad=5)
     axes.set_xlabel(label)
     set_axes(axes, classes)
@@ -95,11 +96,6 @@ def middle(classes):
         if left <= 0:
             return found
     return classes[-1]
-
-
-def plural(word, count):
-    """The word as it stands behind a count."""
-    return word if count == 1 else f"{word}s"
 
 
 def number_text(number):

@@ -16,9 +16,9 @@ warnings.filterwarnings("ignore", "Glyph .* missing from")
 from matplotlib import lines, pyplot, ticker  # noqa: E402
 
 from frontend.charts import lettering, palette  # noqa: E402
+from frontend.counted import counted  # noqa: E402
 from frontend.failure import WORK_FAILED, io_failure  # noqa: E402
 from frontend.figures import digest  # noqa: E402
-from frontend.figures.table import counted  # noqa: E402
 
 WIDTH = 8.85  # inches; as SVG 850 pixels, the width of a README
 PNG_DPI = 160

@@ -9,6 +9,7 @@ import numpy
 from matplotlib import ticker
 
 from frontend.charts import canvas, lettering, palette
+from frontend.counted import plural
 from frontend.figures import digest
 
 CURVE_POINTS = 300
@@ -96,7 +97,7 @@ def slice_text(curves, op):
     live = next(iter(curves.values()))
     resident = {name: value_at(curve, "rss", op) for name, curve in curves.items()}
     lines = [f"{name} {number:.1f}" for name, number in sorted(resident.items(), key=by_number)]
-    head = f"after {ticker.EngFormatter(places=0, sep='')(op)} operations, MiB"
+    head = f"after {ticker.EngFormatter(places=0, sep='')(op)} {plural(op, 'operation')}, MiB"
     return "\n".join([head, *lines, f"{LIVE} {value_at(live, 'live', op):.1f}"])
 
 

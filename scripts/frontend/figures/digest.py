@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field
 
 from frontend.allocators import registry
+from frontend.counted import counted
 from frontend.figures import decision, stats
 from frontend.figures.metrics import MIB, RSS, TIME  # noqa: F401 (charts take them from here)
 
@@ -278,15 +279,13 @@ def duration_text(ns):
 
 def counted_text(summary, name):
     """How many subjects a mean holds, where it does not hold them all."""
-    counted, all_ = summary.counted[name], len(summary.subjects)
-    return "" if counted == all_ else f", {counted} of {all_}"
+    some, all_ = summary.counted[name], len(summary.subjects)
+    return "" if some == all_ else f", {some} of {all_}"
 
 
 def subjects_text(summary):
     """How many subjects there are: "12 traces", "1 program"."""
-    word = SUBJECT_WORDS[summary.kind]
-    count = len(summary.subjects)
-    return f"{count} {word}{'s' if count != 1 else ''}"
+    return counted(len(summary.subjects), SUBJECT_WORDS[summary.kind])
 
 
 def part(cell, measure, suffix=""):

@@ -3,6 +3,7 @@ who survives a limit of memory, and what is given back. Each is printed if the R
 """
 
 from frontend.allocators.registry import FLOOR
+from frontend.counted import counted
 from frontend.figures import decision, prediction, stats, worst_calls
 from frontend.figures.digest import coverage_remark, digest, duration_text
 from frontend.figures.metrics import LATENCIES, MIB
@@ -104,11 +105,11 @@ def worst_lines(rows):
 def call_text(call, rounds):
     """ "malloc of 4,096 bytes by make (x.c:3) 1.2 ms (operation 77 of thread 0, 1 fault, in 2 of 7
     rounds)"; without the site where it is not told."""
-    faults = f"{call.faults:,} fault{'' if call.faults == 1 else 's'}"
+    faults = counted(call.faults, "fault")
     where = f"operation {call.op:,} of thread {call.thread}"
-    seen = f"in {call.rounds} of {rounds} rounds"
+    seen = f"in {call.rounds} of {counted(rounds, 'round')}"
     by = f" by {call.site}" if call.site else ""
-    took = f"{call.kind} of {call.size:,} bytes{by} {duration_text(call.ns)}"
+    took = f"{call.kind} of {counted(call.size, 'byte')}{by} {duration_text(call.ns)}"
     return f"{took} ({where}, {faults}, {seen})"
 
 

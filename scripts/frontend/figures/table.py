@@ -3,6 +3,7 @@
 import sys
 
 from frontend.allocators.registry import FLOOR
+from frontend.counted import counted
 from frontend.figures import decision, stats
 from frontend.figures.digest import coverage_remark, digest, ends, ratio_number
 from frontend.figures.digest import thread_order_text, verdict
@@ -139,11 +140,6 @@ def figure(row, column):
     return f"{round(median / scale, digits) + 0.0:,.{digits}f}"  # + 0.0: no "-0.0"
 
 
-def counted(number, noun):
-    """ "1 thread", "12 threads"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def ratio_text(estimate):
     """The ratio alone."""
     return "" if estimate is None else ratio_number(estimate.median)
@@ -164,12 +160,12 @@ def ratio_cell(estimate, text_of=interval_text):
 
 def summary_table(summed):
     """Geometric means over the subjects, and the subject where each allocator does worst."""
-    plural = SUBJECTS[summed.kind] + "s"
+    subjects = f"{SUBJECTS[summed.kind]}s"
     time = f"time / {summed.reference}"
     peak = f"{PEAK_WORDS[summed.kind]} / {summed.reference}"
     worst = "slowest on", "fattest on"
-    table = new_table("geometric mean", spare=(plural, *reversed(worst), peak))
-    add_number_columns(table, (plural, time))
+    table = new_table("geometric mean", spare=(subjects, *reversed(worst), peak))
+    add_number_columns(table, (subjects, time))
     table.add_column(worst[0])
     add_number_columns(table, (peak,))
     table.add_column(worst[1])
@@ -261,11 +257,11 @@ def open_lines(summed):
     if not doubtful:
         return []
     needed = sorted(decision.runs_needed(ratio) for ratio in doubtful)
-    most = f" to {needed[-1]:,}" if needed[-1] > needed[0] else ""
+    least = f"{needed[0]:,} to " if needed[-1] > needed[0] else ""
     what = "geometric mean" if is_mean else "ratio"
     return [
         f"Cannot tell {counted(len(doubtful), what)} of time from 1; by what was seen, about"
-        f" {needed[0]:,}{most} rounds (-n) would tell."
+        f" {least}{counted(needed[-1], 'round')} (-n) would tell."
     ]
 
 

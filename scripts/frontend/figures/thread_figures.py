@@ -4,6 +4,7 @@ most calls, `other_threads` the sum of the others, if there are more.
 
 from dataclasses import dataclass
 
+from frontend.counted import counted
 from frontend.figures import stats
 from frontend.figures.results import is_figure
 
@@ -44,7 +45,7 @@ def threads_of(entry):
         and is_figure(others.get("threads"))
         and is_figure(others.get("ops"))
     ):
-        yield f"{others['threads']} others", others
+        yield counted(others["threads"], "other"), others
 
 
 def joined(name, told):

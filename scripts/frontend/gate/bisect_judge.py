@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 
 from frontend.comparing.compare_table import ratio_text
+from frontend.counted import counted
 from frontend.failure import BAD_INPUT, CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import metrics, paired_samples, stats
 from frontend.gate import gate_sides, gate_time
@@ -163,7 +164,7 @@ class Timed:
 
     def text(self, effect):
         """ "1.052 [1.040, 1.066], 24 pairs"."""
-        return f"{ratio_text(stats.exponential(effect))}, {effect.n} pairs"
+        return f"{ratio_text(stats.exponential(effect))}, {counted(effect.n, 'pair')}"
 
     def judge(self, library):
         """(word, why) of a build."""

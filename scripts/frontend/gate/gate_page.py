@@ -3,6 +3,7 @@ request, and the findings as they stand in the result file."""
 
 from dataclasses import dataclass
 
+from frontend.counted import counted
 from frontend.figures import digest, markdown, metrics
 from frontend.figures.table import add_number_columns, console, new_table
 from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNJUDGED, UNKNOWN, WORSE
@@ -90,8 +91,8 @@ def verdict_text(finding):
 def open_text(finding, target):
     """Why a gate goes on after a look: what is open, and to how many pairs that leads."""
     what = f"{finding.build} {finding.row}".strip()
-    figures = f"time {ratio_text(finding)} after {finding.ratio.n} pairs"
-    return f"{what}: {figures}: {OPEN[finding.verdict]}; going on to {target} pairs"
+    figures = f"time {ratio_text(finding)} after {counted(finding.ratio.n, 'pair')}"
+    return f"{what}: {figures}: {OPEN[finding.verdict]}; going on to {counted(target, 'pair')}"
 
 
 def cells(finding):
@@ -136,8 +137,9 @@ def hidden_text(page):
     if covered:
         least = min(covered, key=lambda e: e.coverage)
         pairs = {e.n for e in covered}
-        counts = f"{min(pairs)} to {max(pairs)}" if len(pairs) > 1 else f"{least.n}"
-        parts.append(f"Time: {counts} pairs, intervals cover {100 * least.coverage:.4g} %.")
+        fewest = f"{min(pairs)} to " if len(pairs) > 1 else ""
+        counts = f"{fewest}{counted(max(pairs), 'pair')}"
+        parts.append(f"Time: {counts}, intervals cover {100 * least.coverage:.4g} %.")
     return " ".join(parts)
 
 

@@ -10,6 +10,7 @@ fail only by much, after Holm's correction for their number, and when they do so
 import math
 from dataclasses import dataclass
 
+from frontend.counted import counted
 from frontend.figures import decision, paired_samples, stats
 from frontend.figures.decision import BETTER, UNKNOWN, WORSE, Rule
 from frontend.lazily import Lazy
@@ -112,7 +113,7 @@ def remark_on(effect, noise, detect):
     """What it takes to tell an effect; that two copies of one file may differ as much, if nothing
     does."""
     needed = pairs_needed(effect, noise, detect)
-    return f"{needed} pairs" if needed else "copies differ as much"
+    return counted(needed, "pair") if needed else "copies differ as much"
 
 
 def pairs_needed(effect, noise, detect):

@@ -1,6 +1,7 @@
 """What two recordings differ in, as tables for people and as JSON."""
 
-from frontend.figures.table import add_number_columns, console, counted, new_table
+from frontend.counted import counted
+from frontend.figures.table import add_number_columns, console, new_table
 from frontend.lazily import Lazy
 from frontend.inspecting import differing
 from frontend.inspecting.differing import FAIL, PASS

@@ -7,6 +7,7 @@ either side's own spread. A single recording has no spread: it counts to the ope
 
 from dataclasses import dataclass
 
+from frontend.counted import counted
 from frontend.inspecting import sites
 from frontend.measuring import traces
 from frontend.recording.compiling import folder_of
@@ -42,7 +43,7 @@ class Side:
         """Why its figures cannot be trusted, or None."""
         for info in self.infos:
             if info["losses"].get("lost_ops"):
-                return f"{self.path}: {info['losses']['lost_ops']:,} calls were not recorded"
+                return f"{self.path}: {lost_text(info['losses']['lost_ops'])}"
             if info["origin"].get("unfinished"):
                 return f"{self.path}: {info['origin']['unfinished']}"
         return None
@@ -101,6 +102,13 @@ def share(part, whole):
     if whole:
         return part / whole
     return float("inf") if part > 0 else 0.0
+
+
+def lost_text(lost):
+    """Which calls a recording lacks: how many, or what an importer says of them."""
+    if not isinstance(lost, int):
+        return str(lost)
+    return f"{counted(lost, 'call')} {'was' if lost == 1 else 'were'} not recorded"
 
 
 def load(path):

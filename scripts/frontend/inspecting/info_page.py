@@ -1,6 +1,7 @@
 """The page of a trace for people: what `trace info` says of it and of its call sites, as tables."""
 
-from frontend.figures.table import add_number_columns, console, counted, new_table
+from frontend.counted import counted
+from frontend.figures.table import add_number_columns, console, new_table
 from frontend.lazily import Lazy
 from frontend.progress import say
 
@@ -46,10 +47,11 @@ def totals(info):
         "operations": f"{info['ops']:,} of {counted(info['threads'], 'thread')}",
         "file": f"{bytes_text(info['file_bytes'])}, {info['bytes_per_op']:.2f} bytes an operation",
         "duration": f"{info['duration_ns'] / 1e9:,.2f} s",
-        "requested": f"{bytes_text(info['bytes_requested'])} in {info['allocations']:,} blocks",
-        "peak live": f"{bytes_text(info['peak_live'])} in {peak['blocks']:,} blocks, at operation "
-        f"{peak['op']:,} ({peak['time_ns'] / 1e9:,.2f} s); at most {info['slots']:,} blocks",
-        "never freed": f"{bytes_text(info['final_live'])} in {info['final_slots']:,} blocks",
+        "requested": blocks_text(info["bytes_requested"], info["allocations"]),
+        "peak live": f"{blocks_text(info['peak_live'], peak['blocks'])}, at operation "
+        f"{peak['op']:,} ({peak['time_ns'] / 1e9:,.2f} s); at most "
+        f"{counted(info['slots'], 'block')}",
+        "never freed": blocks_text(info["final_live"], info["final_slots"]),
         "mean lifetime": lifetime_text(info),
         "hand-offs": f"{info['handoffs']:,}",
         "failed": failed_text(info),
@@ -57,12 +59,18 @@ def totals(info):
     }
 
 
+def blocks_text(size, blocks):
+    """12.3 MiB in 4 blocks."""
+    return f"{bytes_text(size)} in {counted(blocks, 'block')}"
+
+
 def lifetime_text(info):
     """Of the blocks that were freed."""
     if not info["freed_blocks"]:
         return "no block was freed"
     return (
-        f"{info['mean_lifetime_ops']:,.0f} operations, {info['mean_lifetime']:,.0f} allocations, "
+        f"{counted(round(info['mean_lifetime_ops']), 'operation')}, "
+        f"{counted(round(info['mean_lifetime']), 'allocation')}, "
         f"{bytes_text(info['mean_lifetime_bytes'])} requested"
     )
 
@@ -91,8 +99,9 @@ def besides(info):
         if key.startswith(RECORDED)
     }
     if "rss" in found:
-        found["rss"] = f"{len(found['rss'].split())} points in time (--json has them)"
-    if "peak_rss" in found:
+        points = counted(len(str(found["rss"]).split()), "point")
+        found["rss"] = f"{points} in time (--json has them)"
+    if str(found.get("peak_rss")).isdecimal():
         found["peak_rss"] = bytes_text(int(found["peak_rss"]))
     return found
 
@@ -222,6 +231,6 @@ def site_cells(site, total):
     share = f"{100 * site.ops / total:.1f} %"
     if not site.bytes and not site.blocks:
         return f"{site.ops:,}", share, "", "", "", ""
-    lifetime = f"{site.mean_lifetime_ops:,.0f} ops" if site.freed else "never freed"
+    lifetime = counted(round(site.mean_lifetime_ops), "op") if site.freed else "never freed"
     sizes = (bytes_text(n) for n in (site.bytes, site.peak_live, site.final_live))
     return f"{site.ops:,}", share, *sizes, lifetime

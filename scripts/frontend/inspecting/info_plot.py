@@ -3,6 +3,7 @@
 from matplotlib import ticker
 
 from frontend.charts import canvas, palette
+from frontend.counted import counted
 
 LEFT, HEAD, PANEL, GAP = 0.85, 0.95, 2.1, 0.85  # inches
 MIB = 1 << 20
@@ -72,7 +73,7 @@ def least_text(place):
 def caption(info):
     """What is told at the foot: operations, and where the trace is from."""
     origin = info["origin"]
-    parts = [f"{info['ops']:,} operations", f"{info['threads']} threads"]
+    parts = [counted(info["ops"], "operation"), counted(info["threads"], "thread")]
     parts += [origin[key] for key in ("program", "libc", "cpu") if origin.get(key)]
     parts += [str(origin["date"])[:10]] if origin.get("date") else []
     return " · ".join(parts)

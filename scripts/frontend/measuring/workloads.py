@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
+from frontend.counted import counted
 from frontend.failure import Failure
 from frontend.figures import results
 from frontend.measuring import campaign, context, driver
@@ -79,7 +80,7 @@ def with_threads(facts, counts, arguments=()):
     name, least = facts["name"], facts["threads_least"]
     possible = [count for count in counts or [facts["threads"]] if count >= least]
     if not possible:
-        raise Failure(f"-t {counts[0]}: {name} needs at least {least} threads")
+        raise Failure(f"-t {counts[0]}: {name} needs at least {counted(least, 'thread')}")
     if len(counts) < 2:
         return [Workload(name, facts, possible[0], arguments)]
     return [Workload(f"{name}/threads:{count}", facts, count, arguments) for count in possible]

@@ -7,6 +7,7 @@ import re
 from scipy.stats import gmean
 
 from frontend.charts import palette
+from frontend.counted import counted
 from frontend.figures import decision, digest, markdown, samples, table
 
 CHART_TEXT = "Time against memory: geometric means over the traces, lower left is better"
@@ -149,10 +150,10 @@ def side_by_side(summaries):
     near = sum(abs(r.rss_ratio.median - p.rss_ratio.median) <= NEAR for _, _, r, p in pairs)
     programs, names = (list(dict.fromkeys(of)) for of in list(zip(*pairs))[:2])
     return (
-        f"{table.counted(len(programs), 'program')} measured both ways (on different input), under "
+        f"{counted(len(programs), 'program')} measured both ways (on different input), under "
         f"{listed(names)}: in the mean the replay takes {gmean(replayed):.2f} of glibc's "
         f"time, the real program {gmean(real):.2f}. The ratios of peak memory differ by "
-        f"{NEAR} or less in {near} of {len(pairs)} cases."
+        f"{NEAR} or less in {near} of {counted(len(pairs), 'case')}."
     )
 
 

@@ -11,9 +11,9 @@ import jinja2
 
 from frontend.allocators.registry import FLOOR
 from frontend.charts import charts, palette
+from frontend.counted import counted
 from frontend.failure import WORK_FAILED, Failure, io_failure
 from frontend.figures import decision, digest, results
-from frontend.figures.table import counted
 from frontend.page import report_figures, report_tables, report_verdict
 
 PAGE_NAME = "report.html"
@@ -204,13 +204,13 @@ def trace_facts(known):
     """What is known of a trace and its origin, in words."""
     yield from (str(known[key]) for key in ("program", "version") if known.get(key))
     if known.get("ops"):
-        yield f"{known['ops']:,} operations"
+        yield counted(known["ops"], "operation")
     kinds = {k: n for k, n in known.get("by_kind", {}).items() if n and "thread" not in k}
     yield from (f"{count:,} {kind}" for kind, count in kinds.items())
     if known.get("threads"):
-        yield f"{known['threads']} thread{'s' if known['threads'] != 1 else ''}"
+        yield counted(known["threads"], "thread")
     if known.get("handoffs"):
-        yield f"{known['handoffs']:,} blocks handed from thread to thread"
+        yield f"{counted(known['handoffs'], 'block')} handed from thread to thread"
     if known.get("peak_live"):
         yield f"peak live {digest.number_text(known['peak_live'] / digest.MIB)} MiB"
     if known.get("bytes_requested"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.allocators import own_malloc
-from frontend.figures.table import counted
+from frontend.counted import counted
 from frontend.progress import say
 from frontend.recording import compiling, images, reasons
 from frontend.recording.compiling import CompileFailed
@@ -14,10 +14,10 @@ from frontend.recording.control import Vanished
 from frontend.recording.following import named
 
 LOSSES = {
-    "unknown_frees": "frees of unknown blocks",
-    "unknown_reallocs": "reallocs of unknown blocks",
-    "repaired_inversions": "inversions repaired",
-    "lost_ops": "calls lost",
+    "unknown_frees": ("free", "of unknown blocks"),
+    "unknown_reallocs": ("realloc", "of unknown blocks"),
+    "repaired_inversions": ("inversion", "repaired"),
+    "lost_ops": ("call", "lost"),
 }
 KINDS_MAX = 4  # of images not recorded, in one line
 RUNNING_FACT = "unfinished=still running when this was compiled"
@@ -157,8 +157,9 @@ def tell(recording, trace, others):
 def summary(output, counts, others):
     """What there is in FILE and beside it."""
     size = output.stat().st_size / counts["ops"] if output.is_file() else 0
+    threads = counted(counts["threads"], "thread")
     parts = [
-        f"{output}: {counts['ops']:,} operations of {counted(counts['threads'], 'thread')}",
+        f"{output}: {counted(counts['ops'], 'operation')} of {threads}",
         *([f"{size:.2f} bytes an operation"] if size else []),
         *losses(counts),
     ]
@@ -169,7 +170,11 @@ def summary(output, counts, others):
 
 def losses(counts):
     """What is not in a trace, and why."""
-    parts = [f"{counts[key]:,} {name}" for key, name in LOSSES.items() if counts.get(key)]
+    parts = [
+        f"{counted(counts[key], noun)} {fate}"
+        for key, (noun, fate) in LOSSES.items()
+        if counts.get(key)
+    ]
     if counts.get("lost_ops"):
         parts[-1] += f" ({counts.get('lost_why') or 'limits of the recorder'})"
     return parts
@@ -181,8 +186,9 @@ def beside(output, others):
     largest = max(others, key=lambda one: one.counts["ops"])
     program = largest.image.program or largest.path.name
     lost = sum(one.counts.get("lost_ops", 0) for one in others)
-    text += f" (the largest: {largest.path.name}, {program}, {largest.counts['ops']:,} operations"
-    return text + (f"; {lost:,} calls lost)" if lost else ")")
+    ops = counted(largest.counts["ops"], "operation")
+    text += f" (the largest: {largest.path.name}, {program}, {ops}"
+    return text + (f"; {counted(lost, 'call')} lost)" if lost else ")")
 
 
 def nothing_recorded(recording, trace, others):
@@ -235,7 +241,9 @@ def not_recorded(recording):
         kinds[kind] = kinds.get(kind, 0) + 1
     shown = [f"{kind}{f' ({n} times)' if n > 1 else ''}" for kind, n in list(kinds.items())]
     more = shown[KINDS_MAX:]
-    names = "; ".join(shown[:KINDS_MAX]) + (f"; {len(more)} further kinds" if more else "")
+    names = "; ".join(shown[:KINDS_MAX]) + (
+        f"; {counted(len(more), 'further kind')}" if more else ""
+    )
     unnoted = recording.control.unnoted
     count = f"{len(refused) + unnoted:,}"
     images_ = "further image" if len(refused) == 1 and not unnoted else "further images"

@@ -24,6 +24,7 @@ from frontend.advising.advice_cut import seconds_per_op
 from frontend.advising.advice_folder import Folder
 from frontend.advising.advice_plan import Clock
 from frontend.allocators.preload import Links
+from frontend.counted import counted
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table
 from frontend.lazily import require
@@ -197,13 +198,15 @@ class Adviser:
         asked = advice.asked_of(trace.info, program, taken.recorded_s, calls)
         self.told = advice.Advice(self.command.words, self.base, asked)
         if most.counts.get("lost_ops"):
-            self.note(f"{most.counts['lost_ops']:,} calls could not be recorded")
+            self.note(f"{counted(most.counts['lost_ops'], 'call')} could not be recorded")
         if taken.recorded_s < taken.seconds:
             self.note(f"only the first {taken.recorded_s:.3g} s are recorded: that is much already")
         missed = finishing.not_recorded(recording)
         if missed:
             self.note(missed)
-        self.step(f"recorded {asked.calls:,} calls of {program} in {taken.recorded_s:.3g} s")
+        self.step(
+            f"recorded {counted(asked.calls, 'call')} of {program} in {taken.recorded_s:.3g} s"
+        )
         return trace
 
     # What is measured
@@ -250,7 +253,7 @@ class Adviser:
         fitting = plan.ops_that_fit(op_s, len(self.rivals) + 1)
         if fitting >= ops:
             return trace
-        part = f"replayed are the first {fitting:,} of {ops:,} operations"
+        part = f"replayed are the first {fitting:,} of {counted(ops, 'operation')}"
         if plan.rivals:
             say(f"{part}, to find out who is worth a real run")
         else:
@@ -261,7 +264,7 @@ class Adviser:
     def replay(self, trace, plan):
         """The Results of the replays, which are kept; fails if the base has none."""
         allocators = [self.base, *self.rivals]
-        self.step(f"replaying it on {len(allocators)} allocators")
+        self.step(f"replaying it on {counted(len(allocators), 'allocator')}")
         end_s = min(self.clock.end_s, time.monotonic() + plan.replay_s)
         budget = advice_plan.budget(
             end_s, trace.name, advice_plan.MOST_REPLAYS, advice_plan.replay_growth()

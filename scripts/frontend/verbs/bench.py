@@ -16,6 +16,7 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
+from frontend.counted import counted
 from frontend.failure import WORK_FAILED
 from frontend.figures import results
 from frontend.lazily import require
@@ -75,7 +76,9 @@ class Part:
         """What was measured: "replays: 7 rounds of 12; left out ...: cc1, redis"."""
         rounds = self.measured.context["rounds"]
         kept, left_out = len(self.budget.kept), self.budget.left_out
-        return f"{self.name}: {rounds} rounds of {kept}{self.lack_text if left_out else ''}"
+        return (
+            f"{self.name}: {counted(rounds, 'round')} of {kept}{self.lack_text if left_out else ''}"
+        )
 
     @property
     def lack_text(self):

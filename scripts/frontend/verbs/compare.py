@@ -7,6 +7,7 @@ from frontend import collector
 from frontend.allocators.registry import FLOOR
 from frontend.comparing import comparability, compare_table, comparing
 from frontend.comparing.comparing import BETTER, UNKNOWN, WORSE, Comparer, Manner
+from frontend.counted import counted
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import decision, metrics, results
 from frontend.paths import check_apart
@@ -246,10 +247,10 @@ def runs_text(comparison, manner):
     ratio, rule = comparison.ratio, manner.rule
     if ratio is None or ratio.low is None:
         least = decision.least_runs(manner.is_paired, rule.level)
-        return f"; at least {least} runs of each are needed"
+        return f"; at least {counted(least, 'run')} of each are needed"
     needed = decision.runs_needed(ratio, rule)
     percent = 100 * (ratio.median - 1)
     return (
-        f"; {ratio.n} runs of each, about {needed:,} would tell: {percent:+.1f} % was seen, and "
-        f"{100 * rule.margin:g} % is the margin"
+        f"; {counted(ratio.n, 'run')} of each, about {needed:,} would tell: "
+        f"{percent:+.1f} % was seen, and {100 * rule.margin:g} % is the margin"
     )

@@ -6,10 +6,11 @@ from frontend.measuring.trace_tool import convert
 EXAMPLES = (
     "spanbench export --to csv my.trace -o my.csv",
     "spanbench export --to rep my.trace -o my.rep",
+    "spanbench export --to heaptrack my.trace -o my.raw    # recorded with --sites",
 )
 NOTES = (
     "formats: csv (one line an operation), memory_replay (Android), rep (CS:APP malloc lab),\n"
-    "wl (glibc)."
+    "wl (glibc), heaptrack (raw: heaptrack_interpret makes what heaptrack_gui reads)."
 )
 
 

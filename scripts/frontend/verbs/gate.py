@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from frontend.allocators.preload import Links
+from frontend.counted import counted
 from frontend.failure import BAD_INPUT, CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import results
 from frontend.figures.metrics import LIMITED, STEADY
@@ -277,7 +278,7 @@ def save(options, subjects):
         raise Failure(f"{name}: {gate_sides.relabelled(why, names)}", WORK_FAILED)
     figures = {(measured.kinds[s], s, b): values for (b, s, _), values in measured.figures.items()}
     results.write(options.save, baseline.make(figures))
-    print(f"{options.save}: {len(figures)} rows")
+    print(f"{options.save}: {counted(len(figures), 'row')}")
     return 0
 
 
@@ -296,7 +297,7 @@ def measure_figures(measured, subjects, copies, links, keys, stored, sides=SIDES
         for build in copies
         for side in sides
     ]
-    say(f"{len(jobs)} runs for the figures that hardly vary")
+    say(f"{counted(len(jobs), 'run')} for the figures that hardly vary")
     runs = [(subject, copies[build][side, 0]) for build, subject, side in jobs]
     for (build, subject, side), done in zip(jobs, deterministic.measure_all(runs, links, keys)):
         if isinstance(done, RunFailed):

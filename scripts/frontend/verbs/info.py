@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from frontend.counted import counted
 from frontend.failure import Failure
 from frontend.figures import results
 from frontend.inspecting import info_page, sites
@@ -131,7 +132,7 @@ def plot(trace, path):
 
 def profile_text(name, info):
     """The profile of a trace: exact sizes where they are frequent, else ranges, and lifetimes."""
-    lines = [f"# {name}: {info['ops']:,} operations; KIND FROM TO COUNT"]
+    lines = [f"# {name}: {counted(info['ops'], 'operation')}; KIND FROM TO COUNT"]
     exact = {top["size"]: top["count"] for top in info["top_sizes"]}
     lines += [f"size {size} {size} {count}" for size, count in sorted(exact.items())]
     for c in info["sizes"]:

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from frontend.counted import counted
 from frontend.failure import Failure, io_failure
 from frontend.figures import results
 from frontend.measuring import traces
@@ -60,7 +61,7 @@ def run(options, _argv):
             say(f"interrupted: {options.output} is what was reached")
             raise
         finally:
-            print(f"{options.output}: {search.ops:,} of {loaded.info['ops']:,} operations")
+            print(f"{options.output}: {search.ops:,} of {counted(loaded.info['ops'], 'operation')}")
     return 0
 
 
@@ -131,7 +132,7 @@ class Search:
         except OSError as error:
             raise io_failure(error, output) from error
         self.ops = traces.read_info(output)["ops"]
-        say(f"{self.ops:,} operations after {self.runs} run{'' if self.runs == 1 else 's'}")
+        say(f"{counted(self.ops, 'operation')} after {counted(self.runs, 'run')}")
 
     def tool(self, *words):
         """What `trace` prints; a Failure with its line if it fails."""
