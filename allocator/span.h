@@ -69,11 +69,11 @@ struct span {
     enum span_kind kind;
 #if SPAN_FAST
     /* Blocks that are free but not merged yet, linked by next, and the list of spans that have such
-       blocks: see deferred.h. */
+       blocks: see deferred.h. The last word does the least harm when the first block underflows. */
     struct block *deferred;
-    size_t deferred_count;
     struct span *deferred_prev;
     struct span *deferred_next;
+    size_t deferred_count;
 #endif
 };
 
