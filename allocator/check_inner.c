@@ -45,6 +45,7 @@ bool check_linked_block(struct check *check, struct span *span, struct block *bl
 void check_tell(unsigned faults, const char *report)
 {
     char line[CHECK_REPORT_MAX + 32];
-    int bytes = snprintf(line, sizeof line, "span: %u faults, first %s\n", faults, report);
+    int bytes = snprintf(line, sizeof line, "span: %u fault%s, first %s\n", faults,
+                         faults == 1 ? "" : "s", report);
     kernel_call(SYS_write, STDERR_FILENO, (long)line, bytes, 0, 0, 0);
 }

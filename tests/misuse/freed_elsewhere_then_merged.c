@@ -2,7 +2,7 @@
  * Text over other bytes of a freed small block, then its neighbours are freed.
  * both builds: not detected
  * verify: certain
- * span: 1 faults, first 0xADDRESS: free block was written to
+ * span: 1 fault, first 0xADDRESS: free block was written to
  */
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * span: free(0xADDRESS): free block in front of it was overwritten
  * fast: not detected
  * verify: certain
- * span: 1 faults, first 0xADDRESS: free block was written to
+ * span: 1 fault, first 0xADDRESS: free block was written to
  */
 #include <malloc.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * both builds: certain
  * span: free(0xADDRESS): free block in front of it was overwritten
  * verify: certain
- * span: 1 faults, first 0xADDRESS: free block was written to
+ * span: 1 fault, first 0xADDRESS: free block was written to
  */
 #include "medium.h"
 

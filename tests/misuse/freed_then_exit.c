@@ -2,7 +2,7 @@
  * A letter in the middle of a freed block, and nothing else.
  * both builds: not detected
  * verify: certain
- * span: 1 faults, first 0xADDRESS: written to after it was freed
+ * span: 1 fault, first 0xADDRESS: written to after it was freed
  */
 #include <stdlib.h>
 

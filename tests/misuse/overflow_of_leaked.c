@@ -2,7 +2,7 @@
  * A block is written one byte past what was asked for, and never freed.
  * both builds: not detected
  * verify: certain
- * span: 1 faults, first 0xADDRESS: written to behind its end
+ * span: 1 fault, first 0xADDRESS: written to behind its end
  */
 #include <stdlib.h>
 
