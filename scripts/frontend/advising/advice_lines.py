@@ -9,9 +9,9 @@ from dataclasses import asdict
 from frontend.advising.advice import REAL, REAL_SAVING
 from frontend.figures.decision import BETTER, UNKNOWN, WORSE, runs_needed
 from frontend.figures.metrics import RSS, TIME
+from frontend.figures.table import counted, size_text
 from frontend.paths import shown
 
-UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 SHORT_S = 0.1  # below this, milliseconds have more to say
 LABEL_WIDTH = 8
 
@@ -35,7 +35,7 @@ def asks(asked):
         f"{asked.program}{one_of if asked.processes > 1 else ''}: {asked.calls:,} calls in "
         f"{seconds_text(asked.seconds)} ({rate_text(asked.calls_per_second)} a second), "
         f"{size_text(asked.mean_size)} a request on average, at most {size_text(asked.peak_live)} "
-        f"live, {asked.threads} thread{'' if asked.threads == 1 else 's'}"
+        f"live, {counted(asked.threads, 'thread')}"
     )
 
 
@@ -58,7 +58,8 @@ def memory_line(advice):
     """What it would gain in memory."""
     offers = "; ".join(gain_text(o, o.memory, RSS) for o in advice.offers)
     what = "peak RSS" if advice.kind == REAL else "peak RSS of its blocks"
-    return f"{offers}; of {size_text(advice.base_memory)} {what} with {advice.base.name}"
+    base = "an unknown" if advice.base_memory is None else size_text(advice.base_memory)
+    return f"{offers}; of {base} {what} with {advice.base.name}"
 
 
 def gain_text(one, ratio, metric):
@@ -88,7 +89,7 @@ def runs_text(advice):
     covered = [o.time.coverage for o in advice.offers if o.time and o.time.low is not None]
     cover = f", intervals of {100 * min(covered):.0f} %" if covered else ""
     what = "real run" if advice.kind == REAL else "replay"
-    return f"{advice.rounds} {what}{'' if advice.rounds == 1 else 's'} each{cover}"
+    return f"{counted(advice.rounds, what)} each{cover}"
 
 
 def replays_text(advice):
@@ -206,13 +207,3 @@ def share_text(share):
 def rate_text(rate):
     """ "1.9 million", "45,000"."""
     return f"{rate / 1e6:.1f} million" if rate >= 1e6 else f"{float(f'{rate:.2g}'):,.0f}"
-
-
-def size_text(size):
-    """ "46 bytes", "12.3 MiB"."""
-    if size is None:
-        return "an unknown"
-    step = 0
-    while size >= 1024 and step < len(UNITS) - 1:
-        size, step = size / 1024, step + 1
-    return f"{size:.{1 if step else 0}f} {UNITS[step]}"

@@ -7,7 +7,7 @@ from functools import cached_property
 from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
 from frontend.figures import markdown
 from frontend.figures.digest import commit_text, coverage_remark, number_text
-from frontend.figures.table import add_number_columns, console, coverage_text, new_table
+from frontend.figures.table import add_number_columns, console, counted, coverage_text, new_table
 from frontend.lazily import Lazy
 from frontend.paths import shown
 
@@ -77,7 +77,7 @@ def counts_text(rows):
     """ "40 rows: 2 worse, 38 no difference"."""
     found = Counter(row.verdict for row in rows)
     parts = ", ".join(f"{found[word]} {word}" for word in ORDER if found[word])
-    return f"{len(rows)} row{'' if len(rows) == 1 else 's'}: {parts}" if rows else "no rows"
+    return f"{counted(len(rows), 'row')}: {parts}" if rows else "no rows"
 
 
 def legend(page):

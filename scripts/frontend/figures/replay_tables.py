@@ -7,7 +7,7 @@ from frontend.figures import decision, prediction, stats, worst_calls
 from frontend.figures.digest import coverage_remark, digest, duration_text
 from frontend.figures.metrics import LATENCIES, MIB
 from frontend.figures.table import add_number_columns, add_rows, console, coverage_text, figure
-from frontend.figures.table import figure_table, new_table, print_prose, ratio_cell
+from frontend.figures.table import counted, figure_table, new_table, print_prose, ratio_cell
 
 WORST_SHOWN = 3  # of an allocator; the results have ten
 LEAST = "least_limit"
@@ -104,7 +104,7 @@ def worst_lines(rows):
 def call_text(call, rounds):
     """ "malloc of 4,096 bytes by make (x.c:3) 1.2 ms (operation 77 of thread 0, 1 fault, in 2 of 7
     rounds)"; without the site where it is not told."""
-    faults = f"{call.faults:,} fault{'' if call.faults == 1 else 's'}"
+    faults = counted(call.faults, "fault")
     where = f"operation {call.op:,} of thread {call.thread}"
     seen = f"in {call.rounds} of {rounds} rounds"
     by = f" by {call.site}" if call.site else ""

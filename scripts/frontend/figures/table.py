@@ -14,6 +14,7 @@ FittedTable, UncutConsole = (
     Lazy("frontend.figures.fitting", name) for name in ("FittedTable", "UncutConsole")
 )
 
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 PIPE_WIDTH = 1 << 16  # columns where stdout is no terminal: nothing is broken there
 PROSE_WIDTH = 100  # of sentences; arbitrary
 COLOURS = {"better": "green", "worse": "red"}
@@ -142,6 +143,12 @@ def figure(row, column):
 def counted(number, noun):
     """ "1 thread", "12 threads"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size_text(count):
+    """ "46 bytes", "12.3 MiB"."""
+    scale = min((max(int(count), 1).bit_length() - 1) // 10, len(UNITS) - 1)
+    return f"{count / (1 << 10 * scale):,.{1 if scale else 0}f} {UNITS[scale]}"
 
 
 def ratio_text(estimate):
