@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from frontend.failure import Failure
-from frontend.figures import documents, results
+from frontend.failure import Failure, io_failure
+from frontend.figures import documents, results, together
 
 COMPARE = Path("/usr/share/benchmark/compare.py")
 
@@ -223,7 +223,34 @@ def test_curves_that_cannot_be_moved_are_one_line(tmp_path, monkeypatch):
     def fail(*_):
         raise shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "e")])
 
-    monkeypatch.setattr(results.shutil, "move", fail)
-    with pytest.raises(Failure) as failure:
-        results.replace_folder(tmp_path / "from", tmp_path / "to")
+    monkeypatch.setattr(together.shutil, "move", fail)
+    with pytest.raises(Failure) as failure, together.folder_at(tmp_path / "to", tmp_path / "from"):
+        pass
     assert str(failure.value) == f"{tmp_path}/to: No space left on device"
+    assert not os.listdir(tmp_path)
+
+
+def test_old_curves_stay_where_the_results_cannot_be_written(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.csv").write_text("op,rss,live\n")
+    with pytest.raises(Failure), together.folder_at(tmp_path / "old", tmp_path / "new"):
+        results.write("/dev/full", results.Results({}, []))
+    assert [path.name for path in tmp_path.rglob("*.csv")] == ["old.csv"]
+
+
+def test_files_are_written_together_or_not_at_all(tmp_path):
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(Failure) as failure, together.files_in(tmp_path) as place:
+        (place / "a").write_text("after")
+        raise io_failure(OSError(28, "No space left on device"), place / "b", 1)
+    assert str(failure.value) == f"{tmp_path}/b: No space left on device"
+    with pytest.raises(Failure), together.files_in(tmp_path / "c" / "d") as place:
+        raise OSError(28, "No space left on device")
+    assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "before"
+    with together.files_in(tmp_path) as place:
+        (place / "a").write_text("after")
+        (place / "c").mkdir()
+        (place / "c" / "b").write_text("")
+    assert (tmp_path / "a").read_text() == "after" and (tmp_path / "c" / "b").is_file()
+    assert sorted(os.listdir(tmp_path)) == ["a", "c"]

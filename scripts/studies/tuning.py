@@ -65,8 +65,8 @@ CONSTANTS = (
 )
 # Why constants that the sweep found on an edge, or could not place, have their values all the same.
 WHY = {
-    (FAST, "CACHE_BUDGET_SHARE"): "with 16 threads execute 9 % more instructions (git-log 26 %), "
-    "with 4 they execute 3 % fewer, and no time is saved.",
+    (FAST, "CACHE_BUDGET_SHARE"): "with 16, replays execute 9 % more instructions (git-log "
+    "26 %); with 4, 3 % fewer, and no time is saved.",
     (FAST, "CACHE_FILL_BYTES"): "instructions and peak RSS differ by 2 % at most from 2 to 8 KiB; "
     "what is taken beyond a page would be touched early.",
     (FAST, "CACHE_CLASSES_A_DOUBLING_LOG2"): "a trade of memory for instructions: with 2 there are "

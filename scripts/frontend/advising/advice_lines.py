@@ -10,9 +10,9 @@ from frontend.advising.advice import REAL, REAL_SAVING
 from frontend.counted import counted
 from frontend.figures.decision import BETTER, UNKNOWN, WORSE, runs_needed
 from frontend.figures.metrics import RSS, TIME
+from frontend.figures.table import size_text
 from frontend.paths import shown
 
-UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 SHORT_S = 0.1  # below this, milliseconds have more to say
 LABEL_WIDTH = 8
 
@@ -60,7 +60,8 @@ def memory_line(advice):
     """What it would gain in memory."""
     offers = "; ".join(gain_text(o, o.memory, RSS) for o in advice.offers)
     what = "peak RSS" if advice.kind == REAL else "peak RSS of its blocks"
-    return f"{offers}; of {size_text(advice.base_memory)} {what} with {advice.base.name}"
+    base = "an unknown" if advice.base_memory is None else size_text(advice.base_memory)
+    return f"{offers}; of {base} {what} with {advice.base.name}"
 
 
 def gain_text(one, ratio, metric):
@@ -208,13 +209,3 @@ def share_text(share):
 def rate_text(rate):
     """ "1.9 million", "45,000"."""
     return f"{rate / 1e6:.1f} million" if rate >= 1e6 else f"{float(f'{rate:.2g}'):,.0f}"
-
-
-def size_text(size):
-    """ "46 bytes", "12.3 MiB"."""
-    if size is None:
-        return "an unknown"
-    step = 0
-    while size >= 1024 and step < len(UNITS) - 1:
-        size, step = size / 1024, step + 1
-    return f"{size:.{1 if step else 0}f} {UNITS[step]}"

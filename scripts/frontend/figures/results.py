@@ -16,7 +16,6 @@ import csv
 import errno
 import json
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -406,17 +405,6 @@ def check_place(path):
         return
     with tempfile.TemporaryFile(prefix=".spanbench.", dir=path.parent) as file:
         os.posix_fallocate(file.fileno(), 0, LEAST_PLACE)
-
-
-def replace_folder(source, target):
-    """Moves the folder of new curves into the place of the old ones."""
-    check_replaceable(Path(target))
-    try:
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.move(source, target)
-    except OSError as error:
-        shutil.rmtree(target, ignore_errors=True)
-        raise io_failure(error, target, WORK_FAILED) from error
 
 
 def read_columns(path):

@@ -15,6 +15,7 @@ FittedTable, UncutConsole = (
     Lazy("frontend.figures.fitting", name) for name in ("FittedTable", "UncutConsole")
 )
 
+UNITS = ("KiB", "MiB", "GiB", "TiB")
 PIPE_WIDTH = 1 << 16  # columns where stdout is no terminal: nothing is broken there
 PROSE_WIDTH = 100  # of sentences; arbitrary
 COLOURS = {"better": "green", "worse": "red"}
@@ -138,6 +139,14 @@ def figure(row, column):
     if median is None:
         return ""
     return f"{round(median / scale, digits) + 0.0:,.{digits}f}"  # + 0.0: no "-0.0"
+
+
+def size_text(count):
+    """ "46 bytes", "12.3 MiB"."""
+    scale = min((max(int(count), 1).bit_length() - 1) // 10, len(UNITS))
+    if not scale:
+        return counted(round(count), "byte")
+    return f"{count / (1 << 10 * scale):,.1f} {UNITS[scale - 1]}"
 
 
 def ratio_text(estimate):

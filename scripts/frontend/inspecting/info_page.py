@@ -1,14 +1,13 @@
 """The page of a trace for people: what `trace info` says of it and of its call sites, as tables."""
 
 from frontend.counted import counted
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import add_number_columns, console, new_table, size_text
 from frontend.lazily import Lazy
 from frontend.progress import say
 
 Text = Lazy("rich.text", "Text")
 
 RECORDED = "recorded_"  # how keys begin that are no losses
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 CURVE_COLUMNS = 72  # of the live curve in text; arbitrary, as the next
 MATRIX_THREADS = 8
 LEVELS = " ▁▂▃▄▅▆▇█"
@@ -45,7 +44,7 @@ def totals(info):
     peak = info["peak"]
     return {
         "operations": f"{info['ops']:,} of {counted(info['threads'], 'thread')}",
-        "file": f"{bytes_text(info['file_bytes'])}, {info['bytes_per_op']:.2f} bytes an operation",
+        "file": f"{size_text(info['file_bytes'])}, {info['bytes_per_op']:.2f} bytes an operation",
         "duration": f"{info['duration_ns'] / 1e9:,.2f} s",
         "requested": blocks_text(info["bytes_requested"], info["allocations"]),
         "peak live": f"{blocks_text(info['peak_live'], peak['blocks'])}, at operation "
@@ -61,7 +60,7 @@ def totals(info):
 
 def blocks_text(size, blocks):
     """12.3 MiB in 4 blocks."""
-    return f"{bytes_text(size)} in {counted(blocks, 'block')}"
+    return f"{size_text(size)} in {counted(blocks, 'block')}"
 
 
 def lifetime_text(info):
@@ -71,7 +70,7 @@ def lifetime_text(info):
     return (
         f"{counted(round(info['mean_lifetime_ops']), 'operation')}, "
         f"{counted(round(info['mean_lifetime']), 'allocation')}, "
-        f"{bytes_text(info['mean_lifetime_bytes'])} requested"
+        f"{size_text(info['mean_lifetime_bytes'])} requested"
     )
 
 
@@ -102,14 +101,14 @@ def besides(info):
         points = counted(len(str(found["rss"]).split()), "point")
         found["rss"] = f"{points} in time (--json has them)"
     if str(found.get("peak_rss")).isdecimal():
-        found["peak_rss"] = bytes_text(int(found["peak_rss"]))
+        found["peak_rss"] = size_text(int(found["peak_rss"]))
     return found
 
 
 def reallocs(info):
     """What the reallocs did; those of NULL are allocations."""
     done = info["reallocs"]
-    grown = bytes_text(done["bytes_grown"] / max(1, done["grow"]))
+    grown = size_text(done["bytes_grown"] / max(1, done["grow"]))
     return {
         "grow": f"{done['grow']:,}, by {grown} on average",
         "shrink": f"{done['shrink']:,}",
@@ -118,12 +117,6 @@ def reallocs(info):
         "of NULL": f"{done['of_null']:,}",
         "failed": f"{done['failed']:,}",
     }
-
-
-def bytes_text(count):
-    """12.3 MiB for a number of bytes."""
-    scale = min((max(int(count), 1).bit_length() - 1) // 10, len(UNITS) - 1)
-    return f"{count / (1 << 10 * scale):,.{1 if scale else 0}f} {UNITS[scale]}"
 
 
 def facts_text(heading, facts):
@@ -142,7 +135,7 @@ def curve_text(info, columns):
     most = [max(peaks[a:b]) for a, b in zip(edges, edges[1:])]
     steps = len(LEVELS) - 1
     line = "".join(LEVELS[-(-peak * steps // info["peak_live"])] for peak in most)
-    return Text(f"live bytes over operations, the top is {bytes_text(info['peak_live'])}\n  {line}")
+    return Text(f"live bytes over operations, the top is {size_text(info['peak_live'])}\n  {line}")
 
 
 def shares_table(head, what, classes):
@@ -232,5 +225,5 @@ def site_cells(site, total):
     if not site.bytes and not site.blocks:
         return f"{site.ops:,}", share, "", "", "", ""
     lifetime = counted(round(site.mean_lifetime_ops), "op") if site.freed else "never freed"
-    sizes = (bytes_text(n) for n in (site.bytes, site.peak_live, site.final_live))
+    sizes = (size_text(n) for n in (site.bytes, site.peak_live, site.final_live))
     return f"{site.ops:,}", share, *sizes, lifetime

@@ -12,8 +12,8 @@ import jinja2
 from frontend.allocators.registry import FLOOR
 from frontend.charts import charts, palette
 from frontend.counted import counted
-from frontend.failure import WORK_FAILED, Failure, io_failure
-from frontend.figures import decision, digest, results
+from frontend.failure import Failure
+from frontend.figures import decision, digest, results, together
 from frontend.page import report_figures, report_tables, report_verdict
 
 PAGE_NAME = "report.html"
@@ -40,25 +40,14 @@ def write_report(results_paths, out_dir):
     """Draws the charts of result files and writes report.html into out_dir; the path of that."""
     path = Path(out_dir) / PAGE_NAME
     sources = [read_source(source) for source in results_paths]
-    prepare_output(path)
-    folders = chart_folders(sources, Path(out_dir))
-    for source, folder in zip(sources, folders):
-        charts.draw_all(source, folder)
-    page = make_page(list(zip(sources, folders)), Path(out_dir))
-    try:
-        results.write_text(path, page)
-    except OSError as error:
-        raise io_failure(error, path, WORK_FAILED) from error
+    with together.files_in(path.parent) as place:
+        results.check_writable(path)
+        folders = chart_folders(sources, place)
+        for source, folder in zip(sources, folders):
+            charts.draw_all(source, folder)
+        page = make_page(list(zip(sources, folders)), Path(out_dir))
+        results.write_text(place / PAGE_NAME, page)
     return path
-
-
-def prepare_output(path):
-    """Makes the folder of the page, which must be writable."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise io_failure(error, path.parent) from error
-    results.check_writable(path)
 
 
 def read_source(path):

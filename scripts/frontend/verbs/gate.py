@@ -9,7 +9,7 @@ from pathlib import Path
 from frontend.allocators.preload import Links
 from frontend.counted import counted
 from frontend.failure import BAD_INPUT, CANNOT_TELL, WORK_FAILED, Failure
-from frontend.figures import results
+from frontend.figures import results, together
 from frontend.figures.metrics import LIMITED, STEADY
 from frontend.gate import baseline, gate_page, gate_sides, gate_subjects, gate_time, gate_verdict
 from frontend.gate.gate_time import BASE, HEAD, SIDES
@@ -33,6 +33,7 @@ STATUSES = (
     "Exit status: 0 no regression; 1 a regression, or a row that failed; 2 usage, or bad input;\n"
     "77 cannot tell."
 )
+RESULTS, SUMMARY = "gate.json", "gate.md"
 METRICS = (*KEYS, TIME)
 STATUS = {WORSE: WORK_FAILED, UNKNOWN: CANNOT_TELL}
 
@@ -234,7 +235,7 @@ def check(options, subjects):
         results.check_writable(options.save)
         return
     results.make_folder(options.output)
-    for path in output_paths(options):
+    for path in (options.output / RESULTS, options.output / SUMMARY):
         results.check_writable(path)
         check_apart(path, *[options.base] if is_stored(options.base) else [])
 
@@ -248,11 +249,6 @@ def has_figures(options, subjects):
 def has_time(options):
     """Whether times are measured."""
     return TIME in options.metrics and not options.save and not is_stored(options.base)
-
-
-def output_paths(options):
-    """(results, summary)."""
-    return options.output / "gate.json", options.output / "gate.md"
 
 
 def comparable(stored):
@@ -395,13 +391,13 @@ def conclude(options, measured, looks, facts):
     page = gate_page.Page(facts["gate"], findings, measured.failures, verdict, looks.detect)
     facts["gate"].update(gate_page.facts(page))
     measured_results = results.Results(facts, entries(measured))
-    path, summary = output_paths(options)
     if options.json:
         print(results.to_text(measured_results))
     else:
         gate_page.show(page)
-    results.write(path, measured_results)
-    results.write_text(summary, gate_page.summary(page, facts))
+    with together.files_in(options.output) as place:
+        results.write(place / RESULTS, measured_results)
+        results.write_text(place / SUMMARY, gate_page.summary(page, facts))
     return STATUS.get(verdict, 0)
 
 

@@ -1,7 +1,7 @@
 """What becomes of the results that a verb has measured."""
 
 from frontend.failure import WORK_FAILED, Failure
-from frontend.figures import results, table
+from frontend.figures import results, table, together
 from frontend.progress import say
 
 # What drawing charts and page loads: who draws at the end of long work sees to it at the beginning.
@@ -11,14 +11,15 @@ PAGE_NEEDS = ("jinja2", "matplotlib", "scipy")
 def keep(measured, output, curves, curves_name):
     """Writes the results and puts the curves beside them; show tells if that failed."""
     is_file = output.is_file() or not output.exists()  # beside a device there is no place
-    if not results.is_stdout(output) and any(curves.iterdir()) and is_file:
-        measured.context["curves"] = curves_name
-        try:
-            results.replace_folder(curves, output.parent / curves_name)
-        except Failure as failure:
-            measured.unwritten = failure
-            return
-    results.keep(output, measured)
+    if results.is_stdout(output) or not any(curves.iterdir()) or not is_file:
+        results.keep(output, measured)
+        return
+    measured.context["curves"] = curves_name
+    try:
+        with together.folder_at(output.parent / curves_name, curves):
+            results.write(output, measured)
+    except Failure as failure:
+        measured.unwritten = failure
 
 
 def show(measured, unasked=(), more=()):
