@@ -71,11 +71,6 @@ WHY = {
     "what is taken beyond a page would be touched early.",
     (FAST, "CACHE_CLASSES_A_DOUBLING_LOG2"): "a trade of memory for instructions: with 2 there are "
     "3 % fewer of them and 2 % more memory, with 4 it is 5 % more and 1 % less.",
-    (
-        FAST,
-        "DEFERRED_SWEEP_SHARE",
-    ): "instructions differ by 1 % at most, and both neighbours have more "
-    "page faults.",
     (FAST, "HEAP_HUGE_SHARE"): "a trade of memory for time. With 2, heaps from 4 MiB on have huge "
     "pages, 7 % faster here, but cc1 is 45 % fatter; with 8 most of these traces have none. "
     "4 keeps peak RSS near that of allocators without huge pages.",
@@ -97,8 +92,8 @@ WHY = {
 # Why others are not swept.
 LEFT_OUT = {
     "BUILD_ARENAS": "the most there can be; a bound on memory that is never freed",
-    "ARENAS_A_PROCESSOR, CACHE_PATIENCE": "decide something only where threads compete, and the "
-    "sweep replays by one; docs/allocator.md has what other values cost",
+    "ARENAS_A_PROCESSOR, CACHE_PATIENCE, CACHE_HEAVY_...": "decide something only where threads "
+    "compete, and the sweep replays by one; docs/allocator.md has what other values cost",
     "CACHE_BUDGET_MIN_THREADED": "the same, and a trade of memory for time: larson, xmalloc and "
     "mstress with two threads take 1.29 times as long with 256 KiB, 1.08 with 512 KiB, 0.92 with "
     "2 MiB and 0.95 with 4 MiB (geometric means; medians of seven interleaved rounds), and their "
