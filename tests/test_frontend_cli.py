@@ -74,6 +74,20 @@ def test_time_left_is_of_all_rounds(monkeypatch):
     assert counter.left() == "about 0:40 left"  # two of six are done
 
 
+def test_time_left_where_later_rounds_have_fewer_runs(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    counter = progress.Counter()
+    counter.begin_round(-1, 2, 10)
+    for _ in range(10):
+        counter.begin_step("a", "b")
+    for number in range(2):
+        counter.begin_round(number, 2, 1)
+        counter.begin_step("a", "b")
+    now = 11.0
+    assert counter.left() == "about 0:01 left"  # the last of twelve has begun
+
+
 def test_report_needs_its_input(spanbench, tmp_path):
     status, _, err = spanbench("report", tmp_path / "none.json")
     assert status == 2 and "none.json: no such file" in err

@@ -41,7 +41,8 @@ class Counter(Quiet):
 
     def begin_round(self, number, rounds, steps):
         self.number, self.rounds = number, rounds
-        self.total = (rounds + 1) * steps if rounds else None
+        # Earlier rounds may have had more runs, where the time did not suffice for all of them.
+        self.total = self.done + 1 + (rounds - number) * steps if rounds else None
 
     def begin_step(self, subject, allocator):
         self.done += 1
