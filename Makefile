@@ -286,6 +286,13 @@ $(B)/tests/fast/test_%: $(O)/fast/tests/test_%.o $(FAST_TEST_PARTS_O)
 	$(call SAY,LINK)
 	$(LINK_TEST)
 
+# A part of the recorder, which is linked with nothing else of ours.
+$(B)/tests/test_recorder_space: $(call objects,tests,test_recorder_space) \
+		$(call objects,workloads,recorder_space recorder_sys)
+	@mkdir -p $(@D)
+	$(call SAY,LINK)
+	$(LINK_TEST)
+
 # These bring nothing of their own: the system, threads and forks meet the whole library.
 $(WHOLE_LIBRARY:%=$(B)/tests/test_%): $(B)/tests/%: $(O)/tests/%.o \
 		$(O)/tests/api_fixture.o $(ALLOCATOR_O)
