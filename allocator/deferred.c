@@ -74,6 +74,8 @@ static void span_merge(struct span *span, struct block *block)
     while (block) {
         struct block *next = block->next; /* merging links it anew */
         heap_block_checked(block_payload(block), BLOCK_MAGIC_DEFERRED, IN_FREE);
+        if (block_owner(block) != span) /* the link to it was overwritten */
+            misuse_abort(IN_FREE, block_payload(block), "free block was written to");
         block_coalesce(span, block);
         span->blkcount--;
         block = next;
