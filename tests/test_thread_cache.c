@@ -231,6 +231,12 @@ static void a_cache_holds_a_share_of_its_heap(void **state)
     cache_delete(cache);
 }
 
+/* A thread that waits, so that the process has more than one. */
+struct bystander {
+    pthread_t thread;
+    pthread_mutex_t end;
+};
+
 static void *wait_for_end(void *end)
 {
     pthread_mutex_lock(end);
@@ -238,14 +244,25 @@ static void *wait_for_end(void *end)
     return NULL;
 }
 
+static void bystander_begin(struct bystander *bystander)
+{
+    pthread_mutex_init(&bystander->end, NULL);
+    pthread_mutex_lock(&bystander->end);
+    assert_int_equal(pthread_create(&bystander->thread, NULL, wait_for_end, &bystander->end), 0);
+}
+
+static void bystander_end(struct bystander *bystander)
+{
+    pthread_mutex_unlock(&bystander->end);
+    assert_int_equal(pthread_join(bystander->thread, NULL), 0);
+}
+
 static void beside_other_threads_it_holds_more_of_a_small_heap(void **state)
 {
     (void)state;
     struct thread_cache *cache = new_cache();
-    pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
-    pthread_t thread;
-    pthread_mutex_lock(&end);
-    assert_int_equal(pthread_create(&thread, NULL, wait_for_end, &end), 0);
+    struct bystander bystander;
+    bystander_begin(&bystander);
     size_t could = fill_cache(cache);
     assert_true(cache_budget() < BUDGET_MIN_THREADED);
     assert_true(could > BUDGET_MIN_THREADED / 2 && could <= BUDGET_MIN_THREADED);
@@ -257,8 +274,7 @@ static void beside_other_threads_it_holds_more_of_a_small_heap(void **state)
     cache_delete(cache);
     arenas[3].threads = 0;
     assert_int_equal(used_blocks(), 0);
-    pthread_mutex_unlock(&end);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    bystander_end(&bystander);
 }
 
 /* What a class of large blocks is given at first. */
@@ -279,13 +295,11 @@ static void a_class_that_overflows_often_has_all_of_the_budget(void **state)
 {
     (void)state;
     struct thread_cache *cache = new_cache();
-    pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
-    pthread_t thread;
+    struct bystander bystander;
     size_t held = overflow_class(cache, 100, HEAVY_FLUSHES);
     size_t gross = cache_class_for(cache, 100)->gross;
     assert_true(held <= LIMIT_MAX && held * gross <= BUDGET_MIN / CLASS_SHARE);
-    pthread_mutex_lock(&end);
-    assert_int_equal(pthread_create(&thread, NULL, wait_for_end, &end), 0);
+    bystander_begin(&bystander);
     assert_true(fill_class(cache, 100, 2 * LIMIT_MAX) <= LIMIT_MAX);
     held = overflow_class(cache, 100, HEAVY_FLUSHES + 16);
     assert_true(held > LIMIT_MAX && held <= HEAVY_MAX);
@@ -294,8 +308,7 @@ static void a_class_that_overflows_often_has_all_of_the_budget(void **state)
     assert_true(cache_class_for(cache, 100)->limit * gross > BUDGET_MIN_THREADED / CLASS_SHARE);
     cache_delete(cache);
     assert_int_equal(used_blocks(), 0);
-    pthread_mutex_unlock(&end);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    bystander_end(&bystander);
 }
 
 /* Uses up the budget of a cache with classes of other large blocks. */
