@@ -35,7 +35,9 @@ static void claim_and_write(struct claimer *claimer, struct space_ahead *ahead, 
         claimer->error = error;
         return;
     }
-    *(volatile uint64_t *)window = claimer->number << 32 | *end / RAW_UNIT;
+    /* Another thread's unit may have been mapped here before. The kernel has those two follow each
+       other, which TSan does not see: hence an atomic store. */
+    __atomic_store_n((uint64_t *)window, claimer->number << 32 | *end / RAW_UNIT, __ATOMIC_RELAXED);
     space_give_up(window);
 }
 
