@@ -72,7 +72,7 @@ RECORDER := recorder recorder_operators recorder_image recorder_window recorder_
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 RECORDER_SITES := $(RECORDER) recorder_sites
 REPLAY := replay replay_options replay_print performer pauses checksum steps step_call checker latency histogram \
-	cycle_counter program_model touched replayer streams pace lanes lane_run repeats cost driver memory_curve decay holdings limit footprint \
+	cycle_counter program_model touched replayer streams pace lane lanes repeats cost driver memory_curve decay holdings limit footprint \
 	own_memory process_memory \
 	identity json_text
 WORK := work crew cost driver footprint own_memory process_memory identity json_text

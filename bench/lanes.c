@@ -10,10 +10,7 @@
 #include <errno.h>
 #include <time.h>
 
-enum {
-    STACK_BYTES = 1 << 20, /* address space: sanitizers keep 900 KiB of thread locals on it */
-    STACK_TOP = 32 << 10   /* of it, faulted in: thread locals and what calls need */
-};
+enum { STACK_TOP = 32 << 10 }; /* of a stack, faulted in: thread locals and what calls need */
 
 static_assert(sizeof(struct lane) <= TOUCH_STEP, "a lane is on the first page of its stack");
 
@@ -22,16 +19,6 @@ static uint64_t thread_cpu_ns(void)
     struct timespec time;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-bool lanes_open(struct lanes *lanes, struct streams *streams, enum touch touch, bool counts_live)
-{
-    *lanes = (struct lanes){.streams = streams, .touch = touch, .counts_live = counts_live};
-    gate_open(&lanes->parts_gate);
-    gate_open(&lanes->stopped_gate);
-    for (unsigned i = 0; i < LANES_GATES; i++)
-        gate_open(&lanes->gates[i]);
-    return lanes_make_room(lanes);
 }
 
 /* Threads that wait for a next part see that all is given up. */
@@ -47,7 +34,7 @@ void lanes_close(struct lanes *lanes)
 {
     lanes_join(lanes);
     for (uint32_t i = 0; i < lanes->lane_count; i++)
-        own_memory_unmap(lanes->lane[i], STACK_BYTES);
+        own_memory_unmap(lanes->lane[i], LANE_STACK_BYTES);
     own_memory_unmap(lanes->lane, lanes->lanes_capacity * sizeof(*lanes->lane));
     own_memory_unmap(lanes->table, lanes->slots_capacity * sizeof(*lanes->table));
     own_memory_unmap(lanes->figures, lanes->figures_capacity * sizeof(*lanes->figures));
@@ -78,7 +65,7 @@ static bool figures_make_room(struct lanes *lanes)
 
 static bool lane_add(struct lanes *lanes)
 {
-    char *stack = own_memory_map_stack(STACK_BYTES, STACK_TOP);
+    char *stack = own_memory_map_stack(LANE_STACK_BYTES, STACK_TOP);
     if (stack == NULL)
         return false;
     struct lane *lane = (struct lane *)(void *)stack;
@@ -110,7 +97,7 @@ void lanes_touch(struct lanes *lanes)
     for (uint32_t i = 0; i < lanes->lane_count; i++) {
         char *stack = (char *)lanes->lane[i];
         own_memory_touch(stack, TOUCH_STEP);
-        own_memory_touch(stack + STACK_BYTES - STACK_TOP, STACK_TOP);
+        own_memory_touch(stack + LANE_STACK_BYTES - STACK_TOP, STACK_TOP);
     }
 }
 
@@ -165,29 +152,15 @@ static void *lane_main(void *data)
     return NULL;
 }
 
-static const uint64_t *stream_start(const struct lanes *lanes, uint32_t thread)
+bool lanes_open(struct lanes *lanes, struct streams *streams, enum touch touch, bool counts_live)
 {
-    return lanes->streams->words + lanes->streams->thread[thread].first;
-}
-
-int lane_start(struct lane *lane, uint32_t thread)
-{
-    pthread_attr_t attributes;
-    if (lane->has_id)
-        pthread_join(lane->id, NULL);
-    lane->has_id = false;
-    lane->has_ended = false;
-    lane->has_epoch = false;
-    lane->thread = thread;
-    lane->random = thread;
-    latency_thread_begin(lane->lanes->latency, &lane->timed, thread);
-    lane->at = stream_start(lane->lanes, thread);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstack(&attributes, (char *)lane + TOUCH_STEP, STACK_BYTES - TOUCH_STEP);
-    int error = pthread_create(&lane->id, &attributes, lane_main, lane);
-    pthread_attr_destroy(&attributes);
-    lane->has_id = error == 0;
-    return error;
+    *lanes = (struct lanes){
+        .streams = streams, .touch = touch, .counts_live = counts_live, .thread_main = lane_main};
+    gate_open(&lanes->parts_gate);
+    gate_open(&lanes->stopped_gate);
+    for (unsigned i = 0; i < LANES_GATES; i++)
+        gate_open(&lanes->gates[i]);
+    return lanes_make_room(lanes);
 }
 
 /* All that is set before a part begins, while every thread sleeps. */
@@ -201,7 +174,7 @@ static void part_prepare(struct lanes *lanes)
         atomic_store(&lane->done.reached, 0);
         if (!is_there)
             continue;
-        lane->at = stream_start(lanes, lane->thread);
+        lane->at = lane_stream(lanes, lane->thread);
         running++;
     }
     atomic_store(&lanes->running, running);
@@ -265,7 +238,7 @@ void lanes_drain(struct lanes *lanes)
 uint64_t lanes_failure_index(const struct lanes *lanes)
 {
     const struct lanes_failure *failure = &lanes->failure;
-    const uint64_t *at = stream_start(lanes, failure->thread);
+    const uint64_t *at = lane_stream(lanes, failure->thread);
     uint64_t n = lanes->figures[failure->thread].ops;
     while (at != failure->at) {
         enum trace_kind kind = step_kind(*at);

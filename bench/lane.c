@@ -1,7 +1,25 @@
-/*
- * What a thread of a replay does: its steps, and what its stream says of others between them.
- */
-#include "lanes.h"
+/* A thread of a replay, see lane.h. */
+#include "lane.h"
+
+int lane_start(struct lane *lane, uint32_t thread)
+{
+    pthread_attr_t attributes;
+    if (lane->has_id)
+        pthread_join(lane->id, NULL);
+    lane->has_id = false;
+    lane->has_ended = false;
+    lane->has_epoch = false;
+    lane->thread = thread;
+    lane->random = thread;
+    latency_thread_begin(lane->lanes->latency, &lane->timed, thread);
+    lane->at = lane_stream(lane->lanes, thread);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstack(&attributes, (char *)lane + TOUCH_STEP, LANE_STACK_BYTES - TOUCH_STEP);
+    int error = pthread_create(&lane->id, &attributes, lane->lanes->thread_main, lane);
+    pthread_attr_destroy(&attributes);
+    lane->has_id = error == 0;
+    return error;
+}
 
 /* Goes to the others as the reason why the replay ends. Only the first reason counts. */
 static void lane_fail(struct lane *lane, const uint64_t *at, int error)
