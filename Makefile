@@ -65,7 +65,7 @@ EXPORTERS := memory_replay rep wl heaptrack csv
 TRACE_LIBS := -lzstd -lxxhash -lzip -lz
 TRACE_READ := pages slots sites sites_file trace_format trace_reader
 TRACE_ALL := $(TRACE_READ) trace_writer unfinished block_map builder races raw_reader callers compile input lines import import_main \
-	$(IMPORTERS:%=import_%) wl_streams export $(EXPORTERS:%=export_%) info site_command site_census site_moments \
+	$(IMPORTERS:%=import_%) wl_streams export export_main $(EXPORTERS:%=export_%) info site_command site_census site_moments \
 	sites_json in_out trace_copy pack subset trace_text slot_pool excerpt selection cut filter merge strip count_map census json_print \
 	synth synth_profile synth_json synth_sizes synth_learn synth_quota synth_calendar synth_output synth_make
 RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \

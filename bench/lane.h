@@ -17,10 +17,8 @@
 
 #include <pthread.h>
 
-enum {
-    LANE_STACK_BYTES = 1 << 20
-}; /* address space: sanitizers keep 900 KiB of thread locals on
-      it */
+/* Of address space: sanitizers keep 900 KiB of thread locals on a stack. */
+enum { LANE_STACK_BYTES = 1 << 20 };
 
 /* What a thread of the trace did. */
 struct thread_figures {

@@ -1,6 +1,6 @@
 /*
  * Exporters: traces, written as other tools' files. One file an exporter (export_FORMAT.c), one row
- * a format in the table of export.c. What an exporter cannot say is told in the closing line.
+ * a format in the table of export_main.c. What an exporter cannot say is told in the closing line.
  */
 #ifndef WORKLOADS_EXPORT_H
 #define WORKLOADS_EXPORT_H
@@ -36,6 +36,8 @@ struct export_format {
 extern const struct export_format export_csv, export_heaptrack, export_memory_replay, export_rep,
     export_wl;
 
+/* Opens the trace at export->path. false: export->error tells. */
+bool export_open(struct export *export);
 /* The next operation, or NULL: the end, or an error if export->error is not empty. */
 const struct trace_op *export_next(struct export *export);
 /* Back to the first operation of the same trace. false: export->error tells. */

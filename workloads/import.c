@@ -1,6 +1,6 @@
 /*
- * What all importers share: the table of formats, finding a file's format, errors and losses. Knows
- * no format itself, and no command line.
+ * What all importers share: reading a file, errors and losses. Knows no format itself, and no
+ * command line.
  */
 #include "import.h"
 
@@ -12,31 +12,6 @@
 
 /* Arbitrary: no machine has addresses that long. */
 #define ALIGNMENT_MAX (UINT64_C(1) << 62)
-
-const struct import_format *const import_formats[] = {
-    &import_memory_replay, &import_rep,       &import_mtrace, &import_valgrind,
-    &import_ltrace,        &import_heaptrack, &import_wl,     NULL,
-};
-
-const struct import_format *import_format_find(const char *name)
-{
-    for (int i = 0; import_formats[i] != NULL; i++) {
-        if (strcmp(import_formats[i]->name, name) == 0)
-            return import_formats[i];
-    }
-    return NULL;
-}
-
-const struct import_format *import_format_guess(const struct input *in)
-{
-    size_t bytes;
-    const char *head = input_head(in, &bytes);
-    for (int i = 0; import_formats[i] != NULL; i++) {
-        if (import_formats[i]->sniff(head, bytes))
-            return import_formats[i];
-    }
-    return NULL;
-}
 
 bool import_fail_at(struct import *import, const char *where, uint64_t number, const char *what)
 {

@@ -1,7 +1,7 @@
 /*
  * Importers: other tools' files of malloc calls, turned into traces. Every importer streams and
  * reports errors as "PATH: line N: what" ("PATH: byte N: what" for those that are no text). One
- * file an importer (import_FORMAT.c), one row a format in the table of import.c.
+ * file an importer (import_FORMAT.c), one row a format in the table of import_main.c.
  */
 #ifndef WORKLOADS_IMPORT_H
 #define WORKLOADS_IMPORT_H
@@ -37,11 +37,6 @@ struct import_format {
 extern const struct import_format import_memory_replay, import_rep, import_mtrace, import_heaptrack,
     import_valgrind, import_ltrace, import_wl;
 
-extern const struct import_format *const import_formats[]; /* all of them; NULL is the end */
-
-/* By its name, or by what `in` begins with; NULL: there is no such format. */
-const struct import_format *import_format_find(const char *name);
-const struct import_format *import_format_guess(const struct input *in);
 /* All of `in` into `builder`, which stays open. false: import->error, or else builder_error, tells.
  */
 bool import_read(struct import *import, const struct import_format *format, struct input *in,

@@ -1,5 +1,6 @@
 /*
- * The command `trace import`: options, the origin that the trace is given, and the closing line.
+ * The command `trace import`: the table of formats, options, the origin that the trace is given,
+ * and the closing line.
  */
 #include "import.h"
 
@@ -14,6 +15,31 @@
 #include <string.h>
 #include <time.h>
 
+static const struct import_format *const formats[] = {
+    &import_memory_replay, &import_rep,       &import_mtrace, &import_valgrind,
+    &import_ltrace,        &import_heaptrack, &import_wl,     NULL,
+};
+
+static const struct import_format *format_named(const char *name)
+{
+    for (int i = 0; formats[i] != NULL; i++) {
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    }
+    return NULL;
+}
+
+static const struct import_format *format_guess(const struct input *in)
+{
+    size_t bytes;
+    const char *head = input_head(in, &bytes);
+    for (int i = 0; formats[i] != NULL; i++) {
+        if (formats[i]->sniff(head, bytes))
+            return formats[i];
+    }
+    return NULL;
+}
+
 struct options {
     const char *from;
     struct in_out paths;
@@ -21,16 +47,16 @@ struct options {
 
 static void names_print(FILE *out)
 {
-    for (int i = 0; import_formats[i] != NULL; i++)
-        fprintf(out, "%s%s", i ? ", " : "", import_formats[i]->name);
+    for (int i = 0; formats[i] != NULL; i++)
+        fprintf(out, "%s%s", i ? ", " : "", formats[i]->name);
     fputc('\n', out);
 }
 
 static void formats_print(FILE *out)
 {
     fputs("formats:\n", out);
-    for (int i = 0; import_formats[i] != NULL; i++)
-        fprintf(out, "  %-13s  %s\n", import_formats[i]->name, import_formats[i]->summary);
+    for (int i = 0; formats[i] != NULL; i++)
+        fprintf(out, "  %-13s  %s\n", formats[i]->name, formats[i]->summary);
 }
 
 /* Says why nothing can be made of an input that looks like no format. */
@@ -53,7 +79,7 @@ static const struct import_format *format_find(const struct options *options,
                                                const struct input *in)
 {
     const struct import_format *format =
-        options->from ? import_format_find(options->from) : import_format_guess(in);
+        options->from ? format_named(options->from) : format_guess(in);
     if (format != NULL)
         return format;
     if (options->from == NULL) {
