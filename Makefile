@@ -68,7 +68,7 @@ TRACE_ALL := $(TRACE_READ) trace_writer unfinished block_map builder races raw_r
 	$(IMPORTERS:%=import_%) wl_streams export export_main $(EXPORTERS:%=export_%) info site_command site_census site_moments \
 	sites_json in_out trace_copy pack subset trace_text slot_pool excerpt selection cut filter merge strip count_map census json_print \
 	synth synth_profile synth_json synth_sizes synth_learn synth_quota synth_calendar synth_output synth_make
-RECORDER := recorder recorder_operators recorder_image recorder_window recorder_space recorder_file \
+RECORDER := recorder recorder_operators recorder_call recorder_real recorder_image recorder_window recorder_space recorder_file \
 	recorder_helper recorder_text recorder_symbols recorder_sys recorder_control recorder_exec
 RECORDER_SITES := $(RECORDER) recorder_sites
 REPLAY := replay replay_options replay_print performer pauses checksum steps step_call checker latency histogram \

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Checks the layout of the project: who includes or imports whom, that headers compile alone, that
-file names are unique, that the files that documents name are there, and what the tree weighs.
-Prints each fault as FILE:LINE and exits 1 if there is any."""
+"""Checks the layout of the project: who includes or imports whom, that no modules stand in a
+circle, that headers compile alone, that file names are unique, that the files that documents name
+are there, and what the tree weighs. Prints each fault as FILE:LINE and exits 1 if there is any."""
 
 import ast
 import glob
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
@@ -124,13 +125,13 @@ def floor_faults():
                 yield f"{path.relative_to(REPO)}:{number}: {match[1]}: stands above this file"
 
 
-def symbols(path, fast):
-    """What a source of the allocator defines and what it asks for, in one of the builds."""
+def symbols(path, build):
+    """What a source defines and what it asks for, in one of the builds: a macro's definition."""
     with tempfile.NamedTemporaryFile(suffix=".o") as made:
         command = ["gcc", "-std=c11", "-D_GNU_SOURCE", '-DSPANBENCH_VERSION=""', "-I.", "-O0"]
-        command += [f"-DSPAN_FAST={fast}", "-c", path, "-o", made.name]
+        command += [f"-D{build}", "-c", path, "-o", made.name]
         if subprocess.run(command, cwd=REPO, capture_output=True).returncode:
-            return set(), set()  # a source of the other build
+            return set(), set()  # a source of another build
         names = subprocess.run(["nm", made.name], capture_output=True, text=True, check=True)
     words = [line.split() for line in names.stdout.splitlines()]
     defined = {word[-1] for word in words if word[-2] in "TDBRV"}
@@ -140,15 +141,56 @@ def symbols(path, fast):
 def call_faults():
     """Files of the allocator that call what one above them defines."""
     paths = [REPO / "allocator" / name for name in FLOORS if name.endswith(".c")]
-    for fast in (0, 1):
+    for build in ("SPAN_FAST=0", "SPAN_FAST=1"):
         with ThreadPoolExecutor() as pool:
-            known = list(pool.map(lambda path: symbols(path, fast), paths))
+            known = list(pool.map(lambda path: symbols(path, build), paths))
         below = set()
         for path, (defined, wanted) in zip(paths, known):
             below |= defined
             above = {name for others, _ in known for name in others} - below
             for name in sorted(wanted & above):
                 yield f"{path.relative_to(REPO)}:1: calls {name}, which stands above it"
+
+
+def module(path):
+    """A source and its header are one module."""
+    return path.with_suffix("")
+
+
+def includes(path):
+    """The modules of the project that a file includes, as it names them."""
+    for line in path.read_text().splitlines():
+        match = INCLUDE.match(line)
+        if match:
+            beside = path.parent / match[1]
+            yield module(beside if beside.exists() else REPO / match[1])
+
+
+def arrows(paths):
+    """{module: those that it includes, or calls} of the sources and headers of a folder."""
+    graph = defaultdict(set)
+    for path in paths:
+        graph[module(path)].update(includes(path))
+    sources = [path for path in paths if path.suffix == ".c"]
+    for build in ("RECORD_SITES=1", "RECORD_SITES_NOT=1"):
+        with ThreadPoolExecutor() as pool:
+            known = dict(zip(sources, pool.map(lambda path: symbols(path, build), sources)))
+        home = {name: module(path) for path, (defined, _) in known.items() for name in defined}
+        for path, (_, wanted) in known.items():
+            graph[module(path)].update(home[name] for name in wanted & home.keys())
+    return {one: others - {one} for one, others in graph.items()}
+
+
+def circle_faults():
+    """Modules beside the allocator (whose floors tell more) that include or call each other in a
+    circle."""
+    for folder in ("workloads", "bench"):
+        graph = arrows([path for name, path in c_files() if name == folder])
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            names = [str(one.relative_to(REPO)) for one in reversed(error.args[1])]
+            yield f"{names[0]}.c:1: a circle: {' -> '.join(names)}"
 
 
 def imported(statement):
@@ -268,6 +310,7 @@ def main():
         *include_faults(),
         *floor_faults(),
         *call_faults(),
+        *circle_faults(),
         *import_faults(),
         *header_faults(),
         *name_faults(),

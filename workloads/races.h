@@ -5,7 +5,10 @@
 #ifndef WORKLOADS_RACES_H
 #define WORKLOADS_RACES_H
 
-#include "builder.h"
+#include "call.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 /* All zero is an empty set. */
 struct races {

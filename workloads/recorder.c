@@ -8,42 +8,13 @@
  * allocator's own, or our own, or that of a signal handler.
  */
 #include "recorder_call.h"
-#include "recorder_symbols.h"
+#include "recorder_real.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The functions that the program would have called. `malloc` is set last. */
-static struct {
-    void *(*malloc)(size_t);
-    void *(*calloc)(size_t, size_t);
-    void *(*realloc)(void *, size_t);
-    void (*free)(void *);
-    void *(*aligned_alloc)(size_t, size_t);
-    void *(*memalign)(size_t, size_t);
-    int (*posix_memalign)(void **, size_t, size_t);
-    void *(*valloc)(size_t);
-    void *(*pvalloc)(size_t);
-    void *(*reallocarray)(void *, size_t, size_t);
-} real;
-
-static void real_find(void)
-{
-    real.calloc = symbol_next("calloc");
-    real.realloc = symbol_next("realloc");
-    real.free = symbol_next("free");
-    real.aligned_alloc = symbol_next("aligned_alloc");
-    real.memalign = symbol_next("memalign");
-    real.posix_memalign = symbol_next("posix_memalign");
-    real.valloc = symbol_next("valloc");
-    real.pvalloc = symbol_next("pvalloc");
-    real.reallocarray = symbol_next("reallocarray");
-    void *next = symbol_next("malloc");
-    __atomic_store_n((void **)&real.malloc, next, __ATOMIC_RELEASE);
-}
 
 /* Serves calls that come while the real functions are looked for: by dlsym, where that is used.
    Never freed. */
@@ -76,24 +47,6 @@ static void *arena_move(const char *p, size_t size)
     if (moved != NULL)
         memmove(moved, p, size < most ? size : most);
     return moved;
-}
-
-bool enter_slowly(struct stream *self)
-{
-    if (self->busy != STREAM_IDLE) {
-        if (self->busy == STREAM_WRITING)
-            image_lose(0);
-        return false;
-    }
-    int error = errno;
-    self->busy = STREAM_INSIDE;
-    if (real.malloc == NULL)
-        real_find();
-    bool recorded = image_attend();
-    if (!recorded)
-        self->busy = STREAM_IDLE;
-    errno = error;
-    return recorded;
 }
 
 static ALWAYS_INLINE void put_realloc(struct stream *self, const void *p, size_t size,
@@ -242,13 +195,20 @@ EXPORT void *pvalloc(size_t size)
     return p;
 }
 
+/* In a child that libc forked. */
+static void forked(void)
+{
+    image_forked();
+    window_forget_own();
+}
+
 /* The first call may come before this or never: what matters is that the root process is known. */
 __attribute__((constructor)) static void recorder_begins(void)
 {
     struct stream *self = &stream_own;
     if (!enter(self))
         return;
-    pthread_atfork(NULL, NULL, image_forked);
+    pthread_atfork(NULL, NULL, forked);
     window_prepare();
     image_prepare();
     leave(self);

@@ -6,7 +6,6 @@
 #ifndef WORKLOADS_RECORDER_CALL_H
 #define WORKLOADS_RECORDER_CALL_H
 
-#include "recorder_image.h"
 #include "recorder_window.h"
 
 #if __has_include(<sys/single_threaded.h>)
@@ -54,11 +53,11 @@ static inline uint64_t stamp_now(struct stream *self)
         raw_stamp_fence();
         return raw_stamp();
     }
-    uint32_t streams = __atomic_load_n(&streams_begun, __ATOMIC_RELAXED);
-    if (self->stamp_uses == 0 || self->stamp_streams != streams) {
+    uint32_t epoch = __atomic_load_n(&image_stamp_epoch, __ATOMIC_RELAXED);
+    if (self->stamp_uses == 0 || self->stamp_epoch != epoch) {
         self->stamp = raw_stamp();
         self->stamp_uses = STAMP_USES;
-        self->stamp_streams = streams;
+        self->stamp_epoch = epoch;
     }
     self->stamp_uses--;
     return self->stamp;

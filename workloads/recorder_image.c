@@ -5,11 +5,9 @@
 #include "recorder_control.h"
 #include "recorder_file.h"
 #include "recorder_helper.h"
-#include "recorder_sites.h"
 #include "recorder_space.h"
 #include "recorder_sys.h"
 #include "recorder_text.h"
-#include "recorder_window.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -17,6 +15,14 @@
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
+#endif
+
+/* The bytes of the header that may be needed at once: where there are call sites, modules are noted
+   behind it. */
+#ifdef RECORD_SITES
+enum { HEADER_BYTES = RAW_STEP };
+#else
+enum { HEADER_BYTES = sizeof(struct raw_header) };
 #endif
 
 enum image_state {
@@ -38,6 +44,8 @@ struct wiped {
 
 static struct wiped before_begin; /* while the image is not decided */
 const volatile uint64_t *image_live = &before_begin.live;
+unsigned image_site_depth = 1;
+uint32_t image_stamp_epoch;
 
 static struct {
     enum image_state state;           /* atomic */
@@ -132,6 +140,13 @@ static const char *environment_find(const char *name)
     return NULL;
 }
 
+/* `number`: a digit; NULL: 1. */
+static void site_depth_choose(const char *number)
+{
+    if (number != NULL && number[0] >= '1' && number[0] <= '0' + RAW_DEPTH_MAX && number[1] == '\0')
+        image_site_depth = (unsigned)(number[0] - '0');
+}
+
 /* libc sets `environ` before any code of the program runs; the dynamic loader may call before. */
 static enum image_state image_begin(void)
 {
@@ -141,7 +156,7 @@ static enum image_state image_begin(void)
     const char *children = environment_find("SPANBENCH_RECORD_CHILDREN");
     if (directory == NULL || !file_choose_directory(directory))
         return IMAGE_OFF;
-    sites_begin(environment_find("SPANBENCH_RECORD_SITES"));
+    site_depth_choose(environment_find("SPANBENCH_RECORD_SITES"));
     image.children = children == NULL || children[0] != '0' || children[1] != '\0';
     control_open(directory);
     struct recording_process process = control_identify(true);
@@ -179,7 +194,7 @@ static bool image_has_one_thread(void)
  * All that is mapped is the parent's. Where the thread that forked by a raw system call left the
  * first recorded call to another one, it still has a window there, which stays.
  */
-static void image_forget(void)
+static void image_forget(void (*forget)(void))
 {
     bool unmap = image_has_one_thread();
     if (image.header != NULL && unmap)
@@ -190,17 +205,17 @@ static void image_forget(void)
     image.is_root = false;
     image.refusal = NULL;
     space_forget(unmap);
-    window_forget();
+    forget();
 }
 
-static bool image_begin_child(struct wiped *wiped)
+static bool image_begin_child(struct wiped *wiped, void (*forget)(void))
 {
     uint32_t self = lock_take(&wiped->lock);
     if (self == 0)
         return false;
     if (!wiped->begun) {
         struct recording_process process = control_identify(image_has_one_thread());
-        image_forget();
+        image_forget(forget);
         image_start(&process, sys_getppid());
         if (image.children)
             image_set_live(wiped);
@@ -220,7 +235,7 @@ static bool image_is_asked_for(struct wiped *wiped)
     return phase == RECORDING_ALWAYS || phase == RECORDING_STRETCH;
 }
 
-static bool image_attend_quietly(void)
+static bool image_attend_quietly(void (*forget)(void))
 {
     struct wiped *wiped = image_wiped();
     switch (__atomic_load_n(&image.state, __ATOMIC_ACQUIRE)) {
@@ -231,17 +246,17 @@ static bool image_attend_quietly(void)
     case IMAGE_ON:
         break;
     }
-    return (wiped->begun || image_begin_child(wiped)) && image_is_asked_for(wiped);
+    return (wiped->begun || image_begin_child(wiped, forget)) && image_is_asked_for(wiped);
 }
 
 /* The system calls are for what happens once; a call of the program that merely asks makes none. */
-bool image_attend(void)
+bool image_attend(void (*forget)(void))
 {
     struct wiped *wiped = image_wiped();
     if (wiped->begun)
         return image_is_asked_for(wiped);
     uint64_t signals = sys_signals_block();
-    bool recorded = image_attend_quietly();
+    bool recorded = image_attend_quietly(forget);
     sys_signals_restore(signals);
     return recorded;
 }
@@ -314,7 +329,7 @@ static int header_map(int fd, struct raw_header **header)
     space_read_no_further(mapped, RAW_UNIT);
     error = control_claim(RAW_STEP) ? 0 : -RAW_LOST_BY_SIZE;
     if (error == 0)
-        error = space_reserve(mapped, 0, sites_header_bytes());
+        error = space_reserve(mapped, 0, HEADER_BYTES);
     if (error == 0)
         error = space_begin(fd, bytes, !control_is_limited());
     if (error == 0)
@@ -447,5 +462,4 @@ void image_forked(void)
     wiped->begun = 0;
     wiped->lock = 0;
     wiped->renewing = 0;
-    window_forget_own();
 }

@@ -16,11 +16,24 @@
  */
 extern const volatile uint64_t *image_live __attribute__((visibility("hidden")));
 
+/* Frames that a call site is made of where those are asked for: 1 up to RAW_DEPTH_MAX. Known once
+   the image is recorded. */
+extern unsigned image_site_depth __attribute__((visibility("hidden")));
+
 /*
  * To be called when *image_live is 0. Finds out why, and sets up what is missing. Returns whether
- * the calling process is recorded.
+ * the calling process is recorded. In a child that begins to be, it calls `forget` first: what the
+ * parent's threads had is gone, and no other thread is recorded yet.
  */
-bool image_attend(void);
+bool image_attend(void (*forget)(void));
+
+/* Rises when no stamp taken before may serve any longer: another thread's calls, or a module of
+   call sites, follow. */
+extern uint32_t image_stamp_epoch __attribute__((visibility("hidden")));
+static inline void image_stamps_end(void)
+{
+    __atomic_fetch_add(&image_stamp_epoch, 1, __ATOMIC_RELAXED);
+}
 
 /* From the library's constructor: what may call functions of libc, which others may stand before.
  */

@@ -9,12 +9,10 @@
 #include "recorder_sites.h"
 
 #include "recorder_control.h"
-#include "recorder_image.h"
 #include "recorder_space.h"
 #include "recorder_symbols.h"
 #include "recorder_sys.h"
 #include "recorder_text.h"
-#include "recorder_window.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -32,8 +30,6 @@ enum {
 /* The system keeps other mappings farther than this from the stack of the first thread. */
 #define STACK_MOST (UINT64_C(64) << 20)
 
-unsigned sites_depth = 1;
-
 /* Modules that were noted in this image's file. */
 static struct {
     struct {
@@ -43,12 +39,6 @@ static struct {
     } modules[MODULES_KNOWN_MAX];
     uint32_t count; /* atomic; may be larger than there is room */
 } known;
-
-void sites_begin(const char *depth)
-{
-    if (depth != NULL && depth[0] >= '1' && depth[0] <= '0' + RAW_DEPTH_MAX && depth[1] == '\0')
-        sites_depth = (unsigned)(depth[0] - '0');
-}
 
 void sites_forget(void)
 {
@@ -222,7 +212,7 @@ static bool module_learn(const struct object *object)
         return false;
     uint64_t signals = sys_signals_block();
     bool noted = module_note(object);
-    __atomic_fetch_add(&streams_begun, 1, __ATOMIC_RELAXED); /* the next stamp is a later one */
+    image_stamps_end(); /* the next stamp is a later one */
     uint32_t i = noted ? __atomic_fetch_add(&known.count, 1, __ATOMIC_RELAXED) : MODULES_KNOWN_MAX;
     if (i < MODULES_KNOWN_MAX) {
         known.modules[i].range = object->range;
@@ -335,7 +325,7 @@ unsigned sites_unwind(struct sites_cache *cache, struct caller caller,
 #if defined(__x86_64__) || defined(__aarch64__)
     const uint64_t *frame = caller.frame;
     uint64_t end = stack_end(cache, (uintptr_t)frame);
-    while (depth < sites_depth) {
+    while (depth < image_site_depth) {
         uint64_t next = frame[0];
         if (next <= (uintptr_t)frame || next % STACK_ALIGNMENT != 0 || next > end ||
             end - next < 2 * sizeof next)

@@ -7,7 +7,7 @@
 #ifndef WORKLOADS_RECORDER_SITES_H
 #define WORKLOADS_RECORDER_SITES_H
 
-#include "raw.h"
+#include "recorder_image.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,16 +47,6 @@ struct sites_cache {
     struct sites_range stack;
 };
 
-/* From how many frames a site is made: 1 up to RAW_DEPTH_MAX. */
-extern unsigned sites_depth __attribute__((visibility("hidden")));
-
-/* Once in an image, at its start: `depth` is a number; NULL: 1. */
-void sites_begin(const char *depth);
-/* The bytes of the header that modules may need on the disk at once. */
-static inline uint64_t sites_header_bytes(void)
-{
-    return RAW_STEP;
-}
 /* In a child after fork: nothing is noted in its file yet. */
 void sites_forget(void);
 /* The calling thread begins a new piece of its window: modules may have come and gone. */
@@ -81,7 +71,7 @@ sites_frames(struct sites_cache *cache, struct caller caller, uint64_t frames[RA
     frames[0] = caller.address;
     if (__builtin_expect(!sites_range_has(&cache->modules[0], caller.address), 0))
         sites_meet(cache, caller.address);
-    return __builtin_expect(sites_depth > 1, 0) ? sites_unwind(cache, caller, frames) : 1;
+    return __builtin_expect(image_site_depth > 1, 0) ? sites_unwind(cache, caller, frames) : 1;
 }
 
 #else
@@ -101,16 +91,6 @@ static inline unsigned sites_frames(struct sites_cache *cache, struct caller cal
 {
     (void)cache, (void)caller, (void)frames;
     return 0;
-}
-
-static inline void sites_begin(const char *depth)
-{
-    (void)depth;
-}
-
-static inline uint64_t sites_header_bytes(void)
-{
-    return sizeof(struct raw_header);
 }
 
 static inline void sites_forget(void)

@@ -5,7 +5,6 @@
  */
 #include "recorder_window.h"
 #include "recorder_control.h"
-#include "recorder_image.h"
 #include "recorder_space.h"
 #include "recorder_symbols.h"
 #include "recorder_sys.h"
@@ -24,8 +23,6 @@ enum {
 };
 
 _Thread_local struct stream stream_own __attribute__((tls_model("initial-exec")));
-
-uint32_t streams_begun;
 
 /* Windows of which ended threads left something, behind `used`; NULL: a free place. Atomic: whoever
    takes one out has it for himself. */
@@ -191,7 +188,7 @@ static void stream_number(struct stream *stream, struct raw_header *header)
     if (stream->numbered)
         return;
     stream->thread = (uint32_t)__atomic_fetch_add(&header->threads, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&streams_begun, 1, __ATOMIC_RELAXED);
+    image_stamps_end();
     stream->numbered = true;
     stream_watch(stream);
 }

@@ -6,7 +6,6 @@
 #ifndef WORKLOADS_RECORDER_WINDOW_H
 #define WORKLOADS_RECORDER_WINDOW_H
 
-#include "raw.h"
 #include "recorder_sites.h"
 #include "recorder_space.h"
 #include "trace.h"
@@ -36,17 +35,12 @@ struct stream {
     int skip_errno;    /* why the last try failed */
     uint64_t stamp;    /* shared by the next `stamp_uses` records ... */
     uint32_t stamp_uses;
-    uint32_t stamp_streams; /* ... while streams_begun is this */
+    uint32_t stamp_epoch; /* ... while image_stamp_epoch is this */
     struct space_ahead ahead;
     struct sites_cache sites;
 };
 
 extern _Thread_local struct stream stream_own __attribute__((tls_model("initial-exec")));
-
-/* Streams that have been numbered in this process, and modules noted: with each, no stamp taken
-   before serves any longer. Streams are numbered only while there are several threads, except the
-   first. */
-extern uint32_t streams_begun __attribute__((visibility("hidden")));
 
 /* From the library's constructor: the ends of threads are noticed from now on. */
 void window_prepare(void);
