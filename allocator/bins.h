@@ -69,9 +69,9 @@ static inline unsigned bin_for(size_t gross)
     return bin_of(gross + bin_width - ALIGNMENT);
 }
 
-static inline void bins_put(struct bins *bins, struct block *block)
+/* In these `bin` is that of the block's size: callers know it already. */
+static inline void bins_put(struct bins *bins, unsigned bin, struct block *block)
 {
-    unsigned bin = bin_of(block_size(block));
     struct block *head = bins->first[bin];
     block->prev = NULL;
     block->next = head;
@@ -81,9 +81,8 @@ static inline void bins_put(struct bins *bins, struct block *block)
     bins->map |= UINT64_C(1) << bin;
 }
 
-static inline void bins_take(struct bins *bins, struct block *block)
+static inline void bins_take(struct bins *bins, unsigned bin, struct block *block)
 {
-    unsigned bin = bin_of(block_size(block));
     assert(block->prev || bins->first[bin] == block);
     if (block->next)
         block->next->prev = block->prev;
@@ -96,16 +95,15 @@ static inline void bins_take(struct bins *bins, struct block *block)
         bins->map &= ~(UINT64_C(1) << bin);
 }
 
-/* Gives a free block a new gross size, with its footer, and moves it to the bin for that. */
-static inline void bins_resize(struct bins *bins, struct block *block, size_t gross)
+/* Gives a free block a new gross size, and moves it from the bin for the old one to that for it. */
+static inline void bins_resize(struct bins *bins, unsigned from, unsigned to, struct block *block,
+                               size_t gross)
 {
-    bool moves = bin_of(gross) != bin_of(block_size(block));
-    if (moves)
-        bins_take(bins, block);
-    block_set_size(block, gross);
-    *block_footer(block) = gross;
-    if (moves)
-        bins_put(bins, block);
+    if (from != to)
+        bins_take(bins, from, block);
+    block_set_free_size(block, gross);
+    if (from != to)
+        bins_put(bins, to, block);
 }
 
 static inline struct block *bin_walk(struct block *block, size_t gross)

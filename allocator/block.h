@@ -91,13 +91,25 @@ static inline size_t *block_footer(struct block *block)
     return (size_t *)((char *)block + block_size(block) - BLOCK_FOOTER);
 }
 
+static inline void block_set_footer(struct block *block, size_t gross)
+{
+    *(size_t *)((char *)block + gross - BLOCK_FOOTER) = gross;
+}
+
 /* Writes header and footer of a free block; its place in a bin is not touched. */
 static inline void block_make_free(struct block *block, struct span *span, size_t gross,
                                    bool prev_used)
 {
     block_set_tag(block, gross, prev_used ? BLOCK_PREV_USED : 0);
     block_set_owner(block, span, BLOCK_MAGIC_FREE);
-    *block_footer(block) = gross;
+    block_set_footer(block, gross);
+}
+
+/* Gives a free block another size, in header and footer; its place in a bin is not touched. */
+static inline void block_set_free_size(struct block *block, size_t gross)
+{
+    block_set_size(block, gross);
+    block_set_footer(block, gross);
 }
 
 static inline void *block_payload(struct block *block)

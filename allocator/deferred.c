@@ -61,7 +61,7 @@ static void span_sweep(struct span *span)
             block = swept_after(span, block);
         if (block != start) {
             span_bin(span, start, (size_t)((char *)block - (char *)start));
-            span_tell_next(span, start, false);
+            span_tell(span, block, false);
         }
         for (; block != span_end(span) && !block_is_swept(block); span->blkcount++)
             block = swept_after(span, block);

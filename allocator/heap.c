@@ -81,7 +81,7 @@ struct block *heap_carve(struct heap *heap, struct block *block, size_t gross)
     size_t rest = block_shorten(span, block, gross);
     struct block *carved = block_at(block, rest);
     block_make_used(carved, span, size - rest, rest == 0);
-    span_tell_next(span, carved, true);
+    span_tell(span, block_at(block, size), true);
     span->blkcount++;
     heap_index(heap, span);
     return carved;

@@ -69,14 +69,15 @@ void block_coalesce(struct span *span, struct block *block)
     if (next != span_end(span) && block_is_free(next)) {
         span_unbin(span, next);
         size += block_size(next);
+        block_set_free_size(block, size);
     }
+    span_tell(span, block_at(block, size), false);
     if (prev_used) {
-        span_bin(span, block, size);
+        bins_put(&span->bins, bin_of(size), block);
     } else {
         block = block_before_checked(span, block);
         span_rebin(span, block, size + block_size(block));
     }
-    span_tell_next(span, block, false);
 }
 
 void block_cut(struct span *span, struct block *block, size_t gross)
@@ -95,7 +96,7 @@ void block_cut(struct span *span, struct block *block, size_t gross)
     block_set_size(block, gross);
     struct block *cut = block_after(block);
     span_bin(span, cut, rest);
-    span_tell_next(span, cut, false);
+    span_tell(span, block_at(cut, rest), false);
 }
 
 void heap_keep_span(struct heap *heap, struct span *span)

@@ -28,13 +28,30 @@ static void heap_unindex_by(struct heap *heap, struct span *span, unsigned bin)
 }
 
 /* What goes comes first: two bins below SPAN_INDEXED_FROM have the same links. */
-void heap_reindex(struct heap *heap, struct span *span, uint64_t map)
+static void heap_index_by_map(struct heap *heap, struct span *span, uint64_t map)
 {
     for (uint64_t gone = span->indexed_map & ~map; gone; gone &= gone - 1)
         heap_unindex_by(heap, span, (unsigned)__builtin_ctzl(gone));
     for (uint64_t new = map & ~span->indexed_map; new; new &= new - 1)
         heap_index_by(heap, span, (unsigned)__builtin_ctzl(new));
     span->indexed_map = map;
+}
+
+uint64_t heap_index_map(const struct span *span)
+{
+    uint64_t map = span->kind == SPAN_ORDINARY ? span->bins.map : 0;
+    uint64_t large = map >> SPAN_INDEXED_FROM << SPAN_INDEXED_FROM;
+    return large || !map ? large : UINT64_C(1) << bins_highest(&span->bins);
+}
+
+void heap_reindex(struct heap *heap, struct span *span)
+{
+    heap_index_by_map(heap, span, heap_index_map(span));
+}
+
+void heap_unindex(struct heap *heap, struct span *span)
+{
+    heap_index_by_map(heap, span, 0);
 }
 
 struct block *heap_find_walk(const struct heap *heap, size_t gross)
@@ -55,7 +72,7 @@ static struct block *bin_find_closest(struct span *span, unsigned bin, size_t gr
     struct block *best = NULL;
     struct block *block = span->bins.first[bin];
     for (int looked = 0; block && looked < BIN_WALK_MAX; looked++, block = block->next) {
-        links_check(span, block);
+        links_check(span, bin, block);
         if (block_size(block) >= gross && (!best || block_size(block) < block_size(best)))
             best = block;
     }

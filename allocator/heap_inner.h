@@ -32,29 +32,24 @@ static inline bool request_fits(size_t request)
 /* heap_index.c */
 
 /* The bins by which a span is to be indexed. */
-static inline uint64_t heap_index_map(const struct span *span)
-{
-    uint64_t map = span->kind == SPAN_ORDINARY ? span->bins.map : 0;
-    uint64_t large = map >> SPAN_INDEXED_FROM << SPAN_INDEXED_FROM;
-    return large || !map ? large : UINT64_C(1) << bins_highest(&span->bins);
-}
+uint64_t heap_index_map(const struct span *span);
 
-/* Indexes the span by the bins of `map` and no others. */
-void heap_reindex(struct heap *heap, struct span *span, uint64_t map);
-
-/* Indexes the span where it belongs; to be called after any change of its bins or its kind. */
-static inline void heap_index(struct heap *heap, struct span *span)
-{
-    uint64_t map = heap_index_map(span);
-    if (map != span->indexed_map)
-        heap_reindex(heap, span, map);
-}
+/* Indexes the span where it belongs, whatever it was indexed by. */
+void heap_reindex(struct heap *heap, struct span *span);
 
 /* Takes the span out of the index. */
-static inline void heap_unindex(struct heap *heap, struct span *span)
+void heap_unindex(struct heap *heap, struct span *span);
+
+/*
+ * The same as heap_reindex, to be called after any change of the span's bins or its kind. Mostly it
+ * is where it belongs: the bins from SPAN_INDEXED_FROM on are those that it is indexed by, or there
+ * are none and its highest one is.
+ */
+static inline void heap_index(struct heap *heap, struct span *span)
 {
-    if (span->indexed_map)
-        heap_reindex(heap, span, 0);
+    uint64_t other = span->bins.map ^ span->indexed_map;
+    if (other >> SPAN_INDEXED_FROM != 0 || other >= span->indexed_map)
+        heap_reindex(heap, span);
 }
 
 /* What is rare of heap_find: a request from SPAN_INDEXED_BYTES on; and a smaller one where only

@@ -29,7 +29,7 @@ static struct block *block_grow_behind(struct span *span, struct block *block, s
         return NULL;
     span_unbin(span, next);
     block_set_size(block, room);
-    span_tell_next(span, block, true);
+    span_tell(span, block_at(block, room), true);
     block_cut(span, block, gross);
     return block;
 }
@@ -59,7 +59,7 @@ static struct block *block_grow_before(struct span *span, struct block *block, s
     if (rest)
         span_rebin(span, before, rest);
     block_make_used(moved, span, room - rest, rest == 0);
-    span_tell_next(span, moved, true);
+    span_tell(span, block_at(before, room), true);
     return moved;
 }
 

@@ -29,7 +29,7 @@ static size_t heap_carve_run(struct heap *heap, struct block *block, size_t gros
     if (rest)
         span_bin(span, block_after(carved), rest);
     else
-        span_tell_next(span, carved, true);
+        span_tell(span, block_at(block, size), true);
     span->blkcount += count;
     heap_index(heap, span);
     return count;

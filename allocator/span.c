@@ -119,8 +119,7 @@ void span_fill(struct span *span)
 {
     struct block *block = span_first_block(span);
     memset(&span->bins, 0, sizeof span->bins);
-    block_make_free(block, span, span->size - SPAN_HEADER - SPAN_TAIL, true);
-    bins_put(&span->bins, block);
+    span_bin(span, block, span->size - SPAN_HEADER - SPAN_TAIL);
 }
 
 bool span_unmap(struct spans *spans, struct span *span)

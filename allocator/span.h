@@ -185,10 +185,10 @@ static inline bool link_is_possible(struct span *span, struct block *link)
     return !link || (span_holds(span, link) && (uintptr_t)block_payload(link) % ALIGNMENT == 0);
 }
 
-static inline void links_check(struct span *span, struct block *block)
+static inline void links_check(struct span *span, unsigned bin, struct block *block)
 {
     bool hold = link_is_possible(span, block->next) && link_is_possible(span, block->prev) &&
-                (block->prev || span->bins.first[bin_of(block_size(block))] == block);
+                (block->prev || span->bins.first[bin] == block);
     if (__builtin_expect(!hold, 0))
         misuse_abort(span_caller(span), block_payload(block), "free block was written to");
 }
@@ -197,22 +197,24 @@ static inline void links_check(struct span *span, struct block *block)
 static inline void span_bin(struct span *span, struct block *block, size_t gross)
 {
     block_make_free(block, span, gross, true);
-    bins_put(&span->bins, block);
+    bins_put(&span->bins, bin_of(gross), block);
 }
 
 /* Takes a free block out of its bin; fatal if its links are impossible. */
 static inline void span_unbin(struct span *span, struct block *block)
 {
-    links_check(span, block);
-    bins_take(&span->bins, block);
+    unsigned bin = bin_of(block_size(block));
+    links_check(span, bin, block);
+    bins_take(&span->bins, bin, block);
 }
 
 /* Gives a free block a new size, and so perhaps another bin; fatal as above. */
 static inline void span_rebin(struct span *span, struct block *block, size_t gross)
 {
-    if (bin_of(gross) != bin_of(block_size(block)))
-        links_check(span, block);
-    bins_resize(&span->bins, block, gross);
+    unsigned from = bin_of(block_size(block)), to = bin_of(gross);
+    if (from != to)
+        links_check(span, from, block);
+    bins_resize(&span->bins, from, to, block, gross);
 }
 
 /* What is left of `room` bytes when `gross` of them are taken: enough for a block, or 0, and then
@@ -222,10 +224,9 @@ static inline size_t block_rest(size_t room, size_t gross)
     return room - gross < BLOCK_MIN ? 0 : room - gross;
 }
 
-/* Tells the block after `block`, if there is one, whether `block` is used. */
-static inline void span_tell_next(struct span *span, struct block *block, bool used)
+/* Tells the block at `next`, if the span does not end there, whether the one before it is used. */
+static inline void span_tell(struct span *span, struct block *next, bool used)
 {
-    struct block *next = block_after(block);
     if (next != span_end(span))
         block_set_prev_used(next, used);
 }

@@ -54,9 +54,9 @@ MICRO(internal_bins_put_take)
         return micro_fail(micro, "out of memory");
     while (micro_runs(micro, BLOCKS)) {
         for (size_t i = 0; i < BLOCKS; i++)
-            bins_put(&bench.span->bins, bench.blocks[i]);
+            bins_put(&bench.span->bins, bin_of(size_at(i)), bench.blocks[i]);
         for (size_t i = 0; i < BLOCKS; i++)
-            bins_take(&bench.span->bins, bench.blocks[i]);
+            bins_take(&bench.span->bins, bin_of(size_at(i)), bench.blocks[i]);
     }
     workbench_close(&bench);
 }
@@ -68,7 +68,7 @@ MICRO(internal_bins_find)
     if (!workbench_open(&bench))
         return micro_fail(micro, "out of memory");
     for (size_t i = 0; i < BLOCKS; i += 8)
-        bins_put(&bench.span->bins, bench.blocks[i]);
+        bins_put(&bench.span->bins, bin_of(size_at(i)), bench.blocks[i]);
     uint64_t seed = MICRO_SEED;
     MICRO_LOOP (micro)
         checked(bins_find(&bench.span->bins, size_at(random_below(&seed, BLOCKS - 8))));

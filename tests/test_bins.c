@@ -34,7 +34,7 @@ static struct block *make_free(size_t gross)
 static struct block *put_free(size_t gross)
 {
     struct block *block = make_free(gross);
-    bins_put(&bins, block);
+    bins_put(&bins, bin_of(block_size(block)), block);
     return block;
 }
 
@@ -93,7 +93,7 @@ static void last_put_comes_first(void **state)
     struct block *first = put_free(128);
     struct block *second = put_free(128);
     assert_ptr_equal(bins_find(&bins, 128), second);
-    bins_take(&bins, second);
+    bins_take(&bins, bin_of(block_size(second)), second);
     assert_ptr_equal(bins_find(&bins, 128), first);
 }
 
@@ -107,7 +107,7 @@ static void blocks_leave_from_any_place(void **state)
     for (size_t i = 0; i < ROW; i++) {
         assert_int_equal(bins_highest(&bins), (int)bin_of(128));
         assert_int_equal(bin_count(bin_of(128)), ROW - i);
-        bins_take(&bins, row[order[i]]);
+        bins_take(&bins, bin_of(block_size(row[order[i]])), row[order[i]]);
     }
     assert_int_equal(bin_count(bin_of(128)), 0);
     assert_int_equal(bins.map, 0);
@@ -120,7 +120,7 @@ static void highest_is_told(void **state)
     struct block *large = put_free(8192);
     put_free(BLOCK_MIN);
     assert_int_equal(bins_highest(&bins), (int)bin_of(8192));
-    bins_take(&bins, large);
+    bins_take(&bins, bin_of(block_size(large)), large);
     assert_int_equal(bins_highest(&bins), 0);
 }
 
@@ -175,7 +175,7 @@ static void find_among_the_largest_compares_sizes(void **state)
     static _Alignas(ALIGNMENT) char large[4 * BIN_LARGE];
     struct block *block = block_from_payload(large + ALIGNMENT);
     block_make_free(block, (struct span *)large, 2 * BIN_LARGE, true);
-    bins_put(&bins, block);
+    bins_put(&bins, bin_of(block_size(block)), block);
     assert_ptr_equal(bins_find(&bins, BIN_LARGE), block);
     assert_ptr_equal(bins_find(&bins, 2 * BIN_LARGE), block);
     assert_null(bins_find(&bins, 2 * BIN_LARGE + ALIGNMENT));
@@ -196,7 +196,7 @@ static void resize_moves_between_bins(void **state)
 {
     (void)state;
     struct block *block = put_free(2048);
-    bins_resize(&bins, block, 128);
+    bins_resize(&bins, bin_of(2048), bin_of(128), block, 128);
     assert_int_equal(bin_count(bin_of(2048)), 0);
     assert_int_equal(bin_count(bin_of(128)), 1);
     assert_int_equal(block_size(block), 128);
@@ -209,7 +209,7 @@ static void resize_within_a_bin_keeps_the_place(void **state)
     (void)state;
     struct block *block = put_free(MIXED_HIGH);
     struct block *head = put_free(MIXED_HIGH);
-    bins_resize(&bins, block, MIXED_LOW);
+    bins_resize(&bins, bin_of(MIXED_HIGH), bin_of(MIXED_LOW), block, MIXED_LOW);
     assert_int_equal(block_size(block), MIXED_LOW);
     assert_int_equal(*block_footer(block), MIXED_LOW);
     assert_int_equal(bin_count(bin_of(MIXED_LOW)), 2);

@@ -211,7 +211,7 @@ static void free_neighbours(void **state)
     (void)state;
     /* All else is as it should be: in its bin, with a footer, flagged and counted. */
     block_make_free(row[3], span, block_size(row[3]), false);
-    bins_put(&span->bins, row[3]);
+    bins_put(&span->bins, bin_of(block_size(row[3])), row[3]);
     block_set_prev_used(row[4], false);
     span->blkcount--;
     expect_fault("two free blocks touch");
@@ -220,17 +220,17 @@ static void free_neighbours(void **state)
 static void a_free_block_in_no_bin(void **state)
 {
     (void)state;
-    bins_take(&span->bins, row[4]);
+    bins_take(&span->bins, bin_of(block_size(row[4])), row[4]);
     expect_fault("free block is not in its bin");
 }
 
 static void a_free_block_in_a_wrong_bin(void **state)
 {
     (void)state;
-    bins_take(&span->bins, row[4]);
+    bins_take(&span->bins, bin_of(block_size(row[4])), row[4]);
     size_t gross = block_size(row[4]);
     block_set_size(row[4], 2 * gross);
-    bins_put(&span->bins, row[4]);
+    bins_put(&span->bins, bin_of(block_size(row[4])), row[4]);
     block_set_size(row[4], gross);
     expect_fault("block is in a wrong bin");
 }
@@ -250,7 +250,7 @@ static void a_free_block_in_two_bins(void **state)
 static void a_used_block_in_a_bin(void **state)
 {
     (void)state;
-    bins_put(&span->bins, row[1]);
+    bins_put(&span->bins, bin_of(block_size(row[1])), row[1]);
     expect_fault("used block is in a bin");
 }
 
@@ -260,11 +260,11 @@ static void a_block_in_a_bin_that_is_none(void **state)
     (void)state;
     struct block *whole = span_first_block(span);
     struct block *inner = block_at(whole, 1024);
-    bins_take(&span->bins, row[4]);
+    bins_take(&span->bins, bin_of(block_size(row[4])), row[4]);
     block_make_free(inner, span, block_size(row[4]), true);
-    bins_put(&span->bins, inner);
+    bins_put(&span->bins, bin_of(block_size(inner)), inner);
     expect_fault("free block is not in its bin");
-    bins_put(&span->bins, row[4]);
+    bins_put(&span->bins, bin_of(block_size(row[4])), row[4]);
     expect_fault("bins hold other blocks than the span");
 }
 
