@@ -307,6 +307,8 @@ def test_the_value_of_a_signal_is_passed_on(started):
     lines_until(process.stdout, "ready")
     ctypes.CDLL(None).sigqueue(process.pid, signal.SIGUSR1, ctypes.c_void_p(4711))
     assert process.stdout.readline() == f"{int(signal.SIGUSR1)} 4711\n"
+    process.send_signal(signal.SIGTERM)  # or the command would outlive the test
+    assert process.wait(PATIENCE_S) == 6
 
 
 @pytest.mark.parametrize("trap", [("PIPE",), ("TERM", "HUP"), ()])

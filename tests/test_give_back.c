@@ -7,6 +7,7 @@
 #include "workloads/prng.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,10 +109,14 @@ static void assert_given_back(const struct mixture *mixture)
     }
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
-    if (status != 0)
-        fail_msg("sizes %zu %zu %zu (%u), order %d, %u rounds: too much stays (status %x)",
-                 mixture->sizes[0], mixture->sizes[1], mixture->sizes[2], mixture->count,
-                 mixture->order, mixture->rounds, (unsigned)status);
+    if (status == 0)
+        return;
+    const char *trouble = !WIFSIGNALED(status)          ? "too much stays"
+                          : WTERMSIG(status) == SIGALRM ? "not done in time"
+                                                        : "killed";
+    fail_msg("sizes %zu %zu %zu (%u), order %d, %u rounds: %s (status %x)", mixture->sizes[0],
+             mixture->sizes[1], mixture->sizes[2], mixture->count, mixture->order, mixture->rounds,
+             trouble, (unsigned)status);
 }
 
 static void in_any_order(struct mixture mixture)
