@@ -1,6 +1,7 @@
 """The verb advise on small programs: the whole run, what it refuses, and what it leaves out when
 the time is short."""
 
+import html
 import json
 import os
 import re
@@ -82,7 +83,7 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def drawn(files, folder):
+def drawn(files, folder, _advice):
     """A page that names the result files."""
     page = Path(folder) / "report.html"
     page.write_text(" ".join(path.name for path in files))
@@ -129,6 +130,11 @@ def test_the_page_is_a_real_one(spanbench, programs, tmp_path, monkeypatch):
     assert status == 0 and facts["page"] == str(tmp_path / "here" / "report.html"), err
     page = Path(facts["page"]).read_text()
     assert "Real programs" in page and "Replayed traces" in page
+    opening = page.partition("<nav")[0].partition("<body>")[2]
+    assert "which allocator for subject?" in opening and "glibc (" in opening
+    assert (facts["line"] or "keep glibc: ") in html.unescape(opening)
+    assert "of glibc's time per op" not in opening and "of glibc's time per op" in page
+    assert all(note in html.unescape(opening) for note in facts["notes"])
     assert facts["source"] == "real runs" and facts["asked"]["calls"] > 3000
     assert [one["name"] for one in facts["allocators"]] == ["span-fast"]
     assert facts["allocators"][0]["memory"]["ratio"] > 0.5
