@@ -57,6 +57,16 @@ OWN = (
     "#include <stdlib.h>\nstatic char heap[9999];\nvoid *malloc(size_t n) { return heap; }\n"
     "void free(void *p) { }\nint main(void) { return malloc(1) == NULL; }\n"
 )
+# An allocator's library, of which only the operators matter here.
+LINKED = """
+#include <stdlib.h>
+void *__libc_malloc(size_t);
+void __libc_free(void *);
+void *malloc(size_t n) { return __libc_malloc(n); }
+void free(void *p) { __libc_free(p); }
+void *_Znwm(size_t n) { return malloc(n); }
+void _ZdlPv(void *p) { free(p); }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +196,22 @@ def test_other_output_under_one_allocator_is_told(advise, programs):
     assert status == 0, err
     notes = json.loads(out)["notes"]
     assert any("its output under span-fast differs from that under glibc" in n for n in notes)
+
+
+def test_a_library_that_stays_in_the_way_leaves_the_replays(advise, programs, place):
+    """As redis-server's jemalloc: its operators go before glibc's malloc, so no run is glibc's."""
+    library = place / "libjemalloc.so.2"
+    (place / "lib.c").write_text(LINKED)
+    words = ["cc", "-w", "-shared", "-fPIC", "-fno-builtin", "lib.c", "-o", library]
+    subprocess.run([*words, f"-Wl,-soname,{library}"], check=True)
+    (place / "main.c").write_text(SUBJECT.replace("int main", "void *_Znwm(size_t);\nint main"))
+    words = ["cc", "-w", "-fno-builtin", "main.c", library, "-Wl,--no-as-needed", "-o", "linked"]
+    subprocess.run(words, check=True)
+    status, out, err = advise("--limit-time", "30", "--json", "--", "./linked", "20000")
+    assert status == 0, err
+    facts = json.loads(out)
+    assert facts["linked_with"] == library.name and facts["source"] == "replays"
+    assert "not under glibc: operator new comes from" in facts["no_real_runs"]
 
 
 # What does not fit the time

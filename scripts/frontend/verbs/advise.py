@@ -231,11 +231,16 @@ class Adviser:
         self.run_s = run_s = taken.seconds
         self.clock.keep_back()
         plan = advice_plan.plan(self.clock.left_s(), run_s, taken.has_ended, len(self.rivals))
-        if plan.rivals:
-            self.probe()
+        fault = self.probe() if plan.rivals else None
+        if plan.rivals and not fault:
             return plan
         name, limit_s = self.command.name, self.options.limit_time
-        if taken.has_ended:
+        if fault:
+            if not self.told.library:
+                raise Failure(f"{name}: {fault}", WORK_FAILED)
+            plan = advice_plan.plan(self.clock.left_s(), run_s, False, len(self.rivals))
+            why, more = f"not under {self.base.name}: {fault}", "exec compares it under others"
+        elif taken.has_ended:
             enough_s = advice_plan.limit_for(run_s, self.clock.page_s)
             why = f"{name} takes {run_s:.3g} s, and too few runs of it fit {limit_s:g} s"
             more = f"--limit-time {math.ceil(enough_s / 10) * 10} has them"
@@ -247,13 +252,14 @@ class Adviser:
         return plan
 
     def probe(self):
-        """Fails if the program cannot be run on another allocator; found out before the replays."""
+        """Why the program cannot be run under the base, or None; found out before the replays."""
         with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
             runner = execute.Runner(self.links, Path(folder), self.running_options())
             try:
                 runner.attempt(self.command, self.base, is_warm_up=True)
             except RunFailed as reason:
-                raise Failure(f"{self.command.name}: {reason}", WORK_FAILED) from reason
+                return str(reason)
+        return None
 
     def running_options(self):
         """The options of exec, for the real runs."""
