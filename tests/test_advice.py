@@ -225,7 +225,42 @@ def test_settings_are_part_of_the_line():
 
 def test_a_failed_allocator_is_told_in_its_place():
     told = advised(Offer(QUICK, error="crash"), offer("b", (1.0, SAME), (1.0, SAME)))
-    assert advice_lines.time_line(told).startswith("quick failed; b 0 %")
+    assert advice_lines.time_parts(told)[0] == "quick failed"
+    assert advice_lines.time_parts(told)[1].startswith("b 0 %")
+
+
+def test_calls_that_take_no_time_need_no_more_runs():
+    unsure = ((0.99, UNKNOWN), (1.0, SAME))
+    told = advised(offer("quick", *unsure), malloc_share=0.3)
+    assert "rounds would tell" in advice_lines.open_text(told)
+    told = advised(offer("quick", *unsure), malloc_share=0.004)
+    text = advice_lines.open_text(told)
+    assert text.startswith(
+        "prog's calls take about 0.4 % of its time: no allocator changes it by 2 %"
+    )
+    told.asked = Asked("prog", 9, 2.0, 48.2, 3 << 20, 1, 10, 0.1)  # the others' calls count as well
+    assert "rounds would tell" in advice_lines.open_text(told)
+
+
+@pytest.mark.parametrize(
+    "name, verdict, line",
+    [
+        (
+            "a",
+            UNKNOWN,
+            "keep liba.so, which it is linked with: cannot tell that any is better than",
+        ),
+        ("a", BETTER, "keep liba.so, which it is linked with"),
+        ("b", BETTER, "LD_PRELOAD=/lib/b.so prog 'a b'"),
+    ],
+)
+def test_who_is_linked_with_an_allocator_is_not_told_to_keep_glibc(name, verdict, line):
+    one = offer(name, (0.9, verdict), (1.0, SAME))
+    path = Path("/lib/liba.so.2") if name == "a" else one.allocator.path
+    one = Offer(Allocator(name, "", path), one.time, one.memory)
+    assert advice_lines.type_line(advised(one, library="liba.so")).startswith(line)
+    told = advised(one, library="liba.so")
+    assert advice_lines.to_json(told)["linked_with"] == "liba.so"
 
 
 def test_json_holds_the_same_facts():

@@ -1,6 +1,7 @@
 """The verb advise on small programs: the whole run, what it refuses, and what it leaves out when
 the time is short."""
 
+import html
 import json
 import os
 import re
@@ -56,6 +57,16 @@ OWN = (
     "#include <stdlib.h>\nstatic char heap[9999];\nvoid *malloc(size_t n) { return heap; }\n"
     "void free(void *p) { }\nint main(void) { return malloc(1) == NULL; }\n"
 )
+# An allocator's library, of which only the operators matter here.
+LINKED = """
+#include <stdlib.h>
+void *__libc_malloc(size_t);
+void __libc_free(void *);
+void *malloc(size_t n) { return __libc_malloc(n); }
+void free(void *p) { __libc_free(p); }
+void *_Znwm(size_t n) { return malloc(n); }
+void _ZdlPv(void *p) { free(p); }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +93,7 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def drawn(files, folder):
+def drawn(files, folder, _advice):
     """A page that names the result files."""
     page = Path(folder) / "report.html"
     page.write_text(" ".join(path.name for path in files))
@@ -129,6 +140,11 @@ def test_the_page_is_a_real_one(spanbench, programs, tmp_path, monkeypatch):
     assert status == 0 and facts["page"] == str(tmp_path / "here" / "report.html"), err
     page = Path(facts["page"]).read_text()
     assert "Real programs" in page and "Replayed traces" in page
+    opening = page.partition("<nav")[0].partition("<body>")[2]
+    assert "which allocator for subject?" in opening and "glibc (" in opening
+    assert (facts["line"] or "keep glibc: ") in html.unescape(opening)
+    assert "of glibc's time per op" not in opening and "of glibc's time per op" in page
+    assert all(note in html.unescape(opening) for note in facts["notes"])
     assert facts["source"] == "real runs" and facts["asked"]["calls"] > 3000
     assert [one["name"] for one in facts["allocators"]] == ["span-fast"]
     assert facts["allocators"][0]["memory"]["ratio"] > 0.5
@@ -180,6 +196,22 @@ def test_other_output_under_one_allocator_is_told(advise, programs):
     assert status == 0, err
     notes = json.loads(out)["notes"]
     assert any("its output under span-fast differs from that under glibc" in n for n in notes)
+
+
+def test_a_library_that_stays_in_the_way_leaves_the_replays(advise, programs, place):
+    """As redis-server's jemalloc: its operators go before glibc's malloc, so no run is glibc's."""
+    library = place / "libjemalloc.so.2"
+    (place / "lib.c").write_text(LINKED)
+    words = ["cc", "-w", "-shared", "-fPIC", "-fno-builtin", "lib.c", "-o", library]
+    subprocess.run([*words, f"-Wl,-soname,{library}"], check=True)
+    (place / "main.c").write_text(SUBJECT.replace("int main", "void *_Znwm(size_t);\nint main"))
+    words = ["cc", "-w", "-fno-builtin", "main.c", library, "-Wl,--no-as-needed", "-o", "linked"]
+    subprocess.run(words, check=True)
+    status, out, err = advise("--limit-time", "30", "--json", "--", "./linked", "20000")
+    assert status == 0, err
+    facts = json.loads(out)
+    assert facts["linked_with"] == library.name and facts["source"] == "replays"
+    assert "not under glibc: operator new comes from" in facts["no_real_runs"]
 
 
 # What does not fit the time

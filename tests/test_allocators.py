@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from frontend.allocators import elf, preload, registry
+from frontend.allocators import elf, own_malloc, preload, registry
 from frontend.failure import Failure
 
 
@@ -183,3 +183,16 @@ def test_only_asked_for_settings_reach_what_is_measured(monkeypatch):
     assert environment["LD_PRELOAD"] == "/a.so /b.so"
     assert environment["PYTHONMALLOC"] == "malloc"
     assert "theirs" not in environment.values()
+
+
+def test_who_is_linked_with_an_allocator_is_found(tmp_path):
+    source, library = tmp_path / "a.c", tmp_path / "libjemalloc.so.2"
+    source.write_text("int other(void) { return 0; }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", source, "-o", library], check=True)
+    source.write_text("int other(void); int main(void) { return other(); }\n")
+    for name, libraries in (("linked", [library]), ("plain", [])):
+        words = ["cc", "-w", source, "-o", tmp_path / name, *libraries]
+        subprocess.run([*words, "-Wl,--unresolved-symbols=ignore-all"], check=True)
+    assert own_malloc.library_of(tmp_path / "linked") == "libjemalloc.so.2"
+    assert own_malloc.library_of(tmp_path / "plain") is None
+    assert own_malloc.library_of(source) is None

@@ -253,7 +253,8 @@ def test_marks_tell_their_figures(read):
     summary = summary_of(read())
     said = titles(canvas.svg_bytes(ratio_chart.ratio_figure(summary, digest.RSS)))
     cell = summary.cells["git", "span"]
-    assert f"git, span\n{digest.figure_text(cell.rss_ratio)} of glibc's peak RSS" in said
+    told = digest.told_text(cell.rss_ratio, "glibc's peak RSS")
+    assert f"git, span\n{told}" in said
     low, median, high = (f"{end:.0f}" for end in digest.ends(cell.rss))
     coverage = digest.coverage_remark(cell.rss)
     assert f"git, span\npeak RSS {median} MiB ({low}–{high}){coverage}" in said

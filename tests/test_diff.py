@@ -201,6 +201,19 @@ def test_other_programs_are_told(record, spanbench, program):
     assert "not the same program" in spanbench("diff", "a.trace", "b.trace")[2]
 
 
+def test_recordings_of_other_tools_are_told(record, spanbench, program, tmp_path):
+    """What only one tool sees is no change of the program."""
+    record("a", program / "plain", "5")
+    (tmp_path / "log").write_text("1: malloc 0x10 100\n1: free 0x10\n")
+    assert spanbench("import", tmp_path / "log", "-o", "b.trace")[0] == 0
+    told = (
+        "a.trace is a recording of spanbench, b.trace of memory_replay: what only one of them sees"
+    )
+    assert told in spanbench("diff", "a.trace", "b.trace")[2]
+    for same in ("a.trace", "b.trace"):
+        assert "a recording of" not in spanbench("diff", same, same)[2]
+
+
 @pytest.mark.parametrize(
     "a, b, is_change, verdict",
     [

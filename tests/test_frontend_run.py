@@ -84,10 +84,12 @@ def test_all_are_those_that_are_no_tests(run):
 
 
 def test_an_adversary_may_do_other_work_and_has_its_bound(run):
-    status, measured, _, _ = run("foe", *USUAL)
+    status, measured, out, _ = run("foe", *USUAL)
     ops = [measured.row("run", "foe", name).samples[0]["ops"] for name in ("span", "glibc")]
     assert (status, ops) == (0, [999, 1000])
     assert measured.row("run", "foe", "span").samples[0]["bound"] == 3 << 19
+    assert "theory MiB" in out and out.count(" 1.5 ") >= 2 and "theory: the least" in out
+    assert "theory" not in run("steady", *USUAL)[2]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 most memory is wasted; one without sites says nothing of it."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -90,7 +91,7 @@ def test_worst_calls_and_owners_are_named(recorded, replayed, spanbench):
     assert all(call["site"] for call in entry["worst"])
     for call in slow_calls(entry):
         assert call["ns"] > 0.99 * FREE_NS and call["site"] == "drop (prog.c:8)"
-        assert "free of 7,777 bytes by drop (prog.c:8) " in out
+        assert re.search(r"free of 7,777 bytes .* drop \(prog\.c:8\)", out)
     assert slow_calls(entry) or entry["preempted"]
     moment = entry["peak_waste"]
     assert moment["bytes"] == moment["rss"] - moment["live"]
@@ -137,7 +138,7 @@ def test_nothing_is_said_without_sites(recorded, replayed):
     entry, out, err = replayed()
     assert not any("site" in call for call in entry["worst"])
     assert "sites" not in entry["peak_waste"] and entry["peak_waste"]["bytes"] > 0
-    assert "most waste" not in out and " by " not in out.partition("worst of")[2]
+    assert "most waste" not in out and "worst call" in out and "made by" not in out
     assert "no names" not in err
 
 

@@ -333,7 +333,8 @@ def test_verdict_does_not_tell_apart_what_the_rounds_do_not():
     text = verdict(digest_of({"glibc": (10,), "a": (5,), "b": (5.2,)}, WILD))
     assert "Who is fastest over 1 trace is not settled: <b>a</b> at 0." in text
     assert re.search(
-        r"and <b>b</b> at 0.5\d \(.*\) of glibc.s time per op cannot be told apart, and .* rounds",
+        r"and <b>b</b> at 0.5\d \(.*\) of glibc.s time per op cannot be told apart; about [\d,]+ "
+        r"rounds",
         text,
     )
     everybody = {"glibc": (10,), "a": (9.9,), "b": (9.8,), "c": (9.7,)}
@@ -349,6 +350,13 @@ def test_too_few_rounds_have_no_verdict():
     assert "but 5 rounds cannot settle it; about 6 rounds would tell." in five
     alone = verdict(digest_of({"a": (5,)}))
     assert alone.count("cannot be told: fewer than two allocators") == 2
+
+
+def test_a_short_coverage_is_not_read_as_a_share():
+    """Not "0.50 (0.40–0.60) 75 % of glibc's time"."""
+    text = verdict(digest_of({"glibc": (10,), "a": (5,), "b": (6,)}, CALM[:3]))
+    assert re.search(r"at 0\.49 \(0\.\d+–0\.\d+, an interval of 75 %\) of glibc's time", text), text
+    assert ") 75 %" not in text and "on 1 of 1" not in text
 
 
 def test_verdict_leaves_out_who_failed_and_the_twins():

@@ -145,6 +145,7 @@ def test_every_number_is_whole_at_any_width(printed, show):
 def test_small_ratios_keep_two_figures():
     small = stats.Estimate(0.0317, 0.0287, 0.1049, 0.95, 12)
     assert digest.figure_text(small) == "0.032 (0.029–0.10)"
+    assert digest.told_text(small, "all") == "0.032 (0.029–0.10) of all"
     assert table.interval_text(small) == "0.032 [0.029, 0.10]"
 
 

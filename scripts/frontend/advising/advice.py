@@ -96,11 +96,12 @@ class Advice:
     kind: str = REPLAY
     base_time: float = None  # of a run, in seconds; of a replay, the processor time of its calls
     base_memory: float = None  # bytes
-    malloc_share: float = None  # of a replay: base_time as a part of the program's time
+    malloc_share: float = None  # what the calls take of the program's time, by the replays
     rounds: int = 0
     offers: list = field(default_factory=list)  # the best first
     chosen: Offer = None  # None: keep the base
     is_trade: bool = False  # what is chosen costs memory for time, or time for memory
+    library: str = None  # the soname of the allocator that the command is linked with
     why_no_runs: str = None  # why the program itself was not run
     cut: tuple = None  # (operations of which the figures are, all), if these are not all
     page: object = None  # its path
@@ -141,10 +142,25 @@ def add_replays(advice, measured, rivals, cpu_s):
     advice.kind = REPLAY
     add_base(advice, summary)
     advice.base_time = median_of(summary, advice.base.name, CPU.key) / 1e3
-    # The calls of a cut are taken to be as frequent as all of them are.
-    whole_s = cpu_s * (advice.cut[0] / advice.cut[1] if advice.cut else 1)
-    advice.malloc_share = min(1.0, advice.base_time / max(whole_s, LEAST_S))
+    add_share(advice, measured, cpu_s, advice.cut)
     advice.offers = [offer(summary, allocator, advice.malloc_share) for allocator in rivals]
+
+
+def add_share(advice, measured, cpu_s, cut):
+    """Puts in what the calls take of the program's time, by the replays; of a program too short to
+    be told, nothing. The calls of a cut (some operations, all of them) are taken to be as frequent
+    as all of them are."""
+    calls_s = median_of(digest(measured, REPLAY), advice.base.name, CPU.key) / 1e3
+    whole_s = cpu_s * (cut[0] / cut[1] if cut else 1)
+    advice.malloc_share = min(1.0, calls_s / max(whole_s, LEAST_S))
+
+
+def is_too_little(advice):
+    """Whether the calls of all processes take so little that no allocator can change the program's
+    time by them."""
+    if advice.malloc_share is None:
+        return False
+    return advice.malloc_share / advice.asked.share * REAL_SAVING[1] < decision.MARGIN
 
 
 def add_base(advice, summary):

@@ -6,9 +6,9 @@ import os
 import shlex
 from dataclasses import asdict
 
-from frontend.advising.advice import REAL, REAL_SAVING
+from frontend.advising.advice import REAL, REAL_SAVING, is_too_little
 from frontend.counted import counted
-from frontend.figures.decision import BETTER, UNKNOWN, WORSE, runs_needed
+from frontend.figures.decision import BETTER, MARGIN, UNKNOWN, WORSE, runs_needed
 from frontend.figures.metrics import RSS, TIME
 from frontend.figures.table import size_text
 from frontend.paths import shown
@@ -19,14 +19,19 @@ LABEL_WIDTH = 8
 
 def lines(advice):
     """The five lines."""
-    parts = {
-        "asks": asks(advice.asked),
-        "time": time_line(advice),
-        "memory": memory_line(advice),
-        "type": type_line(advice),
-        "page": shown(advice.page),
+    told = {label: "; ".join(parts) for label, parts in facts(advice).items()}
+    told["page"] = shown(advice.page)
+    return [f"{label:{LABEL_WIDTH}}{text}" for label, text in told.items()]
+
+
+def facts(advice):
+    """{label: parts} of what the lines say, but for where the page is."""
+    return {
+        "asks": [asks(advice.asked)],
+        "time": time_parts(advice),
+        "memory": memory_parts(advice),
+        "type": [type_line(advice)],
     }
-    return [f"{label:{LABEL_WIDTH}}{text}" for label, text in parts.items()]
 
 
 def asks(asked):
@@ -41,27 +46,30 @@ def asks(asked):
     )
 
 
-def time_line(advice):
+def time_parts(advice):
     """What the program would gain in time."""
     metric = TIME[advice.kind]
-    offers = "; ".join(gain_text(o, o.time, metric) for o in advice.offers)
+    return [*(gain_text(o, o.time, metric) for o in advice.offers), time_base(advice)]
+
+
+def time_base(advice):
+    """What the gains in time are gains of."""
     if advice.kind == REAL:
-        base = f"of {seconds_text(advice.base_time)} with {advice.base.name}"
-        return f"{offers}; {base} ({runs_text(advice)})"
+        return f"of {seconds_text(advice.base_time)} with {advice.base.name} ({runs_text(advice)})"
     least, most = REAL_SAVING
     return (
-        f"{offers}; of {seconds_text(advice.base_time)} in malloc with {advice.base.name}, "
+        f"of {seconds_text(advice.base_time)} in malloc with {advice.base.name}, "
         f"{share_text(advice.malloc_share)} of the program's time. {replays_text(advice)}: a real "
         f"saving is {least} to {most} times the replay's"
     )
 
 
-def memory_line(advice):
+def memory_parts(advice):
     """What it would gain in memory."""
-    offers = "; ".join(gain_text(o, o.memory, RSS) for o in advice.offers)
     what = "peak RSS" if advice.kind == REAL else "peak RSS of its blocks"
     base = "an unknown" if advice.base_memory is None else size_text(advice.base_memory)
-    return f"{offers}; of {base} {what} with {advice.base.name}"
+    offers = (gain_text(o, o.memory, RSS) for o in advice.offers)
+    return [*offers, f"of {base} {what} with {advice.base.name}"]
 
 
 def gain_text(one, ratio, metric):
@@ -108,7 +116,11 @@ def type_line(advice):
     if advice.chosen is None:
         open_ = [o for o in advice.offers if UNKNOWN in o.verdicts()]
         why = "cannot tell that any is better" if open_ else "no other is better"
+        if advice.library:
+            return f"keep {advice.library}, which it is linked with: {why} than {name}"
         return f"keep {name}: {why}"
+    if advice.library and advice.chosen.allocator.path.name.startswith(advice.library):
+        return f"keep {advice.library}, which it is linked with"
     remark = ""
     if advice.is_trade:
         is_time = advice.chosen.verdicts()[0] == BETTER
@@ -118,11 +130,17 @@ def type_line(advice):
 
 
 def open_text(advice):
-    """What would tell where real runs did not: how many rounds, and the command; None where they
-    did tell."""
+    """What would tell where real runs did not: how many rounds, and the command, or that the calls
+    are too few; None where they did tell."""
     doubtful = [o for o in advice.offers if o.time and o.time.verdict == UNKNOWN]
     if advice.kind != REAL or not doubtful:
         return None
+    if is_too_little(advice):
+        share = share_text(advice.malloc_share)
+        return (
+            f"{advice.asked.program}'s calls take about {share} of its time: no allocator changes "
+            f"it by {100 * MARGIN:g} %, whatever more runs would tell"
+        )
     rounds = max(runs_needed(o.time) for o in doubtful)
     compared = [advice.base, *(o.allocator for o in doubtful)]
     words = ["spanbench", "exec", "-n", str(rounds)]
@@ -164,6 +182,7 @@ def to_json(advice):
         "allocators": [offer_json(o) for o in advice.offers],
         "advice": chosen.name if chosen else advice.base.name,
         "malloc_share": advice.malloc_share,
+        "linked_with": advice.library,
         "is_trade": advice.is_trade,
         "line": command_line(chosen.allocator, advice.words) if chosen else None,
         "no_real_runs": advice.why_no_runs,

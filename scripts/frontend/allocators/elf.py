@@ -83,6 +83,13 @@ def names_defined(path, pattern):
         return defined(elf, ("SHT_SYMTAB", "SHT_DYNSYM"), pattern)
 
 
+def needed(path):
+    """The sonames of the libraries that a program or library is linked with itself, in order."""
+    with opened(path, "file") as elf:
+        tables = elf.iter_sections("SHT_DYNAMIC")
+        return [tag.needed for table in tables for tag in table.iter_tags("DT_NEEDED")]
+
+
 @contextmanager
 def opened(path, what):
     """The ELFFile of a path for as long as a `with` lasts. A Failure if it is none, or if what the

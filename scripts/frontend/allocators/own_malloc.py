@@ -1,5 +1,6 @@
 """Programs that have an allocator of their own linked in: the recorder sees only what they ask of
-the standard names, so it is said that there is more."""
+the standard names, so it is said that there is more. And programs that are linked with an
+allocator's library, which serves them where nothing is preloaded."""
 
 import re
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ ALLOCATORS = (
     rb"|sn_(rust_)?(alloc|malloc)|_ZN8snmalloc\w+"
     rb"|rpmalloc|scudo_malloc|xxmalloc|nedmalloc|dlmalloc"
     rb"|runtime\.mallocgc"  # Go's
+)
+
+# The libraries that define malloc itself, by the beginning of their sonames.
+LIBRARIES = re.compile(
+    r"lib(jemalloc|mimalloc|tcmalloc\w*|tbbmalloc_proxy|snmallocshim\S*|hoard|rpmalloc|scudo\S*"
+    r"|hardened_malloc\S*|span|span-fast)\.so"
 )
 
 
@@ -65,3 +72,17 @@ def symbol_of(path):
     except Failure:
         return None
     return min(names, key=lambda name: (len(name), name), default=None)
+
+
+def library_of(path):
+    """The name of the library of the allocator that a program is linked with, or None."""
+    try:
+        names = [Path(soname).name for soname in elf.needed(path)]
+    except Failure:
+        return None
+    return next(filter(LIBRARIES.match, names), None)
+
+
+def library_text(name, library):
+    """The line that says so."""
+    return f"{name} is linked with {library}, which serves it where nothing is preloaded"

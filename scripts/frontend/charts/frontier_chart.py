@@ -25,6 +25,12 @@ def frontier_points(summary):
     return points
 
 
+def means_text(summary):
+    """What the large marks are."""
+    over = digest.subjects_text(summary)
+    return over if len(summary.subjects) == 1 else f"geometric means over {over}"
+
+
 def frontier_figure(summary):
     """Geometric means of time against memory, each subject faintly behind, and the frontier."""
     points, faint = frontier_points(summary), faint_points(summary)
@@ -34,7 +40,7 @@ def frontier_figure(summary):
         6.35 + canvas.caption_height(text),
         text,
         "Time against memory",
-        f"Ratios to {summary.reference}, geometric means over {digest.subjects_text(summary)}; "
+        f"Ratios to {summary.reference}, {means_text(summary)}; "
         "lower left is better. Dashed: frontier, nobody is better in both.",
     )
     axes = canvas.plot_area(figure, 0.85, 0.75, canvas.WIDTH - 1.1, 5.0)

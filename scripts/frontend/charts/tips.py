@@ -18,7 +18,7 @@ def mean(summary, name, measure):
 
 def ratio_text(summary, estimate, measure):
     """ "0.78 (0.76–0.80) of glibc's peak RSS"."""
-    return f"{digest.figure_text(estimate)} of {summary.reference}'s {measure.name}"
+    return digest.told_text(estimate, f"{summary.reference}'s {measure.name}")
 
 
 def figure(summary, subject, name, measure):

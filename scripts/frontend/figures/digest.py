@@ -251,6 +251,16 @@ def figure_text(estimate):
     return f"{median} ({low}–{high}){coverage_remark(estimate)}"
 
 
+def told_text(estimate, of_what=""):
+    """ "0.78 (0.76–0.80) of glibc's wall time" for a sentence, in which a short coverage would be
+    taken for a share of what follows: "0.78 (0.70–0.90, an interval of 50 %) of ..."."""
+    text = figure_text(estimate)
+    remark = coverage_remark(estimate)
+    if remark:
+        text = f"{text.removesuffix(f'){remark}')}, an interval of{remark})"
+    return f"{text} of {of_what}" if of_what else text
+
+
 def ratio_number(ratio):
     """Two digits after the point, or three where two would be one figure that counts."""
     return f"{ratio:.2f}" if ratio >= 0.0995 else f"{ratio:.3f}"

@@ -11,6 +11,10 @@ from frontend.figures.table import add_number_columns, add_rows, console, covera
 from frontend.figures.table import figure_table, new_table, print_prose, ratio_cell
 
 WORST_SHOWN = 3  # of an allocator; the results have ten
+WORST_LEGEND = (
+    "longest: of all rounds. A call that is among the worst ten in every round is slow by itself;"
+    " one that is there once may have been disturbed."
+)
 LEAST = "least_limit"
 PEAK_COLUMN = ("peak MiB", "peak_rss", MIB, 2)
 LEAST_COLUMNS = (PEAK_COLUMN, ("least limit MiB", LEAST, MIB, 2))
@@ -38,7 +42,7 @@ DECAY_LEGEND = (
 
 
 # How long single calls took: percentiles of a sample, the worst call, and one of these figures
-# compared with the reference's; then the worst calls, one line each.
+# compared with the reference's; then the worst calls.
 
 
 def show_latencies(measured, metric):
@@ -52,8 +56,9 @@ def show_latencies(measured, metric):
     ratios = {row.name: ratio_of(row, summed, metric) for row in rows}
     out.print(latency_rows(rows, ratios, metric, summed.reference))
     print_prose(out, latency_legend(rows, ratios, metric))
-    for line in worst_lines(rivals):
-        print_prose(out, line)
+    if any(map(worst_calls.of_row, rivals)):
+        out.print(worst_table(rivals))
+        print_prose(out, WORST_LEGEND)
 
 
 def ratio_of(row, summed, metric):
@@ -86,31 +91,41 @@ def latency_legend(rows, ratios, metric):
     step = max((step for row in rows for step in row.values("counter_step_ns")), default=0)
     lines = [
         "Latency: of one call in sixteen, without what is written to the block. max: of all calls,"
-        " in a run of its own, without those during which the system ran something else.",
+        " in a run of its own, without those during which the system ran something else. All are"
+        " medians of the rounds.",
         f"The clock moves in steps of {step:.3g} ns. {metric.name}: ratios are medians over"
         f" rounds, within a round{coverage_text(ratios.values())}.",
     ]
     return "\n".join(lines)
 
 
-def worst_lines(rows):
-    """The worst calls of each allocator, of all its rounds."""
-    for row in rows:
-        calls = worst_calls.of_row(row)[:WORST_SHOWN]
-        if calls:
-            told = "; ".join(call_text(call, len(row.samples)) for call in calls)
-            yield f"worst of {row.allocator} on {row.subject}: {told}"
+def worst_table(rows):
+    """The worst calls of each allocator, of all its rounds; who made them, if a trace tells."""
+    found = [(row, call) for row in rows for call in worst_calls.of_row(row)[:WORST_SHOWN]]
+    site = ["made by"] if any(call.site for _, call in found) else []
+    table = new_table("trace", "allocator", "worst call", spare=("thread",))
+    add_number_columns(table, ("longest", "operation", "thread", "faults", "among worst 10 in"))
+    for head in site:
+        table.add_column(head, overflow="fold")
+    subject = None
+    for row, call in found:
+        if subject not in (None, row.subject):
+            table.add_section()
+        name = "" if row.subject == subject else row.subject
+        cells = call_cells(call, len(row.samples)) + ([call.site] if site else [])
+        table.add_row(name, row.allocator, *cells)
+        subject = row.subject
+    return table
 
 
-def call_text(call, rounds):
-    """ "malloc of 4,096 bytes by make (x.c:3) 1.2 ms (operation 77 of thread 0, 1 fault, in 2 of 7
-    rounds)"; without the site where it is not told."""
-    faults = counted(call.faults, "fault")
-    where = f"operation {call.op:,} of thread {call.thread}"
-    seen = f"in {call.rounds} of {counted(rounds, 'round')}"
-    by = f" by {call.site}" if call.site else ""
-    took = f"{call.kind} of {counted(call.size, 'byte')}{by} {duration_text(call.ns)}"
-    return f"{took} ({where}, {faults}, {seen})"
+def call_cells(call, rounds):
+    """What it was, how long it took, where in the trace, and how often it was that bad."""
+    return [
+        f"{call.kind} of {counted(call.size, 'byte')}",
+        duration_text(call.ns),
+        *(f"{number:,}" for number in (call.op, call.thread, call.faults)),
+        f"{call.rounds} of {counted(rounds, 'round')}",
+    ]
 
 
 # What programs would save with each allocator, as replays with a model predict.

@@ -34,6 +34,7 @@ PEAK_COLUMNS = {"replay": NET_PEAK, "run": NET_PEAK, "exec": ("max RSS MiB", "pe
 PEAK_WORDS = {"replay": "peak", "run": "peak", "exec": "max RSS"}
 TREE_COLUMN = ("tree MiB", "tree_pss", MIB, 1)  # where a command has several processes
 HUGE_COLUMN = ("huge MiB", "huge_bytes", MIB, 1)
+BOUND_COLUMN = ("theory MiB", "bound", MIB, 1)  # of adversaries
 FAULTS_COLUMN = ("faults", "minor_faults", 1, 0)
 LAST_COLUMN = {
     "replay": ("waste", "waste", 1, 2),
@@ -112,7 +113,7 @@ def figure_table(rows, columns):
 
 def more_columns(rows):
     """The columns of what few rows have, if any of these has it."""
-    columns = (TREE_COLUMN, HUGE_COLUMN)
+    columns = (TREE_COLUMN, HUGE_COLUMN, BOUND_COLUMN)
     return [column for column in columns if any(any(row.values(column[1])) for row in rows)]
 
 
@@ -223,6 +224,8 @@ def legend(summed, rows):
             lines.append("tree: most at once of all processes together, PSS, sampled.")
     if summed.kind == "run":
         lines.append("ns/op: time over the calls of all threads together.")
+        if BOUND_COLUMN in more_columns(rows):
+            lines.append("theory: the least peak that is possible there without moving blocks.")
     if summed.kind == "replay" and waiting(rows) > WAITING_MOST:
         lines.append(
             f"Take care: real time was {waiting(rows):.2f} times CPU time, so other work ran"

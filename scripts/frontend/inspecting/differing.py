@@ -39,6 +39,14 @@ class Side:
         """Its name, if it is known."""
         return self.infos[0]["origin"].get("program")
 
+    @property
+    def tool(self):
+        """Whose recording it is: ours, or of the format that it was imported from; None if that is
+        not known."""
+        origin = self.infos[0]["origin"]
+        tools = {"recorded": "spanbench", "imported": origin.get("format")}
+        return tools.get(origin.get("source"))
+
     def incomplete(self):
         """Why its figures cannot be trusted, or None."""
         for info in self.infos:

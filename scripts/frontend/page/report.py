@@ -36,8 +36,18 @@ def main_report(results_paths, out_dir):
     return 0
 
 
-def write_report(results_paths, out_dir):
-    """Draws the charts of result files and writes report.html into out_dir; the path of that."""
+@dataclass(frozen=True)
+class Advice:
+    """What a page opens with that tells which allocator one program should use."""
+
+    program: str
+    facts: dict  # {label: parts} of the lines that are printed, too
+    notes: list  # what else bears on how sure they are
+
+
+def write_report(results_paths, out_dir, advice=None):
+    """Draws the charts of result files and writes report.html into out_dir; the path of that. It
+    opens with the Advice, if there is one, else with who is best by the figures."""
     path = Path(out_dir) / PAGE_NAME
     sources = [read_source(source) for source in results_paths]
     with together.files_in(path.parent) as place:
@@ -45,7 +55,7 @@ def write_report(results_paths, out_dir):
         folders = chart_folders(sources, place)
         for source, folder in zip(sources, folders):
             charts.draw_all(source, folder)
-        page = make_page(list(zip(sources, folders)), Path(out_dir))
+        page = make_page(list(zip(sources, folders)), Path(out_dir), advice)
         results.write_text(place / PAGE_NAME, page)
     return path
 
@@ -89,7 +99,7 @@ def templates():
     return made
 
 
-def make_page(sources, out_dir):
+def make_page(sources, out_dir, advice=None):
     """The page of [(Results, folder of its charts)], which will lie in out_dir."""
     found = [
         (digest.digest(source, kind), source, folder)
@@ -106,7 +116,8 @@ def make_page(sources, out_dir):
         templates()
         .get_template("page.html.j2")
         .render(
-            title=TITLE,
+            title=f"spanbench: which allocator for {advice.program}?" if advice else TITLE,
+            advice=advice,
             colours={
                 "light": report_figures.colour_variables(lambda colour: colour),
                 "dark": report_figures.colour_variables(palette.dark_of),

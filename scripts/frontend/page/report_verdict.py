@@ -67,12 +67,13 @@ def best(summary, measure):
         return Best("few rounds" if is_short else "open", close, ratios, second, **told)
     if equal:
         return Best("equal", close, ratios, next((n for n in ranked if n not in close), None))
-    duel = None if second == summary.reference else digest.figure_text(duels[second])
+    duel = None if second == summary.reference else digest.told_text(duels[second])
     return Best("ahead", [first], ratios, second, ahead=ahead, duel=duel)
 
 
 def subjects_ahead(summary, measure, name, next_name):
-    """On how many subjects the first is ahead of the second, and of how many; or None."""
+    """On how many subjects the first is ahead of the second, and of how many; None where there are
+    not several."""
     parts = [
         [digest.part(summary.cells[subject, n], measure, "_ratio") for n in (name, next_name)]
         for subject in summary.subjects
@@ -80,12 +81,12 @@ def subjects_ahead(summary, measure, name, next_name):
     ]
     pairs = [pair for pair in parts if all(pair)]
     count = sum(first.median < second.median for first, second in pairs)
-    return (count, len(pairs)) if pairs else None
+    return (count, len(pairs)) if len(pairs) > 1 else None
 
 
 def figure_text(estimate):
     """A ratio with its interval; that of the reference to itself has none."""
-    return "1" if estimate.low == estimate.high == 1 else digest.figure_text(estimate)
+    return "1" if estimate.low == estimate.high == 1 else digest.told_text(estimate)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from frontend.advising.advice_checks import (
 from frontend.advising.advice_cut import seconds_per_op
 from frontend.advising.advice_folder import Folder
 from frontend.advising.advice_plan import Clock
+from frontend.allocators import own_malloc
 from frontend.allocators.preload import Links
 from frontend.counted import counted
 from frontend.failure import WORK_FAILED, Failure
@@ -119,6 +120,7 @@ class Adviser:
         self.told = None  # the Advice
         self.files = []  # of results
         self.run_s = None  # how long the recorded run took
+        self.cut_to = None  # (operations that are replayed, all), if these are not all
 
     def advise(self):
         """The Advice, all of it done."""
@@ -135,10 +137,11 @@ class Adviser:
         best = [o.allocator for o in ranked[:most]]
         if not best:
             raise Failure(f"{self.command.name}: no other allocator replays it", WORK_FAILED)
+        cpu_s = taken.cpu_s * taken.recorded_s / taken.seconds
         if plan.rivals:
+            advice.add_share(self.told, replayed, cpu_s, self.cut_to)
             self.run_for_real(best, plan.real_rounds)
         else:
-            cpu_s = taken.cpu_s * taken.recorded_s / taken.seconds
             advice.add_replays(self.told, replayed, best, cpu_s)
             self.note_replays()
         advice.choose(self.told)
@@ -194,9 +197,12 @@ class Adviser:
             raise Failure(own_malloc_text(name, recording.own_malloc.symbol), WORK_FAILED)
         [trace] = traces.load([path])
         calls = [one.counts["ops"] for one in made]
-        program = most.image.program or name
+        program = self.name_of(most.image.program)
         asked = advice.asked_of(trace.info, program, taken.recorded_s, calls)
         self.told = advice.Advice(self.command.words, self.base, asked)
+        self.told.library = own_malloc.library_of(self.file)
+        if self.told.library:
+            self.note(own_malloc.library_text(name, self.told.library))
         if most.counts.get("lost_ops"):
             self.note(f"{counted(most.counts['lost_ops'], 'call')} could not be recorded")
         if taken.recorded_s < taken.seconds:
@@ -209,6 +215,15 @@ class Adviser:
         )
         return trace
 
+    @property
+    def file(self):
+        """The file of the command."""
+        return Path(shutil.which(self.command.words[0]))
+
+    def name_of(self, program):
+        """What a recorded program is called: as the user calls it, also where that is a link."""
+        return self.command.name if program in ("", self.file.resolve().name) else program
+
     # What is measured
 
     def make_plan(self, taken):
@@ -216,29 +231,35 @@ class Adviser:
         self.run_s = run_s = taken.seconds
         self.clock.keep_back()
         plan = advice_plan.plan(self.clock.left_s(), run_s, taken.has_ended, len(self.rivals))
-        if plan.rivals:
-            self.probe()
+        fault = self.probe() if plan.rivals else None
+        if plan.rivals and not fault:
             return plan
         name, limit_s = self.command.name, self.options.limit_time
-        if taken.has_ended:
+        if fault:
+            if not self.told.library:
+                raise Failure(f"{name}: {fault}", WORK_FAILED)
+            plan = advice_plan.plan(self.clock.left_s(), run_s, False, len(self.rivals))
+            why, more = f"not under {self.base.name}: {fault}", "exec compares it under others"
+        elif taken.has_ended:
             enough_s = advice_plan.limit_for(run_s, self.clock.page_s)
             why = f"{name} takes {run_s:.3g} s, and too few runs of it fit {limit_s:g} s"
             more = f"--limit-time {math.ceil(enough_s / 10) * 10} has them"
         else:
             why = f"{name} did not end within {taken.seconds:.3g} s, and was ended"
-            more = "a larger --limit-time gives it more"
+            more = "a larger --limit-time gives it more, if it is no server"
         self.told.why_no_runs = why
         self.note(f"no real runs: {why}; {more}")
         return plan
 
     def probe(self):
-        """Fails if the program cannot be run on another allocator; found out before the replays."""
+        """Why the program cannot be run under the base, or None; found out before the replays."""
         with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
             runner = execute.Runner(self.links, Path(folder), self.running_options())
             try:
                 runner.attempt(self.command, self.base, is_warm_up=True)
             except RunFailed as reason:
-                raise Failure(f"{self.command.name}: {reason}", WORK_FAILED) from reason
+                return str(reason)
+        return None
 
     def running_options(self):
         """The options of exec, for the real runs."""
@@ -253,11 +274,12 @@ class Adviser:
         fitting = plan.ops_that_fit(op_s, len(self.rivals) + 1)
         if fitting >= ops:
             return trace
+        self.cut_to = (fitting, ops)
         part = f"replayed are the first {fitting:,} of {counted(ops, 'operation')}"
         if plan.rivals:
             say(f"{part}, to find out who is worth a real run")
         else:
-            self.told.cut = (fitting, ops)
+            self.told.cut = self.cut_to
             self.note(f"{part}: there is no time for more, and what comes later does not count")
         return traces.cut(trace, fitting, self.folder.place(f"{trace.name}-cut.trace"))
 
@@ -350,4 +372,5 @@ class Adviser:
         """The page of all results."""
         self.step("drawing the page")
         report = importlib.import_module("frontend.page.report")
-        self.told.page = report.write_report(self.files, self.folder.path)
+        opening = report.Advice(self.command.name, advice_lines.facts(self.told), self.told.notes)
+        self.told.page = report.write_report(self.files, self.folder.path, opening)

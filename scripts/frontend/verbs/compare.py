@@ -111,7 +111,7 @@ def run(options, _argv):
 def check(options):
     """Fails where the options do not go together, or nothing could be written."""
     if (options.base is None) != (options.head is None):
-        raise Failure("--base and --head: only together")
+        raise Failure("--base and --head go together: they name the two allocators to compare")
     if options.after is None and options.base is None:
         raise Failure("B.json is missing (in one file, --base and --head can be compared)")
     if options.markdown and str(options.markdown) != "-":

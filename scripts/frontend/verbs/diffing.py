@@ -70,6 +70,11 @@ def run(options, _argv):
             raise Failure(f"--limit {name}: no such metric{told}")
     if a.program != b.program:
         say(f"{a.path} is of {a.program}, {b.path} of {b.program}: not the same program")
+    if None not in (a.tool, b.tool) and a.tool != b.tool:
+        say(
+            f"{a.path} is a recording of {a.tool}, {b.path} of {b.tool}: what only one of them "
+            "sees looks like a change; `spanbench info` names what was lost"
+        )
     verdicts = [differing.judge(by_name[name], most, a, b) for name, most in options.limit]
     sizes = differing.sizes_of(a, b)
     sites = changed_sites(a, b) if options.sites else None

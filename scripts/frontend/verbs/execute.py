@@ -5,11 +5,12 @@ calls."""
 import argparse
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frontend.allocators import identity, registry
+from frontend.allocators import identity, own_malloc, registry
 from frontend.allocators.preload import Links, measured_environment
 from frontend.failure import CANNOT_TELL, Failure
 from frontend.figures import results
@@ -78,6 +79,9 @@ def run(options, argv):
     """Runs and shows; 1 if a row failed, 77 if the outputs cannot be compared."""
     command = find_command(rest_of_line(options.command))
     allocators = prepare(options)
+    library = own_malloc.library_of(shutil.which(command.words[0]))
+    if library:
+        say(own_malloc.library_text(command.name, library))
     return measure_and_show([command], allocators, options, argv)
 
 
