@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import namedtuple
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from frontend.version import VERSION
 from frontend.visible import HANDLER, visible
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
+ONE_SENDER_S = 0.5  # signals within it count as one: timeout(1) sends each of its twice; arbitrary
 
 # One verb. Its module has EXAMPLES (lines), add_arguments(parser) and run(options, argv) -> status;
 # NOTES and STATUSES, for its help, if it has any of its own. takes_command: the rest of the line is
@@ -110,7 +112,7 @@ def guarded(name, work, interrupted="interrupted"):
 
 
 def catch_signals():
-    """The first SIGTERM or SIGINT is an exit that cleans up; the next one ends us at once, whatever
+    """The first SIGTERM or SIGINT is an exit that cleans up; a later one ends us at once, whatever
     the cleaning up waits for. A SIGINT that our caller ignores stays ignored. Only the first thread
     may decide that; called from another one, it changes nothing."""
     if threading.current_thread() is not threading.main_thread():
@@ -118,8 +120,10 @@ def catch_signals():
     ending = []
 
     def end(number, _frame):
-        ending.append(number)
+        ending.append(time.monotonic())
         if len(ending) > 1:
+            if ending[-1] - ending[0] < ONE_SENDER_S:
+                return
             end_children()
             os._exit(128 + number)
         if number == signal.SIGINT:
