@@ -16,7 +16,7 @@ from frontend.paths import built, check_command
 from frontend.progress import say
 from frontend.recording import control as controls
 from frontend.recording.compiling import run_path
-from frontend.recording.finishing import Recording, finish
+from frontend.recording.finishing import Recording, finish, stays_in
 from frontend.recording.following import running_in, wait_for_all
 from frontend.recording.images import images_in, root_process
 from frontend.recording.launching import (
@@ -141,26 +141,32 @@ def run(options, _argv):
         return recover(options.recover, options.output, options.strip)
     words = rest_of_line(options.command)
     check_command(words[0])
-    status = record_once(options, words)
+    status, is_recorded = record_once(options, words)
     for number in range(2, options.times + 1):
-        if status >= SIGNALLED or not options.output.exists():
+        if status >= SIGNALLED or not is_recorded or not options.output.exists():
             break
-        status = record_again(options, words, number) or status
+        try:
+            again, is_recorded = record_again(options, words, number)
+        except Failure as failure:
+            say(str(failure))
+            return status or WORK_FAILED
+        status = again or status
     return status
 
 
 def record_once(options, words):
-    """One run of the command; its exit status."""
+    """One run of the command: its exit status, and whether something was recorded."""
     raw = make_raw_folder(options.output)
     library = built("librecord-sites.so" if options.sites else "librecord.so")
     with preloadable(library) as library:
         control = make_control(raw, options)
         environment = recording_environment(library, raw, not options.no_children, options.sites)
-        return Session(options, words, raw, control).run(environment)
+        session = Session(options, words, raw, control)
+        return session.run(environment), session.succeeded
 
 
 def record_again(options, words, number):
-    """A further run, without its children: what it does differently varies by itself."""
+    """As record_once, without the children: what the run does differently varies by itself."""
     output = run_path(options.output, number)
     try:
         output.parent.mkdir(exist_ok=True)
@@ -252,7 +258,7 @@ class Session:
         try:
             self.succeeded = finish(recording)
         except KeyboardInterrupt:
-            say(f"the recording stays in {self.raw}; record --recover compiles it")
+            say(stays_in(self.raw))
             raise
 
 
