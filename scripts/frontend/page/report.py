@@ -40,6 +40,8 @@ def write_report(results_paths, out_dir):
     """Draws the charts of result files and writes report.html into out_dir; the path of that."""
     path = Path(out_dir) / PAGE_NAME
     sources = [read_source(source) for source in results_paths]
+    if path.parent.is_dir():
+        results.check_writable(path)
     with together.files_in(path.parent) as place:
         results.check_writable(path)
         folders = chart_folders(sources, place)
