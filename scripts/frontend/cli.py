@@ -5,11 +5,9 @@ import importlib
 import os
 import signal
 import sys
-import threading
 import time
 from collections import namedtuple
 from contextlib import suppress
-from pathlib import Path
 
 from frontend.command_line import Parser
 from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, error_text
@@ -115,8 +113,6 @@ def catch_signals():
     """The first SIGTERM or SIGINT is an exit that cleans up; a later one ends us at once, whatever
     the cleaning up waits for. A SIGINT that our caller ignores stays ignored. Only the first thread
     may decide that; called from another one, it changes nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        return
     ending = []
 
     def end(number, _frame):
@@ -130,16 +126,21 @@ def catch_signals():
             raise KeyboardInterrupt
         sys.exit(TERMINATED)
 
-    signal.signal(signal.SIGTERM, end)
+    try:
+        signal.signal(signal.SIGTERM, end)
+    except ValueError:  # as Python calls another thread
+        return
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end)
 
 
 def end_children():
     """Sends a SIGTERM to all children; what is measured has a parent of ours that passes it on."""
-    for listed in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            for child in listed.read_text().split():
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(OSError), open(
+            f"/proc/self/task/{thread}/children", encoding="ascii"
+        ) as file:
+            for child in file.read().split():
                 os.kill(int(child), signal.SIGTERM)
 
 
@@ -165,6 +166,8 @@ def drop_output():
 def dispatch(argv):
     """Hands over to the verb that argv begins with."""
     name, *words = argv or ["--help"]
+    if name == "help" and len(words) < 2:
+        return dispatch([*words, "--help"])
     if name not in VERBS:
         return without_verb(name, words)
     verb = VERBS[name]

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.failure import WORK_FAILED, error_text, io_failure
-from frontend.measuring.campaign import RunFailed
 from frontend.paths import built
 
-TIMEOUT_S = 600.0
 TIMED_OUT = "timed out"  # how the error of a run begins that took too long
 LAST_LINES = 5  # of stderr that are shown; arbitrary, as the next
 LONGEST_LINE = 400
 REPORT_BYTES = 4096  # far more than a report has
 GRACE_S = 30  # longer than launch needs to end a program that ignores its time-out
+
+
+class RunFailed(Exception):
+    """One run cannot count; the message says why."""
 
 
 @dataclass(frozen=True)
