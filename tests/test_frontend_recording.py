@@ -495,6 +495,16 @@ def test_further_runs_go_with_no_older_trace(record, spanbench, small_disk, tmp_
     assert sorted(os.listdir(disk)) == ["y.trace", "y.trace.recording"]
 
 
+@pytest.mark.parametrize("script, status", [("exit 3", 3), ("exit 0", 1)])
+def test_a_recording_that_somebody_removes_does_not_change_the_status(
+    record, tmp_path, script, status
+):
+    done = record("--", "sh", "-c", f"rm -r x.trace.recording; {script}")
+    raw = tmp_path / "x.trace.recording"
+    assert done == (status, "", f"spanbench: {raw}: No such file or directory\n")
+    assert not raw.exists()
+
+
 def test_a_limit_on_files_is_refused_before_the_command_runs(record, tmp_path):
     script = f"ulimit -f 8; exec {PROGRAM} record -o y.trace -- touch ran"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)

@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, error_text, io_failure
 from frontend.figures import results
 from frontend.paths import built, check_command
 from frontend.progress import say
@@ -235,7 +235,10 @@ class Session:
 
     def follow(self, signals, stretch):
         """Waits for those that go on without the command; those that write on nevertheless."""
-        running = wait_for_all(self.running, self.options.wait, signals, stretch)
+        try:
+            running = wait_for_all(self.running, self.options.wait, signals, stretch)
+        except OSError:
+            return []  # the folder is gone; finish tells
         return [] if stretch.is_over() else running
 
     def running(self):
@@ -245,18 +248,14 @@ class Session:
         return running_in(self.raw, images_in(self.raw), self.control.root_process.start)
 
     def finish(self, running):
-        """Compiles and tells."""
-        recording = Recording(
-            self.raw,
-            self.options.output,
-            self.control,
-            self.words,
-            self.ending,
-            running,
-            self.options.strip,
-        )
+        """Compiles and tells. Whatever fails, the exit status stays that of the command."""
+        options = self.options
+        facts = (options.output, self.control, self.words, self.ending, running, options.strip)
         try:
-            self.succeeded = finish(recording)
+            self.succeeded = finish(Recording(self.raw, *facts))
+        except OSError as error:
+            self.succeeded = False
+            say(f"{error.filename or self.raw}: {error_text(error)}")
         except KeyboardInterrupt:
             say(stays_in(self.raw))
             raise
