@@ -112,11 +112,22 @@ def test_closed_standard_output_is_no_crash():
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_full_standard_output_is_told():
-    command = f"'{PROGRAM}' allocators >/dev/full"
+@pytest.mark.parametrize("words", ["allocators", "--help", "--version", "replay -h"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_standard_output_is_told(words, unbuffered):
+    command = f"PYTHONUNBUFFERED={unbuffered} '{PROGRAM}' {words} >/dev/full"
     run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
     assert run.returncode == 1
     assert run.stderr == "spanbench: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_output_that_gets_full_is_told(tmp_path, unbuffered):
+    command = f"PYTHONUNBUFFERED={unbuffered}; export PYTHONUNBUFFERED; ulimit -f 2"
+    command += f"; '{PROGRAM}' replay -h >'{tmp_path}/out'"
+    run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert run.stderr == "spanbench: standard output: File too large\n"
 
 
 def test_nobody_listening_to_progress_ends_nothing(monkeypatch):

@@ -2,6 +2,7 @@
 their own, which are loaded only when they are called: help for all of them loads none."""
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -71,6 +72,7 @@ def main(argv=None):
     """Runs the command and returns its exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     open_closed_streams()
+    buffer_output()
     let_pass_any_text()
     return guarded("spanbench", lambda: dispatch(argv))
 
@@ -80,7 +82,7 @@ def guarded(name, work, interrupted="interrupted"):
     line that begins with the command's name."""
     catch_signals()
     try:
-        status = work() or 0
+        status = outcome(work)
         sys.stdout.flush()
         return status
     except Failure as failure:
@@ -107,6 +109,16 @@ def guarded(name, work, interrupted="interrupted"):
     except KeyboardInterrupt:
         print(f"{name}: {interrupted}", file=sys.stderr)
         return INTERRUPTED
+
+
+def outcome(work):
+    """What work() returns, or ends with as help does, whose text may still wait to be written."""
+    try:
+        return work() or 0
+    except SystemExit as end:
+        if end.code:
+            raise
+        return 0
 
 
 def catch_signals():
@@ -149,6 +161,16 @@ def open_closed_streams():
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+
+def buffer_output():
+    """With PYTHONUNBUFFERED, as containers often have it, Python takes what a full disk holds of a
+    text for all of it. Behind a buffer the rest is written too, or fails."""
+    out = sys.stdout
+    raw = getattr(out, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        buffered = io.BufferedWriter(io.FileIO(raw.fileno(), "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(buffered, out.encoding, out.errors, line_buffering=True)
 
 
 def let_pass_any_text():
