@@ -325,6 +325,7 @@ static void print_status(struct json_text *text, const struct child *child)
     json_text_add(text, "}\n");
 }
 
+/* Writes over what is there: who wants to be sure of the place on the disk has taken it before. */
 static bool report_write(int fd, const struct child *child, const struct options *options)
 {
     char buffer[1024];
@@ -333,7 +334,10 @@ static bool report_write(int fd, const struct child *child, const struct options
     print_steadiness(&text, child, options);
     print_tree(&text, child);
     print_status(&text, child);
-    return json_text_write(&text, fd);
+    if (!json_text_write(&text, fd))
+        return false;
+    off_t end = lseek(fd, 0, SEEK_CUR);
+    return end <= 0 || ftruncate(fd, end) == 0; /* a device has no end */
 }
 
 static int child_exit_status(const struct child *child)
@@ -372,7 +376,7 @@ int main(int argc, char **argv)
     int status = options_parse(argc, argv, &options);
     if (status != 0)
         return status;
-    int fd = open(options.report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open(options.report, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return fail(EXIT_USAGE, "%s: %s", options.report, strerror(errno));
     status = child_run(&child, &options);

@@ -278,6 +278,18 @@ def test_programs_that_cannot_be_advised_end_in_one_line(
     assert not list(place.iterdir())
 
 
+def test_what_fails_leaves_what_an_earlier_advice_made(advise, programs, place):
+    folder = place / "mine"
+    (folder / "subject.trace.d").mkdir(parents=True)
+    names = ["replays.json", "report.html", "subject.trace", "subject.trace.d/7-0.trace"]
+    for name in names:
+        (folder / name).write_text(f"earlier {name}")
+    assert advise("-o", folder, "--", programs / "subject", "9", "fail")[0] == 1
+    left = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    assert [str(path.relative_to(folder)) for path in left] == names
+    assert all(path.read_text().startswith("earlier ") for path in left)
+
+
 def test_a_failing_command_can_be_meant(advise, programs):
     words = ("--limit-time", "20", "--json", "--ignore-status")
     status, out, err = advise(*words, "--", programs / "subject", "500", "fail")
@@ -356,7 +368,9 @@ def test_an_interrupt_later_says_what_was_made(programs, place):
     assert not list((place / "tmp").iterdir()) and not left_of(programs / "subject")
 
 
-def test_a_recording_that_cannot_be_compiled_is_not_called_empty(advise, programs, monkeypatch):
+def test_a_recording_that_cannot_be_compiled_is_not_called_empty(
+    advise, programs, place, monkeypatch
+):
     def fail(*_):
         raise compiling.CompileFailed("subject.trace: No space left on device")
 
@@ -364,3 +378,4 @@ def test_a_recording_that_cannot_be_compiled_is_not_called_empty(advise, program
     status, out, err = advise("--", programs / "subject", "9")
     assert (status, out) == (1, "") and "subject.trace: No space left on device; the " in err
     assert err.endswith("spanbench: subject: what was recorded could not be compiled\n")
+    assert [path.name for path in place.glob("*/*")] == ["subject.trace.recording"]

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 from places import REPO
@@ -111,11 +112,22 @@ def test_closed_standard_output_is_no_crash():
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_full_standard_output_is_told():
-    command = f"'{PROGRAM}' allocators >/dev/full"
+@pytest.mark.parametrize("words", ["allocators", "--help", "--version", "replay -h"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_standard_output_is_told(words, unbuffered):
+    command = f"PYTHONUNBUFFERED={unbuffered} '{PROGRAM}' {words} >/dev/full"
     run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
     assert run.returncode == 1
     assert run.stderr == "spanbench: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_output_that_gets_full_is_told(tmp_path, unbuffered):
+    command = f"PYTHONUNBUFFERED={unbuffered}; export PYTHONUNBUFFERED; ulimit -f 2"
+    command += f"; '{PROGRAM}' replay -h >'{tmp_path}/out'"
+    run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert run.stderr == "spanbench: standard output: File too large\n"
 
 
 def test_nobody_listening_to_progress_ends_nothing(monkeypatch):
@@ -127,3 +139,28 @@ def test_nobody_listening_to_progress_ends_nothing(monkeypatch):
 
     monkeypatch.setattr("sys.stderr", Gone())
     progress.say("hello")
+
+
+ENDED_TWICE = """
+import os, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+from frontend import cli
+
+def work():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    finally:
+        time.sleep(float(sys.argv[2]))
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("cleaned up", flush=True)
+
+sys.exit(cli.guarded("spanbench", work))
+"""
+
+
+@pytest.mark.parametrize("pause_s, out", [(0, "cleaned up\n"), (0.2 + cli.ONE_SENDER_S, "")])
+def test_a_signal_that_timeout_sends_twice_cleans_up_and_a_later_one_ends(pause_s, out):
+    command = [sys.executable, "-c", ENDED_TWICE, REPO / "scripts", str(pause_s)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (143, out, "")

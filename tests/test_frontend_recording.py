@@ -464,6 +464,49 @@ def test_a_disk_that_gets_full_costs_calls_and_is_told(record, spanbench, small_
     assert "No space left on device" in err and "Traceback" not in err
 
 
+def leave_free(disk, kibibytes):
+    """Fills a file system but for so many KiB."""
+    facts = os.statvfs(disk)
+    with open(disk / "filler", "wb") as filler:
+        filler.write(bytes(facts.f_bavail * facts.f_bsize - kibibytes * 1024))
+
+
+def test_an_older_trace_stays_where_nothing_could_be_recorded(record, spanbench, small_disk):
+    disk = small_disk(1024)
+    (disk / "y.trace").write_text("of an earlier recording")
+    leave_free(disk, 260)
+    status, _, err = spanbench("record", "-o", disk / "y.trace", "--", "perl", "-e", "exit 3")
+    assert status == 3 and err.count("\n") == 1
+    assert "y.trace: nothing recorded: no place for the recording (No space left" in err
+    assert (disk / "y.trace").read_text() == "of an earlier recording"
+    assert sorted(os.listdir(disk)) == ["filler", "y.trace"]
+
+
+def test_further_runs_go_with_no_older_trace(record, spanbench, small_disk, tmp_path):
+    disk = small_disk(1024)
+    (disk / "y.trace").write_text("of an earlier recording")
+    script = "open F, '>>', $ARGV[0]; print F 1; for (1..100000) { push @a, q(x) x ($_ % 99 + 30) }"
+    command = ("perl", "-e", script, tmp_path / "runs")
+    status, _, err = spanbench("record", "--times", "2", "-o", disk / "y.trace", "--", *command)
+    assert status == 1 and err.count("\n") == 1
+    assert err.endswith(
+        f"the recording stays in {disk}/y.trace.recording; record --recover" " compiles it\n"
+    )
+    assert (tmp_path / "runs").read_text() == "1"
+    assert (disk / "y.trace").read_text() == "of an earlier recording"
+    assert sorted(os.listdir(disk)) == ["y.trace", "y.trace.recording"]
+
+
+@pytest.mark.parametrize("script, status", [("exit 3", 3), ("exit 0", 1)])
+def test_a_recording_that_somebody_removes_does_not_change_the_status(
+    record, tmp_path, script, status
+):
+    done = record("--", "sh", "-c", f"rm -r x.trace.recording; {script}")
+    raw = tmp_path / "x.trace.recording"
+    assert done == (status, "", f"spanbench: {raw}: No such file or directory\n")
+    assert not raw.exists()
+
+
 def test_a_limit_on_files_is_refused_before_the_command_runs(record, tmp_path):
     script = f"ulimit -f 8; exec {PROGRAM} record -o y.trace -- touch ran"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)

@@ -286,3 +286,12 @@ def test_no_place_for_a_report_is_told(words):
     done = subprocess.run(line, capture_output=True, text=True, timeout=60)
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 1 and last.endswith(": File too large") and "/spanbench-" in last
+    assert last.startswith("spanbench: exec/true/glibc: ")  # that run alone has failed
+
+
+def test_a_report_takes_the_place_that_was_kept_for_it(tmp_path):
+    (tmp_path / "report.json").write_bytes(b" " * 4096)
+    script = "stat -c '%s %b' report.json"
+    done, report = launch(tmp_path, "--", "sh", "-c", script, cwd=tmp_path)
+    assert done.stdout.startswith("4096 ") and report["exit_status"] == 0
+    assert (tmp_path / "report.json").stat().st_size < 1024

@@ -158,3 +158,14 @@ def test_the_completion_is_a_script_without_faults(completion):
 def test_nothing_is_started_to_complete(complete):
     for line in ("spanbench ", "spanbench replay ", "spanbench replay -a ", "spanbench gate --me"):
         assert complete(line, "/nowhere") == complete(line)
+
+
+@pytest.mark.parametrize("name", ["write_manual", "write_completion"])
+def test_a_full_disk_is_told(name):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        command = [REPO / "scripts" / name]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{name}: standard output: No space left on device\n",
+    )

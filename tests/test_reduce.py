@@ -13,6 +13,7 @@ from places import BUILD, REPO
 from frontend.verbs import reducing
 
 SPANBENCH = REPO / "scripts" / "spanbench"
+LONG = REPO / "workloads" / "traces" / "lua.trace"
 BROKEN = BUILD / "tests" / "subjects" / "broken_library.so"
 
 
@@ -138,6 +139,16 @@ def test_an_interrupt_keeps_what_was_reached(tmp_path):
     assert process.returncode == 130
     assert 0 < info(out)["ops"] < 6000 and "operations" in stdout
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_result_that_finds_no_place_leaves_nothing(tmp_path):
+    (tmp_path / "out.trace").write_text("mine")
+    words = [SPANBENCH, "reduce", LONG, "--while", "test -s {}", "-o", "out.trace"]
+    line = ["sh", "-c", 'ulimit -f 512; exec "$@"', "sh", *words]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "spanbench: out.trace: File too large\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.trace"]
+    assert (tmp_path / "out.trace").read_text() == "mine"
 
 
 @pytest.mark.parametrize("text", ["5 3\n", "a b\n", "0 99999999\n", "3 4\n0 1\n", "1\n"])

@@ -1,7 +1,9 @@
 """The page: whole in one file, with every row that lost or failed, and sentences that follow from
 the numbers."""
 
+import os
 import re
+import subprocess
 import sys
 from functools import partial
 from html.parser import HTMLParser
@@ -10,6 +12,7 @@ from pathlib import Path
 import made_up_results
 import pytest
 from page_pieces import flat, piece, remarks, verdict
+from places import REPO
 
 from frontend.charts import charts, palette
 from frontend.figures import digest, results
@@ -439,6 +442,21 @@ def test_an_unwritable_output_is_one_line(spanbench, tmp_path):
     (tmp_path / "file").write_text("")
     status, _, err = spanbench("report", path, "-o", tmp_path / "file")
     assert status == 2 and err == f"spanbench: {tmp_path / 'file'}: File exists\n"
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_before_any_chart(tmp_path):
+    path = made_up_results.write(tmp_path / "in", **FEW)
+    folder = tmp_path / "read-only"
+    folder.mkdir(mode=0o555)
+    # The administrator may write to it nevertheless, unless he gives up the right.
+    caps = "-dac_override,-dac_read_search"
+    plain = ["setpriv", "--bounding-set", caps, "--inh-caps", caps] if not os.geteuid() else []
+    if plain and subprocess.run([*plain, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("may not give up rights")
+    line = [*plain, REPO / "scripts" / "spanbench", "report", path, "-o", folder]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"spanbench: {folder / 'report.html'}: Permission denied\n"
 
 
 def test_a_module_that_is_missing_is_one_line(spanbench, tmp_path, monkeypatch):

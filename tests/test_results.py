@@ -254,3 +254,15 @@ def test_files_are_written_together_or_not_at_all(tmp_path):
         (place / "c" / "b").write_text("")
     assert (tmp_path / "a").read_text() == "after" and (tmp_path / "c" / "b").is_file()
     assert sorted(os.listdir(tmp_path)) == ["a", "c"]
+
+
+@pytest.mark.parametrize("name", ["", "gate.json"])
+def test_a_new_folder_goes_again_if_it_stays_empty(tmp_path, name):
+    folder = tmp_path / "new" / "folder"
+    with pytest.raises(Failure), together.no_empty_folder(folder):
+        results.make_folder(folder)
+        if name:
+            (folder / name).write_text("{}")
+        raise Failure("a full disk")
+    assert folder.exists() == (tmp_path / "new").exists() == bool(name)
+    assert tmp_path.exists()

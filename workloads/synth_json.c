@@ -88,7 +88,8 @@ bool synth_profile_write(const struct synth_profile *profile, const char *path,
 {
     if (profile_put(profile, path))
         return true;
-    snprintf(error, TRACE_ERROR_MAX, "%.400s: %s", path, strerror(errno));
+    const char *name = strcmp(path, "-") == 0 ? "standard output" : path;
+    snprintf(error, TRACE_ERROR_MAX, "%.400s: %s", name, strerror(errno));
     return false;
 }
 

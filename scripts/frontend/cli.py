@@ -2,13 +2,13 @@
 their own, which are loaded only when they are called: help for all of them loads none."""
 
 import importlib
+import io
 import os
 import signal
 import sys
-import threading
+import time
 from collections import namedtuple
 from contextlib import suppress
-from pathlib import Path
 
 from frontend.command_line import Parser
 from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, error_text
@@ -17,6 +17,7 @@ from frontend.version import VERSION
 from frontend.visible import HANDLER, visible
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it
+ONE_SENDER_S = 0.5  # signals within it count as one: timeout(1) sends each of its twice; arbitrary
 
 # One verb. Its module has EXAMPLES (lines), add_arguments(parser) and run(options, argv) -> status;
 # NOTES and STATUSES, for its help, if it has any of its own. takes_command: the rest of the line is
@@ -71,6 +72,7 @@ def main(argv=None):
     """Runs the command and returns its exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     open_closed_streams()
+    buffer_output()
     let_pass_any_text()
     return guarded("spanbench", lambda: dispatch(argv))
 
@@ -80,7 +82,7 @@ def guarded(name, work, interrupted="interrupted"):
     line that begins with the command's name."""
     catch_signals()
     try:
-        status = work() or 0
+        status = outcome(work)
         sys.stdout.flush()
         return status
     except Failure as failure:
@@ -109,33 +111,48 @@ def guarded(name, work, interrupted="interrupted"):
         return INTERRUPTED
 
 
+def outcome(work):
+    """What work() returns, or ends with as help does, whose text may still wait to be written."""
+    try:
+        return work() or 0
+    except SystemExit as end:
+        if end.code:
+            raise
+        return 0
+
+
 def catch_signals():
-    """The first SIGTERM or SIGINT is an exit that cleans up; the next one ends us at once, whatever
+    """The first SIGTERM or SIGINT is an exit that cleans up; a later one ends us at once, whatever
     the cleaning up waits for. A SIGINT that our caller ignores stays ignored. Only the first thread
     may decide that; called from another one, it changes nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        return
     ending = []
 
     def end(number, _frame):
-        ending.append(number)
+        ending.append(time.monotonic())
         if len(ending) > 1:
+            if ending[-1] - ending[0] < ONE_SENDER_S:
+                return
             end_children()
             os._exit(128 + number)
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         sys.exit(TERMINATED)
 
-    signal.signal(signal.SIGTERM, end)
+    try:
+        signal.signal(signal.SIGTERM, end)
+    except ValueError:  # as Python calls another thread
+        return
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end)
 
 
 def end_children():
     """Sends a SIGTERM to all children; what is measured has a parent of ours that passes it on."""
-    for listed in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            for child in listed.read_text().split():
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(OSError), open(
+            f"/proc/self/task/{thread}/children", encoding="ascii"
+        ) as file:
+            for child in file.read().split():
                 os.kill(int(child), signal.SIGTERM)
 
 
@@ -144,6 +161,16 @@ def open_closed_streams():
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+
+def buffer_output():
+    """With PYTHONUNBUFFERED, as containers often have it, Python takes what a full disk holds of a
+    text for all of it. Behind a buffer the rest is written too, or fails."""
+    out = sys.stdout
+    raw = getattr(out, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        buffered = io.BufferedWriter(io.FileIO(raw.fileno(), "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(buffered, out.encoding, out.errors, line_buffering=True)
 
 
 def let_pass_any_text():
@@ -161,6 +188,8 @@ def drop_output():
 def dispatch(argv):
     """Hands over to the verb that argv begins with."""
     name, *words = argv or ["--help"]
+    if name == "help" and len(words) < 2:
+        return dispatch([*words, "--help"])
     if name not in VERBS:
         return without_verb(name, words)
     verb = VERBS[name]

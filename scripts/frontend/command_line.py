@@ -2,11 +2,14 @@
 what was meant, and they say where help is; no name of a type or a function of ours is in them."""
 
 import argparse
+import os
 import re
+import sys
 
 from frontend.failure import BAD_INPUT
 from frontend.guess import meant
 
+WIDTH = 80  # of what is no terminal
 NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)")  # a value, not an option, as argparse sees it
 
 
@@ -14,9 +17,7 @@ class Parser(argparse.ArgumentParser):
     """Parses the words of one verb."""
 
     def __init__(self, prog, **facts):
-        super().__init__(
-            prog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **facts
-        )
+        super().__init__(prog, formatter_class=formatter, allow_abbrev=False, **facts)
 
     def parse(self, words, has_command=False):
         """The options that the words are; with has_command, the rest of the line is one."""
@@ -84,6 +85,23 @@ class Parser(argparse.ArgumentParser):
             names = [str(choice) for choice in action.choices]
             what = f"{value}: not one of {', '.join(names)}{meant(str(value), names)}"
             raise argparse.ArgumentError(action, what)
+
+
+def formatter(prog):
+    """What lays out the help. argparse would load shutil, with all kinds of compression, to ask for
+    the width of the terminal."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=columns() - 2)
+
+
+def columns():
+    """The width of the terminal, as shutil tells it."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or WIDTH
+    except (AttributeError, ValueError, OSError):
+        return WIDTH
 
 
 def looks_like_option(word):

@@ -66,12 +66,13 @@ EDGE = ("axes fraction", "data")  # x from 0 at the left to 1 at the right edge
 def save(figure, stem, formats):
     """Writes stem.svg and stem.png or one of them, closes the figure and returns the paths."""
     paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in formats]
+    path = stem.parent
     try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
         for path in paths:
             path.write_bytes(ENCODERS[path.suffix](figure))
     except OSError as error:
-        raise io_failure(error, error.filename or stem, WORK_FAILED) from error
+        raise io_failure(error, error.filename or path, WORK_FAILED) from error
     finally:
         pyplot.close(figure)
     return paths

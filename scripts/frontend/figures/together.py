@@ -16,8 +16,7 @@ def files_in(folder):
     """A place to write files for `folder`, which is made. If something fails, nothing is left of
     them, nor of a folder that was not there before."""
     folder = Path(folder)
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
+    with no_empty_folder(folder):
         results.make_folder(folder)
         with taken(folder, folder) as place:
             try:
@@ -26,6 +25,15 @@ def files_in(folder):
             except Failure as failure:
                 text = str(failure).replace(str(place), str(folder))
                 raise Failure(text, failure.status) from failure
+
+
+@contextmanager
+def no_empty_folder(folder):
+    """At the end, a folder that was not there before and is empty goes again."""
+    folder = Path(folder)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
     finally:
         with suppress(OSError):
             for path in missing:

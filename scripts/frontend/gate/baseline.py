@@ -5,14 +5,16 @@ they were taken with, no others.
 It is a result file like any: an entry replay/TRACE/BUILD for each row, without times.
 """
 
-import platform
 import re
 
 from frontend.allocators import registry
 from frontend.figures import results
 from frontend.gate.gate_time import BASE, HEAD
+from frontend.lazily import Lazy
 from frontend.measuring import callgrind, context
 from frontend.measuring.deterministic import KEYS
+
+platform = Lazy("platform")
 
 KIND = "baseline"
 VERSION = re.compile(r" -DSPANBENCH_VERSION=\S+")  # of us, and of no weight

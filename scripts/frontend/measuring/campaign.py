@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from frontend.figures import results
 from frontend.lazily import Lazy
 from frontend.measuring import schedule
+from frontend.measuring.running import RunFailed
 
 ThreadPoolExecutor = Lazy("concurrent.futures", "ThreadPoolExecutor")
 
 MOST_AT_ONCE = 4  # untimed runs side by side; arbitrary, each may need much memory
-
-
-class RunFailed(Exception):
-    """One run cannot count; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """Under which circumstances something was measured: the `context` of a result file. The first part
 has Google Benchmark's names, the second is ours."""
 
-import datetime
 import os
-import platform
 import re
 import shlex
 from pathlib import Path
 
 from frontend.allocators import registry
+from frontend.lazily import Lazy
 from frontend.paths import IS_INSTALLED, ROOT, build_folder, installed_facts
+
+datetime, platform = Lazy("datetime"), Lazy("platform")
 
 CPU = Path("/sys/devices/system/cpu/cpu0")
 

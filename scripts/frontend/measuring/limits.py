@@ -9,9 +9,9 @@ from pathlib import Path
 
 from frontend.measuring import memory_group
 from frontend.measuring.campaign import RunFailed
+from frontend.measuring.choices import AUTO
 from frontend.measuring.running import TIMED_OUT
 
-AUTO = "auto"
 LEDGER = struct.Struct("=QQq")  # struct limit_ledger of bench/limit.h
 PRECISION = 0.01  # of a least limit
 LEAST_STEP = 64 << 10  # bytes; the system charges memory in batches of this order

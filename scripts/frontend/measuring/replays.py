@@ -8,14 +8,12 @@ from frontend.allocators.preload import Links
 from frontend.figures import latency_counts, prediction, results, stats
 from frontend.measuring import campaign, context, driver, limits, schedule, traces
 from frontend.measuring.campaign import Figures, RunFailed
-from frontend.measuring.running import TIMEOUT_S
+from frontend.measuring.choices import ORIGINAL, SERIAL, TIMEOUT_S
 from frontend.progress import progress
 
 RECORDED = "recorded"
 TOUCHES = ("none", "first", "page", "all", RECORDED)
 MODEL_TOUCHES = ("page", RECORDED)  # with which a program can be modelled
-ORIGINAL, SERIAL = "original", "serial"
-THREAD_ORDERS = (ORIGINAL, SERIAL)
 THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")
 PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500

@@ -8,15 +8,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, io_failure
+from frontend.failure import WORK_FAILED, error_text, io_failure
 from frontend.paths import built
 
-TIMEOUT_S = 600.0
 TIMED_OUT = "timed out"  # how the error of a run begins that took too long
 LAST_LINES = 5  # of stderr that are shown; arbitrary, as the next
 LONGEST_LINE = 400
 REPORT_BYTES = 4096  # far more than a report has
 GRACE_S = 30  # longer than launch needs to end a program that ignores its time-out
+
+
+class RunFailed(Exception):
+    """One run cannot count; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,11 @@ def launch(argv, environment, timeout, folder, stdout, place=None, options=(), s
 
 def keep_place(report):
     """Takes the place on the disk that a report of launch needs, or what a program did would be
-    unknown at its end."""
+    unknown at its end. Without it, this run fails and no other one."""
     try:
         report.write_bytes(b" " * REPORT_BYTES)
     except OSError as error:
-        raise io_failure(error, report.parent, WORK_FAILED) from error
+        raise RunFailed(f"{report.parent}: {error_text(error)}") from error
 
 
 def wait_for(command, environment, timeout, streams, place):

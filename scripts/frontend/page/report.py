@@ -50,6 +50,8 @@ def write_report(results_paths, out_dir, advice=None):
     opens with the Advice, if there is one, else with who is best by the figures."""
     path = Path(out_dir) / PAGE_NAME
     sources = [read_source(source) for source in results_paths]
+    if path.parent.is_dir():
+        results.check_writable(path)
     with together.files_in(path.parent) as place:
         results.check_writable(path)
         folders = chart_folders(sources, place)

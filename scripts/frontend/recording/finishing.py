@@ -59,6 +59,11 @@ class Recording:
         same = namespaces[0] == namespaces[1] or not all(namespaces)
         return vanished.pid == self.root.pid and same
 
+    def had_no_place(self):
+        """Whether nothing of the command was recorded because there was no place for it."""
+        root = self.control.root if self.control else None
+        return bool(root and root.error) and not any(map(self.is_own, self.images))
+
     def vanished(self):
         """All images that were not recorded."""
         return self.control.vanished() if self.control else []
@@ -100,9 +105,10 @@ def finish(recording, has_all=False, is_told=True):
     main = main if main in chosen else None
     recording.own_malloc = unseen = find_own_malloc(recording, main)
     try:
-        recording.trace = trace = compiling.compile_main(
-            main, recording.output, facts_of(recording, main), recording.strip
-        )
+        if not recording.had_no_place():  # else an older FILE stays, as after any failure
+            recording.trace = compiling.compile_main(
+                main, recording.output, facts_of(recording, main), recording.strip
+            )
         recording.others = others = compiling.compile_others(
             [image for image in chosen if image is not main],
             recording.output,
@@ -110,8 +116,9 @@ def finish(recording, has_all=False, is_told=True):
             recording.strip,
         )
     except CompileFailed as reason:
-        say(f"{reason}; the recording stays in {recording.raw}")
+        say(f"{reason}; {stays_in(recording.raw)}")
         return False
+    trace = recording.trace
     if unseen and is_told:
         say(unseen.told(trace.counts["ops"] if trace else 0))
     if is_told:
@@ -121,6 +128,11 @@ def finish(recording, has_all=False, is_told=True):
     else:
         shutil.rmtree(recording.raw, ignore_errors=True)
     return bool(others or (trace and trace.counts["ops"]) or recording.running)
+
+
+def stays_in(raw):
+    """What to do about a recording that is not compiled."""
+    return f"the recording stays in {raw}; record --recover compiles it"
 
 
 def find_own_malloc(recording, main):

@@ -92,6 +92,7 @@ def run(options, argv):
         except BaseException as reason:
             folder.leave(is_wanted=adviser.files or not isinstance(reason, Failure))
             raise
+        folder.end()
     show(told, options)
     return 0
 

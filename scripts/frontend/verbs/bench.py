@@ -18,7 +18,7 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.counted import counted
 from frontend.failure import WORK_FAILED
-from frontend.figures import results
+from frontend.figures import results, together
 from frontend.lazily import require
 from frontend.measuring import driver, replays, shards, traces, workloads
 from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
@@ -127,6 +127,12 @@ def add_arguments(parser):
 
 def run(options, argv):
     """Measures, writes, shows, draws; exit status 1 if a row failed."""
+    with together.no_empty_folder(options.output):
+        return measure_and_draw(options, argv)
+
+
+def measure_and_draw(options, argv):
+    """All of it; the exit status."""
     end_s = time.monotonic() + options.budget - spent_since(options.since)
     require(*PAGE_NEEDS)
     allocators = standard_allocators()

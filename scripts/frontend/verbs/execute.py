@@ -238,7 +238,7 @@ class Runner:
         words = ["/bin/sh", "-c", PROBED, str(pid), preload, *command.words]
         done = self.start(command, words, environment)
         if not done.error:
-            told = check_probe(probe, int(pid.read_text()), allocator)
+            told = check_probe(probe, read_pid(pid), allocator)
             name = f"exec/{command.name}/{allocator.name}"
             self.notes.extend(f"{name}: {line}" for line in told if line)
         return done
@@ -260,6 +260,14 @@ class Runner:
         for name in () if self.options.ignore_output else ("stdout", "stderr"):
             digest.update(hashlib.sha256((self.folder / name).read_bytes()).digest())
         return digest.hexdigest()[:16]
+
+
+def read_pid(path):
+    """What the shell of a run with the probe says of the process."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunFailed(f"{path.parent}: the process id could not be written there") from error
 
 
 def check_probe(path, pid, allocator):

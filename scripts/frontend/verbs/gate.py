@@ -140,6 +140,12 @@ def limit(text):
 
 def run(options, argv):
     """Measures, judges, shows; exit status 1 for a regression, 77 if it cannot be told."""
+    with together.no_empty_folder(options.output):
+        return measure_and_judge(options, argv)
+
+
+def measure_and_judge(options, argv):
+    """All of it; the exit status."""
     subjects = subjects_of(options)
     check(options, subjects)
     if options.save:

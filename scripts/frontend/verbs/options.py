@@ -9,9 +9,7 @@ from frontend.allocators import registry
 from frontend.failure import Failure
 from frontend.figures.results import STDOUT, unique
 from frontend.guess import meant
-from frontend.measuring.limits import AUTO
-from frontend.measuring.replays import ORIGINAL, THREAD_ORDERS
-from frontend.measuring.running import TIMEOUT_S
+from frontend.measuring.choices import AUTO, ORIGINAL, THREAD_ORDERS, TIMEOUT_S
 
 # The fewest rounds of which one may go the other way and the test still tells (six must all agree).
 REPEATS = 7

@@ -10,13 +10,13 @@ import os
 import shutil
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, error_text, io_failure
 from frontend.figures import results
 from frontend.paths import built, check_command
 from frontend.progress import say
 from frontend.recording import control as controls
 from frontend.recording.compiling import run_path
-from frontend.recording.finishing import Recording, finish
+from frontend.recording.finishing import Recording, finish, stays_in
 from frontend.recording.following import running_in, wait_for_all
 from frontend.recording.images import images_in, root_process
 from frontend.recording.launching import (
@@ -141,26 +141,32 @@ def run(options, _argv):
         return recover(options.recover, options.output, options.strip)
     words = rest_of_line(options.command)
     check_command(words[0])
-    status = record_once(options, words)
+    status, is_recorded = record_once(options, words)
     for number in range(2, options.times + 1):
-        if status >= SIGNALLED or not options.output.exists():
+        if status >= SIGNALLED or not is_recorded or not options.output.exists():
             break
-        status = record_again(options, words, number) or status
+        try:
+            again, is_recorded = record_again(options, words, number)
+        except Failure as failure:
+            say(str(failure))
+            return status or WORK_FAILED
+        status = again or status
     return status
 
 
 def record_once(options, words):
-    """One run of the command; its exit status."""
+    """One run of the command: its exit status, and whether something was recorded."""
     raw = make_raw_folder(options.output)
     library = built("librecord-sites.so" if options.sites else "librecord.so")
     with preloadable(library) as library:
         control = make_control(raw, options)
         environment = recording_environment(library, raw, not options.no_children, options.sites)
-        return Session(options, words, raw, control).run(environment)
+        session = Session(options, words, raw, control)
+        return session.run(environment), session.succeeded
 
 
 def record_again(options, words, number):
-    """A further run, without its children: what it does differently varies by itself."""
+    """As record_once, without the children: what the run does differently varies by itself."""
     output = run_path(options.output, number)
     try:
         output.parent.mkdir(exist_ok=True)
@@ -229,7 +235,10 @@ class Session:
 
     def follow(self, signals, stretch):
         """Waits for those that go on without the command; those that write on nevertheless."""
-        running = wait_for_all(self.running, self.options.wait, signals, stretch)
+        try:
+            running = wait_for_all(self.running, self.options.wait, signals, stretch)
+        except OSError:
+            return []  # the folder is gone; finish tells
         return [] if stretch.is_over() else running
 
     def running(self):
@@ -239,20 +248,16 @@ class Session:
         return running_in(self.raw, images_in(self.raw), self.control.root_process.start)
 
     def finish(self, running):
-        """Compiles and tells."""
-        recording = Recording(
-            self.raw,
-            self.options.output,
-            self.control,
-            self.words,
-            self.ending,
-            running,
-            self.options.strip,
-        )
+        """Compiles and tells. Whatever fails, the exit status stays that of the command."""
+        options = self.options
+        facts = (options.output, self.control, self.words, self.ending, running, options.strip)
         try:
-            self.succeeded = finish(recording)
+            self.succeeded = finish(Recording(self.raw, *facts))
+        except OSError as error:
+            self.succeeded = False
+            say(f"{error.filename or self.raw}: {error_text(error)}")
         except KeyboardInterrupt:
-            say(f"the recording stays in {self.raw}; record --recover compiles it")
+            say(stays_in(self.raw))
             raise
 
 

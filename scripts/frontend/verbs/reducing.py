@@ -5,10 +5,11 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from frontend.counted import counted
-from frontend.failure import Failure, io_failure
+from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
 from frontend.figures import results
 from frontend.measuring import traces
 from frontend.paths import check_apart, check_regular
@@ -79,8 +80,8 @@ class Search:
         self.options = options
         self.folder = folder
         self.runs = 0
-        self.units = int(self.tool("subset", options.trace))
         self.ops = 0
+        self.units = int(self.tool("subset", options.trace))
 
     def begin(self):
         """The whole trace must show it. The first run tells if what CMD calls is there: `! CMD`
@@ -98,7 +99,10 @@ class Search:
         """Whether a trace of these units alone shows it; then it is kept."""
         chosen, tried = self.folder / "units", self.folder / "tried.trace"
         lines = [f"{first} {end}\n" for first, end in ranges(units)]
-        chosen.write_text("".join(lines))
+        try:
+            chosen.write_text("".join(lines))
+        except OSError as error:
+            raise io_failure(error, chosen, WORK_FAILED) from error
         self.tool("subset", "--keep", chosen, self.options.trace, "-o", tried)
         if not self.shows(tried):
             return False
@@ -129,8 +133,12 @@ class Search:
         try:
             shutil.copyfile(path, beside)
             beside.replace(output)
-        except OSError as error:
-            raise io_failure(error, output) from error
+        except BaseException as reason:
+            with suppress(OSError):
+                beside.unlink()
+            if isinstance(reason, OSError):
+                raise io_failure(reason, output, WORK_FAILED) from reason
+            raise
         self.ops = traces.read_info(output)["ops"]
         say(f"{counted(self.ops, 'operation')} after {counted(self.runs, 'run')}")
 
@@ -138,7 +146,8 @@ class Search:
         """What `trace` prints; a Failure with its line if it fails."""
         done = traces.run_tool(*words)
         if done.returncode:
-            raise Failure(said(done.stderr, *words)[-1])
+            status = WORK_FAILED if self.runs else BAD_INPUT
+            raise Failure(said(done.stderr, *words)[-1], status)
         return done.stdout
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from frontend.failure import Failure
+from frontend.failure import WORK_FAILED, Failure
 from frontend.guess import meant
 from frontend.paths import ROOT
 from frontend.progress import say
@@ -59,7 +59,9 @@ def asked(words):
     command = [sys.executable, str(PREPARE), "--timed", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failure(done.stderr.strip(), done.returncode)
+        lines = done.stderr.strip().splitlines()
+        told = lines[-1].removeprefix("prepare_programs: ") if lines else f"{PREPARE}: failed"
+        raise Failure(told, done.returncode if done.returncode > 0 else WORK_FAILED)
     return done.stdout.splitlines()
 
 
