@@ -8,7 +8,7 @@ import shutil
 import stat
 from pathlib import Path
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 
 HOME = (
     Path(__file__).resolve().parents[1]
@@ -61,10 +61,8 @@ def built(name):
 def check_regular(path):
     """Fails unless the path is a regular file: what several programs read can be no pipe, and one
     that nobody writes to would be waited for."""
-    try:
+    with blamed_on(path):
         mode = os.stat(path).st_mode
-    except OSError as error:
-        raise io_failure(error, path) from error
     if stat.S_ISDIR(mode):
         raise Failure(f"{path}: Is a directory")
     if not stat.S_ISREG(mode):

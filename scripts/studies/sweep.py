@@ -21,7 +21,7 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.counted import counted
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 from frontend.figures import results
 from frontend.gate import gate_subjects
 from frontend.measuring import building, campaign, context, deterministic, replays, schedule
@@ -113,13 +113,11 @@ def plan(names, builds, folder):
 
 def copy_tree(folder):
     """The Makefile, what it reads, and the allocator, to be changed and built there as here."""
-    try:
+    with blamed_on(folder):
         shutil.copy(ROOT / "Makefile", folder)
         (folder / VERSION_FILE).parent.mkdir(parents=True)
         shutil.copy(ROOT / VERSION_FILE, folder / VERSION_FILE)
         shutil.copytree(ROOT / "allocator", folder / "allocator")
-    except OSError as error:
-        raise io_failure(error, folder) from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on
 from frontend.figures import markdown, stats
 from frontend.gate import gate_subjects
 from frontend.measuring import deterministic, driver, traces
@@ -142,12 +142,9 @@ class Record:
     def keep(self, trace, figures):
         """Adds the figures of a trace."""
         self.figures[trace.name] = figures
-        if not self.path:
-            return
-        try:
-            self.path.write_text(json.dumps(self.figures, indent=1), encoding="utf-8")
-        except OSError as error:
-            raise io_failure(error, self.path) from error
+        if self.path:
+            with blamed_on(self.path):
+                self.path.write_text(json.dumps(self.figures, indent=1), encoding="utf-8")
 
 
 def compare(trace, bench, words, records, folder):

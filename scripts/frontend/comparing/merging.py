@@ -8,10 +8,9 @@ a subject that stands in two files. Which machines there were may differ, and is
 
 import shutil
 from itertools import combinations
-from pathlib import Path
 
 from frontend.comparing import comparability
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on
 from frontend.figures import results
 from frontend.figures.results import DESCRIBED, Results, unique
 
@@ -197,13 +196,7 @@ def copy_curves(parts, folder):
     for part in parts:
         for row in part.rows:
             for path_of in (part.curve_path, part.latency_path):
-                copy_curve(path_of(row.subject, row.allocator), folder)
-
-
-def copy_curve(path, folder):
-    """Copies a file, if there is one, into a folder."""
-    try:
-        if path:
-            shutil.copy(path, Path(folder) / path.name)
-    except OSError as error:
-        raise io_failure(error, path, WORK_FAILED) from error
+                path = path_of(row.subject, row.allocator)
+                if path:
+                    with blamed_on(path, WORK_FAILED):
+                        shutil.copy(path, folder)

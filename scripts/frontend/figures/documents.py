@@ -5,7 +5,7 @@ import json
 import os
 
 from frontend import collector
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 
 MOST_BYTES = 1 << 30  # arbitrary: far beyond any that was seen; a device has no end
 TRACE = b"\x89SPTRACE"  # how a trace begins
@@ -18,10 +18,8 @@ class NoNumber(ValueError):
 def read(path, what):
     """(document, text) of the JSON file at `path`; `what` it should be ("result file") is for the
     Failure that tells what else it is."""
-    try:
+    with blamed_on(path):
         data = read_bytes(path)
-    except OSError as error:
-        raise io_failure(error, path) from error
     try:
         if len(data) > MOST_BYTES:
             raise Failure(f"{path}: no {what}: it is larger than 1 GiB")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 
 
 def line(cells):
@@ -17,10 +17,8 @@ def table(lines):
 
 def filled(path, markers, text):
     """(a document, the same with a text between its two markers), which must be there once."""
-    try:
+    with blamed_on(path):
         old = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise io_failure(error, path) from error
     begin, end = markers
     head, _, rest = old.partition(begin)
     _, has_end, tail = rest.partition(end)

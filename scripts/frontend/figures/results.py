@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on, io_failure
 from frontend.figures import documents
 from frontend.visible import HANDLER, without_bytes
 
@@ -296,10 +296,8 @@ def write(path, results):
         sys.stdout.write(text)
         results.path = STDOUT
         return
-    try:
+    with blamed_on(path, WORK_FAILED):
         write_text(Path(path), text)
-    except OSError as error:
-        raise io_failure(error, path, WORK_FAILED) from error
     results.path = Path(path)
 
 
@@ -350,10 +348,8 @@ def check_folder(path):
 def make_folder(path):
     """Makes the folder for the results."""
     check_folder(path)
-    try:
+    with blamed_on(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Failure(f"{path}: {error.strerror}") from error
 
 
 def check_writable(path, is_trace=False):
@@ -363,7 +359,7 @@ def check_writable(path, is_trace=False):
     if is_stdout(path):
         return
     if path.is_dir():
-        raise Failure(f"{path}: is a directory", BAD_INPUT)
+        raise Failure(f"{path}: is a directory")
     try:
         check_place(path)
         if not is_trace:
@@ -410,10 +406,8 @@ def check_place(path):
 def read_columns(path):
     """{name: [numbers]} of a CSV file whose first line has the names."""
     try:
-        with open(path, newline="", encoding="utf-8") as lines:
+        with blamed_on(path), open(path, newline="", encoding="utf-8") as lines:
             head, *rows = csv.reader(lines)
         return {name: [float(row[i]) for row in rows] for i, name in enumerate(head)}
-    except OSError as error:
-        raise io_failure(error, path) from error
     except (ValueError, IndexError) as error:
         raise Failure(f"{path}: no table of numbers: {error}") from error

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, io_failure
+from frontend.failure import WORK_FAILED, blamed_on
 from frontend.paths import built
 
 TIMEOUT_S = 600.0
@@ -71,7 +71,9 @@ def launch(argv, environment, timeout, folder, stdout, place=None, options=(), s
     empty one, stdout to the file given and stderr to folder/stderr. The options are launch's own.
     """
     report = Path(folder) / "launch.json"
-    keep_place(report)
+    # Without its place on the disk, what a program did would be unknown at its end.
+    with blamed_on(report.parent, WORK_FAILED):
+        report.write_bytes(b" " * REPORT_BYTES)
     own = ["--timeout", f"{timeout:g}", "--report", str(report), *options]
     command = [str(built("launch")), *own, "--"]
     with open(Path(folder) / "stderr", "w+b") as stderr, open(stdin, "rb") as read:
@@ -82,21 +84,10 @@ def launch(argv, environment, timeout, folder, stdout, place=None, options=(), s
     return Run(read_report(report), status, tail, timeout)
 
 
-def keep_place(report):
-    """Takes the place on the disk that a report of launch needs, or what a program did would be
-    unknown at its end."""
-    try:
-        report.write_bytes(b" " * REPORT_BYTES)
-    except OSError as error:
-        raise io_failure(error, report.parent, WORK_FAILED) from error
-
-
 def wait_for(command, environment, timeout, streams, place):
     """The exit status of a command; launch keeps the time-out, this one is for launch itself."""
-    try:
+    with blamed_on(command[0], WORK_FAILED):
         process = subprocess.Popen(command, env=environment, cwd=place, **streams)
-    except OSError as error:
-        raise io_failure(error, command[0], WORK_FAILED) from error
     with process:
         try:
             return process.wait(timeout + GRACE_S)

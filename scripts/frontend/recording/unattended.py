@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.failure import io_failure
+from frontend.failure import blamed_on, io_failure
 from frontend.measuring.running import Run
 from frontend.paths import built
 from frontend.progress import say
@@ -117,20 +117,18 @@ class Unattended:
             open(self.stdin, "rb") as stdin,
             open(folder / "stdout", "wb") as stdout,
             open(folder / "stderr", "wb") as stderr,
+            blamed_on(self.words[0]),
         ):
             self.started = time.monotonic()
-            try:
-                return subprocess.Popen(
-                    self.words,
-                    env=environment,
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=stderr,
-                    start_new_session=True,
-                    preexec_fn=self.become_root,
-                )
-            except OSError as error:
-                raise io_failure(error, self.words[0]) from error
+            return subprocess.Popen(
+                self.words,
+                env=environment,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+                preexec_fn=self.become_root,
+            )
 
     def become_root(self):
         """In the new process, before it is the command: says who it is."""

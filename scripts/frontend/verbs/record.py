@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on, io_failure
 from frontend.figures import results
 from frontend.paths import built, check_command
 from frontend.progress import say
@@ -162,10 +162,8 @@ def record_once(options, words):
 def record_again(options, words, number):
     """A further run, without its children: what it does differently varies by itself."""
     output = run_path(options.output, number)
-    try:
+    with blamed_on(output.parent, WORK_FAILED):
         output.parent.mkdir(exist_ok=True)
-    except OSError as error:
-        raise io_failure(error, output.parent, WORK_FAILED) from error
     again = {**vars(options), "output": output, "no_children": True}
     return record_once(argparse.Namespace(**again), words)
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from frontend.counted import counted
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 from frontend.figures import results
 from frontend.measuring import traces
 from frontend.paths import check_apart, check_regular
@@ -126,11 +126,9 @@ class Search:
         """Puts a trace in the place of the result, whole at any time."""
         output = self.options.output
         beside = output.with_name(f".{output.name}.part")
-        try:
+        with blamed_on(output):
             shutil.copyfile(path, beside)
             beside.replace(output)
-        except OSError as error:
-            raise io_failure(error, output) from error
         self.ops = traces.read_info(output)["ops"]
         say(f"{counted(self.ops, 'operation')} after {counted(self.runs, 'run')}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 from frontend.figures import results
 from frontend.figures.table import add_number_columns, console, new_table
 from frontend.guess import meant
@@ -174,10 +174,8 @@ def arguments_of(options):
         raise Failure("--seconds and --ops: only one of them can be given")
     if options.profile:
         check_regular(options.profile)
-        try:
+        with blamed_on(options.profile):
             options.profile.open().close()
-        except OSError as error:
-            raise io_failure(error, options.profile) from error
     names = ("ops", "size", "seed", "seconds", "address-space")
     given = [(f"--{name}", getattr(options, name.replace("-", "_"))) for name in names]
     given.append(("--profile", options.profile or PROFILE))
