@@ -35,7 +35,8 @@ from frontend.recording import finishing
 from frontend.recording.unattended import Room, Unattended
 from frontend.verbs import execute
 from frontend.verbs.execute import Command, find_command
-from frontend.verbs.options import add_allocators, add_folder, add_json, rest_of_line, seconds
+from frontend.verbs.options import add_allocators, add_flag, add_folder, add_json, rest_of_line
+from frontend.verbs.options import seconds
 from frontend.verbs.outcome import PAGE_NEEDS, keep
 
 EXAMPLES = (
@@ -59,11 +60,7 @@ def add_arguments(parser):
         "left out and named, the real runs first",
     )
     add_allocators(parser, "all found but those that poison; glibc is always among them")
-    parser.add_argument(
-        "--ignore-status",
-        action="store_true",
-        help="CMD may exit with another status than 0",
-    )
+    add_flag(parser, "--ignore-status", "CMD may exit with another status than 0")
     add_folder(parser, "the page, the trace and the results", None, "CMD-advice")
     add_json(parser)
     parser.add_argument(

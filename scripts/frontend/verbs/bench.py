@@ -25,7 +25,7 @@ from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
 from frontend.paths import latest, shown
 from frontend.progress import say
 from frontend.verbs import micro
-from frontend.verbs.options import add_folder, add_repeats, seconds
+from frontend.verbs.options import add_flag, add_folder, add_repeats, seconds
 from frontend.verbs.outcome import PAGE_NEEDS, keep, show
 
 EXAMPLES = (
@@ -94,16 +94,12 @@ class Part:
 def add_arguments(parser):
     """The options of the verb."""
     extent = parser.add_mutually_exclusive_group()
-    extent.add_argument(
+    add_flag(
+        extent,
         "--quick",
-        action="store_true",
-        help=f"the {QUICK_TRACES} shortest traces, {QUICK_ROUNDS} rounds: a look, no comparison",
+        f"the {QUICK_TRACES} shortest traces, {QUICK_ROUNDS} rounds: a look, no comparison",
     )
-    extent.add_argument(
-        "--full",
-        action="store_true",
-        help=f"the whole corpus, {FULL_ROUNDS} rounds unless -n says otherwise",
-    )
+    add_flag(extent, "--full", f"the whole corpus, {FULL_ROUNDS} rounds unless -n says otherwise")
     extent.add_argument(
         "--budget",
         type=seconds,

@@ -20,7 +20,7 @@ from frontend.lazily import Lazy
 from frontend.measuring import callgrind
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.progress import say
-from frontend.verbs.options import add_json, add_repeats, positive
+from frontend.verbs.options import add_choice, add_json, add_repeats, add_whole
 
 Text = Lazy("rich.text", "Text")
 
@@ -57,18 +57,9 @@ def add_arguments(parser):
         metavar="METRIC",
         help=f"figure that grew, one of {', '.join(METRICS)}",
     )
-    parser.add_argument(
-        "--build",
-        choices=BUILDS,
-        default=BUILDS[0],
-        help="build of the allocator (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--most",
-        type=positive,
-        default=PAIRS_MOST,
-        metavar="N",
-        help="for time: pairs of runs after which a commit is skipped (default: %(default)s)",
+    add_choice(parser, "--build", BUILDS, "build of the allocator")
+    add_whole(
+        parser, "--most", "for time: pairs of runs after which a commit is skipped", PAIRS_MOST
     )
     add_repeats(
         parser,

@@ -12,7 +12,7 @@ from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import decision, metrics, results
 from frontend.paths import check_apart
 from frontend.progress import say
-from frontend.verbs.options import add_json, percent
+from frontend.verbs.options import add_flag, add_json, percent
 
 EXAMPLES = (
     "spanbench compare before.json after.json",
@@ -69,10 +69,8 @@ def add_arguments(parser):
         help="a difference that is certainly smaller is none "
         f"(default: {100 * comparing.MARGIN:g})",
     )
-    parser.add_argument(
-        "--anyway", action="store_true", help="compare what was not measured alike, and say so"
-    )
-    parser.add_argument("--all", action="store_true", help="show rows without a difference, too")
+    add_flag(parser, "--anyway", "compare what was not measured alike, and say so")
+    add_flag(parser, "--all", "show rows without a difference, too")
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--markdown",

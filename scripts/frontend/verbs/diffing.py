@@ -10,7 +10,7 @@ from frontend.guess import meant
 from frontend.inspecting import diff_page, differing
 from frontend.inspecting.info_page import tell_nameless
 from frontend.progress import say
-from frontend.verbs.options import add_json
+from frontend.verbs.options import add_flag, add_json
 
 EXAMPLES = (
     "spanbench diff before.trace after.trace",
@@ -39,10 +39,8 @@ def add_arguments(parser):
         metavar="METRIC=PERCENT",
         help="a metric may grow by so many percent and no more; repeatable",
     )
-    parser.add_argument(
-        "--sites",
-        action="store_true",
-        help="who asked for more, by function; both must be recorded with --sites",
+    add_flag(
+        parser, "--sites", "who asked for more, by function; both must be recorded with --sites"
     )
     add_json(parser)
 

@@ -19,7 +19,7 @@ from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
 from frontend.paths import built, check_command
 from frontend.progress import progress, say
-from frontend.verbs.options import add_measuring, rest_of_line
+from frontend.verbs.options import add_flag, add_measuring, rest_of_line
 from frontend.verbs.outcome import show
 
 hashlib = Lazy("hashlib")
@@ -62,15 +62,15 @@ def add_arguments(parser):
 def add_running(parser):
     """The options for running programs, whichever they are."""
     add_measuring(parser)
-    parser.add_argument(
+    add_flag(
+        parser,
         "--ignore-output",
-        action="store_true",
-        help="do not compare what the runs print; for programs that print times and the like",
+        "do not compare what the runs print; for programs that print times and the like",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--ignore-status",
-        action="store_true",
-        help="also measure a command that exits with a status other than 0; report the statuses",
+        "also measure a command that exits with a status other than 0; report the statuses",
     )
 
 

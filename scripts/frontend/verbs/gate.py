@@ -22,7 +22,8 @@ from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.guess import meant
 from frontend.paths import check_apart, latest, shown
 from frontend.progress import progress, say
-from frontend.verbs.options import add_folder, add_json, names_of, percent, positive
+from frontend.verbs.options import add_flag, add_folder, add_json, add_whole, names_of, percent
+from frontend.verbs.options import positive
 
 EXAMPLES = (
     "spanbench gate --base main",
@@ -66,10 +67,10 @@ def add_arguments(parser):
         help="build of the allocator of a revision; repeatable "
         f"(default: {' and '.join(BUILDS)})",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--quick",
-        action="store_true",
-        help=f"--detect {100 * DETECT_QUICK:g}, and without --workloads only the traces "
+        f"--detect {100 * DETECT_QUICK:g}, and without --workloads only the traces "
         f"{', '.join(gate_subjects.QUICK)}",
     )
     parser.add_argument(
@@ -112,12 +113,11 @@ def add_arguments(parser):
         help="pairs of runs (base and head) before the first decision; doubled until everything is "
         "decided (default: %(default)s)",
     )
-    parser.add_argument(
+    add_whole(
+        parser,
         "--most",
-        type=positive,
-        default=PAIRS_MOST,
-        metavar="N",
-        help="most pairs of runs, but for confirming a suspected regression (default: %(default)s)",
+        "most pairs of runs, but for confirming a suspected regression",
+        PAIRS_MOST,
     )
     add_folder(parser, "gate.json and gate.md", latest(), shown(latest()))
     add_json(parser)

@@ -10,6 +10,7 @@ from frontend.figures import results
 from frontend.inspecting import info_page, sites
 from frontend.measuring import traces
 from frontend.progress import say
+from frontend.verbs.options import add_flag
 
 EXAMPLES = (
     "spanbench info my.trace",
@@ -26,11 +27,11 @@ def add_arguments(parser):
     """The options of the verb."""
     parser.add_argument("trace", type=Path, metavar="FILE", help="a trace")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print JSON instead of the tables")
-    form.add_argument(
+    add_flag(form, "--json", "print JSON instead of the tables")
+    add_flag(
+        form,
         "--profile",
-        action="store_true",
-        help="print sizes and lifetimes of the blocks, for `spanbench run profile --profile`",
+        "print sizes and lifetimes of the blocks, for `spanbench run profile --profile`",
     )
     parser.add_argument(
         "--plot",
@@ -38,20 +39,18 @@ def add_arguments(parser):
         metavar="OUT.svg",
         help="draw live bytes, sizes and lifetimes instead of the tables",
     )
-    parser.add_argument(
-        "--sites",
-        action="store_true",
-        help="who made the calls, the busiest first, of a trace recorded with --sites",
+    add_flag(
+        parser, "--sites", "who made the calls, the busiest first, of a trace recorded with --sites"
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--folded",
-        action="store_true",
-        help="with --sites: print stacks and calls in the form that flame graphs are drawn from",
+        "with --sites: print stacks and calls in the form that flame graphs are drawn from",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--score",
-        action="store_true",
-        help="replay the trace and score allocators as the driver of the CS:APP malloc lab does",
+        "replay the trace and score allocators as the driver of the CS:APP malloc lab does",
     )
     parser.add_argument(
         "-a",

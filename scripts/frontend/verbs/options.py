@@ -10,7 +10,7 @@ from frontend.failure import Failure
 from frontend.figures.results import STDOUT, unique
 from frontend.guess import meant
 from frontend.measuring.limits import AUTO
-from frontend.measuring.replays import ORIGINAL, THREAD_ORDERS
+from frontend.measuring.replays import THREAD_ORDERS
 from frontend.measuring.running import TIMEOUT_S
 
 # The fewest rounds of which one may go the other way and the test still tells (six must all agree).
@@ -75,12 +75,12 @@ def add_folder(parser, what, default, shown_default):
 
 def add_thread_order(parser):
     """Whose threads make the calls: of one name in all verbs."""
-    parser.add_argument(
+    add_choice(
+        parser,
         "--threads",
-        choices=THREAD_ORDERS,
-        default=ORIGINAL,
-        help="original: each recorded thread gets a thread; serial: one thread makes all calls in "
-        "recorded order (default: %(default)s)",
+        THREAD_ORDERS,
+        "original: each recorded thread gets a thread; serial: one thread makes all calls in "
+        "recorded order",
     )
 
 
@@ -117,7 +117,25 @@ def add_output(parser):
 
 def add_json(parser):
     """For verbs whose -o is something else, or that have none."""
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    add_flag(parser, "--json", "print JSON, for programs")
+
+
+def add_flag(parser, name, what):
+    """An option without a value."""
+    parser.add_argument(name, action="store_true", help=what)
+
+
+def add_whole(parser, name, what, default=None, metavar="N"):
+    """An option that takes a whole number above zero."""
+    what += "" if default is None else " (default: %(default)s)"
+    parser.add_argument(name, type=positive, default=default, metavar=metavar, help=what)
+
+
+def add_choice(parser, name, choices, what, default=None):
+    """An option that takes one of a few words, the first one by default."""
+    default = default or choices[0]
+    what += " (default: %(default)s)"
+    parser.add_argument(name, choices=choices, default=default, help=what)
 
 
 def positive(text):

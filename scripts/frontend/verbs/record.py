@@ -28,7 +28,7 @@ from frontend.recording.launching import (
     start,
 )
 from frontend.recording.signals import Signals
-from frontend.verbs.options import positive, rest_of_line, seconds, size
+from frontend.verbs.options import add_flag, add_whole, rest_of_line, seconds, size
 
 EXAMPLES = (
     "spanbench record -o my.trace -- sqlite3 my.db 'select 1'",
@@ -52,11 +52,7 @@ def add_arguments(parser):
         metavar="FILE",
         help="the trace of CMD; traces of other processes and images go to the folder FILE.d",
     )
-    parser.add_argument(
-        "--no-children",
-        action="store_true",
-        help="record only the process of CMD, not those that it starts",
-    )
+    add_flag(parser, "--no-children", "record only the process of CMD, not those that it starts")
     parser.add_argument(
         "--wait",
         type=seconds_or_none,
@@ -80,13 +76,12 @@ def add_arguments(parser):
         metavar="S",
         help="stop recording after S seconds; CMD runs on unrecorded",
     )
-    parser.add_argument(
+    add_whole(
+        parser,
         "--times",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="run CMD so often; FILE is the first run, FILE.d/run-K.trace are the others, by which "
-        "diff knows what varies by itself (default: %(default)s)",
+        "run CMD so often; FILE is the first run, FILE.d/run-K.trace are the others, by which "
+        "diff knows what varies by itself",
+        1,
     )
     parser.add_argument(
         "--sites",
@@ -97,10 +92,10 @@ def add_arguments(parser):
         help="keep who made each call, for info --sites and diff --sites: DEPTH return addresses, "
         f"up to {DEPTH_MOST} where the program keeps frame pointers (default: the caller alone)",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--strip",
-        action="store_true",
-        help="leave out of the trace what identifies its maker: command line, process id, paths",
+        "leave out of the trace what identifies its maker: command line, process id, paths",
     )
     parser.add_argument(
         "--recover",

@@ -13,7 +13,7 @@ from frontend.guess import meant
 from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
 from frontend.paths import PROFILE, check_apart, check_regular, shown
-from frontend.verbs.options import add_measuring, positive
+from frontend.verbs.options import add_measuring, add_whole, positive
 from frontend.verbs.outcome import show
 
 Text = Lazy("rich.text", "Text")
@@ -43,39 +43,27 @@ def add_arguments(parser):
         metavar="N[,N...]",
         help="numbers of threads, a row each (default: see the list)",
     )
-    parser.add_argument(
-        "--ops",
-        type=positive,
-        metavar="N",
-        help="approximate number of calls a thread (default: see the list)",
-    )
-    parser.add_argument(
+    add_whole(parser, "--ops", "approximate number of calls a thread (default: see the list)")
+    add_whole(
+        parser,
         "--size",
-        type=positive,
-        metavar="N",
-        help="size of the workload; the list says what it counts, for example blocks, and the "
+        "size of the workload; the list says what it counts, for example blocks, and the "
         "default",
     )
-    parser.add_argument(
-        "--seed",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="seed of the random numbers, hence of the calls (default: %(default)s)",
-    )
-    parser.add_argument(
+    add_whole(parser, "--seed", "seed of the random numbers, hence of the calls", 1)
+    add_whole(
+        parser,
         "--seconds",
-        type=positive,
-        metavar="SECONDS",
-        help="run for this time instead of a number of calls; faster allocators do more work then, "
+        "run for this time instead of a number of calls; faster allocators do more work then, "
         "so the work is not compared",
+        metavar="SECONDS",
     )
-    parser.add_argument(
+    add_whole(
+        parser,
         "--address-space",
-        type=positive,
-        metavar="MIB",
-        help="limit the address space to so many MiB beyond what is mapped at the start, so that "
+        "limit the address space to so many MiB beyond what is mapped at the start, so that "
         "calls fail; only the workload `stress` goes on then (default: no limit)",
+        metavar="MIB",
     )
     parser.add_argument(
         "--profile",

@@ -3,6 +3,7 @@
 from frontend.figures import results
 from frontend.measuring.trace_tool import add_output, rewrite
 from frontend.paths import check_apart, check_regular
+from frontend.verbs.options import add_flag
 
 EXAMPLES = (
     "spanbench synth my.trace --ops 10000000 --threads 4 -o long.trace",
@@ -21,9 +22,7 @@ def add_arguments(parser):
     parser.add_argument("--ops", metavar="N", help="operations (default: as many as FILE has)")
     parser.add_argument("--threads", metavar="T", help="threads (default: as many as FILE has)")
     parser.add_argument("--seed", metavar="S", help="of chance, a whole number (default: 1)")
-    parser.add_argument(
-        "--profile-only", action="store_true", help="write the profile, as JSON, instead of a trace"
-    )
+    add_flag(parser, "--profile-only", "write the profile, as JSON, instead of a trace")
     add_output(parser)
 
 

@@ -12,6 +12,7 @@ from frontend.guess import meant
 from frontend.paths import ROOT
 from frontend.progress import say
 from frontend.verbs.execute import Command, add_running, measure_and_show, prepare
+from frontend.verbs.options import add_flag
 
 EXAMPLES = (
     "spanbench whole-programs -a span-fast,glibc -n 9",
@@ -25,9 +26,7 @@ def add_arguments(parser):
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="programs to run (default: all that are installed)"
     )
-    parser.add_argument(
-        "--list", action="store_true", help="list the names of the programs, run nothing"
-    )
+    add_flag(parser, "--list", "list the names of the programs, run nothing")
     add_running(parser)
 
 
