@@ -10,7 +10,6 @@ from frontend.charts import canvas, palette
 from frontend.charts.canvas import ticker
 from frontend.failure import Failure
 from frontend.figures import digest, markdown, paired_samples, results, stats
-from frontend.figures.digest import coverage_remark
 from frontend.lazily import Lazy
 from studies.fidelity import FITTED, LOAD_WORTH_TELLING, MODELLED, PLAIN, REFERENCE, RIVALS, WAYS
 
@@ -87,9 +86,7 @@ def circumstances(record, pairs):
     busy = f" **Busy machine** (load {load:.1f} before)." if load > LOAD_WORTH_TELLING else ""
     intervals = f"intervals of {coverage:.3g} %" if coverage else "no intervals, no ratios"
     return (
-        f"n = {n} interleaved rounds, medians, {intervals};"
-        f" {digest.machine_text(facts)}; commit {digest.commit_text(facts)},"
-        f" {str(facts.get('date', 'no date'))[:10]}.{busy}"
+        f"n = {n} interleaved rounds, medians, {intervals};" f" {digest.origin_text(facts)}.{busy}"
     )
 
 
@@ -153,11 +150,8 @@ def table(pairs):
 
 def share_text(estimate):
     """ "4.2 % (3.9–4.4)"; a loss has a minus."""
-    text = f"{100 * estimate.median:.1f} %"
-    if estimate.low is None:
-        return text
-    low, high = (f"{100 * end:.1f}" for end in (estimate.low, estimate.high))
-    return f"{text} ({low} to {high}){coverage_remark(estimate)}"
+    ends = digest.interval(estimate, lambda end: f"{100 * end:.1f}", " ({} to {})")
+    return f"{100 * estimate.median:.1f} %{ends}"
 
 
 # On the page

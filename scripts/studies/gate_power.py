@@ -185,8 +185,7 @@ def circumstances(proof):
     return (
         f"libspan-fast against itself: {counted(length(same), 'pair')} of each of "
         f"{counted(len(same), 'row')}{more}. "
-        f"{digest.machine_text(context)}; commit {digest.commit_text(context)}, "
-        f"{str(context['date'])[:10]}."
+        f"{digest.origin_text(context)}."
     )
 
 

@@ -82,9 +82,7 @@ def loop_table(found):
 def added_text(before, after):
     """ "+10.2 ns (9.8 to 10.9)": what the second way takes more, in the same rounds."""
     found = paired_samples.effect([b - a for a, b in zip(before, after)], LEVEL)
-    if found.low is None:
-        return f"{found.median:+.1f} ns"
-    return f"{found.median:+.1f} ns ({found.low:.1f} to {found.high:.1f})"
+    return f"{found.median:+.1f} ns" + digest.interval(found, "{:.1f}".format, " ({} to {})")
 
 
 # Programs
@@ -270,11 +268,9 @@ def text_of(loop, rows, rounds):
     of_programs = min(rounds, PROGRAM_ROUNDS)
     n = f"n = {rounds} interleaved rounds of the loop, {of_programs} of the programs, medians"
     coverage = 100 * paired_samples.effect(list(range(rounds)), LEVEL).coverage
-    where = f"{digest.machine_text(facts)}; commit {digest.commit_text(facts)}"
-    date = str(facts.get("date", ""))[:10]
     return "\n\n".join(
         (
-            f"{n}, intervals of {coverage:.3g} %; {where}, {date}.",
+            f"{n}, intervals of {coverage:.3g} %; {digest.origin_text(facts)}.",
             markdown.table(loop_table(loop)),
             markdown.table(program_table(rows)),
         )

@@ -114,8 +114,7 @@ def method(made):
     return prose(
         f"Made by `{made['command']}`: {counted(made['traces'], 'trace')}, touch {made['touch']}, "
         f"one thread; {counted(rounds, 'round')} of time after a warm-up, in which peak RSS was "
-        f"measured{ends}; {digest.machine_text(made)}; commit {digest.commit_text(made)}, "
-        f"{made['date'][:10]}."
+        f"measured{ends}; {digest.origin_text(made)}."
     )
 
 

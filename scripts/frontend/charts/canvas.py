@@ -128,7 +128,7 @@ def caption(summary, remark="", shown=None):
         *replay_words(summary),
         digest.machine_text(context),
         f"commit {digest.commit_text(context)}",
-        str(context.get("date", "no date"))[:10],
+        digest.date_text(context),
     ]
     text = " · ".join(part.replace(" ", NO_BREAK) for part in parts if part)
     wrapped = textwrap.wrap(text, CAPTION_COLUMNS, break_on_hyphens=False, break_long_words=False)

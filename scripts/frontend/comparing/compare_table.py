@@ -7,7 +7,7 @@ from functools import cached_property
 from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
 from frontend.counted import counted
 from frontend.figures import markdown
-from frontend.figures.digest import commit_text, coverage_remark, number_text
+from frontend.figures.digest import commit_text, interval, number_text
 from frontend.figures.table import add_number_columns, console, coverage_text, new_table
 from frontend.lazily import Lazy
 from frontend.paths import shown
@@ -46,12 +46,8 @@ def title(letter, measured, allocator):
 
 def ratio_text(estimate):
     """ "1.021 [1.018, 1.025]"."""
-    if estimate is None:
-        return ""
-    if estimate.low is None:
-        return f"{estimate.median:.3f}"
-    remark = coverage_remark(estimate)
-    return f"{estimate.median:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]{remark}"
+    text_of = "{:.3f}".format
+    return text_of(estimate.median) + interval(estimate, text_of) if estimate else ""
 
 
 def word_of(comparison):

@@ -222,6 +222,16 @@ def commit_text(context):
     return str(context.get("commit", "unknown"))[:10] + (" (dirty)" if context.get("dirty") else "")
 
 
+def date_text(context):
+    """The day on which it was measured."""
+    return str(context.get("date", "no date"))[:10]
+
+
+def origin_text(context):
+    """Machine, commit and day."""
+    return f"{machine_text(context)}; commit {commit_text(context)}, {date_text(context)}"
+
+
 def interval_text(summary):
     """What the marks and the lines through them are: those of ratios, where there are any."""
     cells = summary.cells.values()
@@ -244,11 +254,15 @@ def ends(estimate):
 
 def figure_text(estimate):
     """ "0.78 (0.76–0.80)", with the coverage where it is short: "0.78 (0.70–0.90) 50 %"."""
-    low, median, high = ends(estimate)
+    return ratio_number(estimate.median) + interval(estimate, ratio_number, " ({}–{})")
+
+
+def interval(estimate, text_of, form=" [{}, {}]"):
+    """What stands behind a median: its interval, and what that covers where it is little; nothing
+    where there is no interval. text_of makes the text of a number."""
     if estimate.low is None:
-        return ratio_number(median)
-    low, median, high = map(ratio_number, (low, median, high))
-    return f"{median} ({low}–{high}){coverage_remark(estimate)}"
+        return ""
+    return form.format(text_of(estimate.low), text_of(estimate.high)) + coverage_remark(estimate)
 
 
 def ratio_number(ratio):

@@ -5,7 +5,7 @@ who survives a limit of memory, and what is given back. Each is printed if the R
 from frontend.allocators.registry import FLOOR
 from frontend.counted import counted
 from frontend.figures import decision, prediction, stats, worst_calls
-from frontend.figures.digest import coverage_remark, digest, duration_text
+from frontend.figures.digest import digest, duration_text, interval
 from frontend.figures.metrics import LATENCIES, MIB
 from frontend.figures.table import add_number_columns, add_rows, console, coverage_text, figure
 from frontend.figures.table import figure_table, new_table, print_prose, ratio_cell
@@ -170,10 +170,7 @@ def share_text(estimate):
 def saving_text(estimate, scale, form="{:z,.0f}", unit=""):
     """A figure with its interval, and what that covers where it is little."""
     number = form.format(scale * estimate.median) + unit
-    if estimate.low is None:
-        return number
-    low, high = (form.format(scale * end) for end in (estimate.low, estimate.high))
-    return f"{number} [{low}, {high}]{coverage_remark(estimate)}"
+    return number + interval(estimate, lambda end: form.format(scale * end))
 
 
 def prediction_legend(summed, savings):

@@ -5,7 +5,7 @@ import sys
 from frontend.allocators.registry import FLOOR
 from frontend.counted import counted
 from frontend.figures import decision, stats
-from frontend.figures.digest import coverage_remark, digest, ends, ratio_number
+from frontend.figures.digest import digest, interval, ratio_number
 from frontend.figures.digest import thread_order_text, verdict
 from frontend.figures.metrics import MIB
 from frontend.lazily import Lazy
@@ -156,10 +156,7 @@ def ratio_text(estimate):
 
 def interval_text(estimate):
     """The ratio with its interval: "1.25 [1.20, 1.31]", and what that covers where it is little."""
-    if estimate is None or estimate.low is None:
-        return ratio_text(estimate)
-    low, median, high = map(ratio_number, ends(estimate))
-    return f"{median} [{low}, {high}]{coverage_remark(estimate)}"
+    return ratio_text(estimate) + (interval(estimate, ratio_number) if estimate else "")
 
 
 def ratio_cell(estimate, text_of=interval_text):

@@ -273,6 +273,5 @@ def source(summary, whose=""):
     touch = f"touch {context['touch']}; " if context.get("touch") else ""
     return (
         f"{whose}n = {summary.rounds} interleaved rounds, {digest.interval_text(summary)}; {touch}"
-        f"{digest.machine_text(context)}; commit {digest.commit_text(context)}, "
-        f"{str(context.get('date', 'no date'))[:10]}."
+        f"{digest.origin_text(context)}."
     )

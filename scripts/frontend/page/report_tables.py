@@ -7,7 +7,7 @@ from typing import NamedTuple
 from frontend.allocators.registry import FLOOR
 from frontend.figures import decision, digest, prediction, stats, thread_figures
 from frontend.figures import wasteful_moments, worst_calls
-from frontend.figures.digest import coverage_remark, duration_text, number_text
+from frontend.figures.digest import duration_text, interval, number_text
 from frontend.figures.metrics import LATENCIES, MIB
 
 
@@ -56,8 +56,8 @@ def estimate_cell(estimate, remark=""):
     """A cell for a ratio."""
     if estimate is None:
         return Cell("no ratio")
-    median, _, interval = digest.figure_text(estimate).partition(" ")
-    return Cell(median, estimate.median, interval + remark, digest.verdict(estimate))
+    median, _, ends = digest.figure_text(estimate).partition(" ")
+    return Cell(median, estimate.median, ends + remark, digest.verdict(estimate))
 
 
 def figure_cell(cell, measure):
@@ -65,9 +65,7 @@ def figure_cell(cell, measure):
     estimate = digest.part(cell, measure)
     if cell.gap or estimate is None:
         return gap_cell(cell.gap) if cell.gap else Cell()
-    low, median, high = map(number_text, digest.ends(estimate))
-    interval = "" if estimate.low is None else f"({low}–{high}){coverage_remark(estimate)}"
-    return number_cell(estimate.median, median, interval)
+    return number_cell(estimate.median, small=interval(estimate, number_text, "({}–{})"))
 
 
 # Of one kind of entries
@@ -188,11 +186,8 @@ def saving_cell(estimate, scale, unit=""):
     """A cell with an interval; empty without an estimate."""
     if estimate is None:
         return Cell()
-    interval = ""
-    if estimate.low is not None:
-        ends = f"{signed(scale * estimate.low)} to {signed(scale * estimate.high)}"
-        interval = f"({ends}){coverage_remark(estimate)}"
-    return number_cell(scale * estimate.median, signed(scale * estimate.median) + unit, interval)
+    ends = interval(estimate, lambda end: signed(scale * end), "({} to {})")
+    return number_cell(scale * estimate.median, signed(scale * estimate.median) + unit, ends)
 
 
 def signed(number):
