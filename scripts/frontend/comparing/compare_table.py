@@ -8,7 +8,7 @@ from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
 from frontend.counted import counted
 from frontend.figures import markdown
 from frontend.figures.digest import commit_text, interval, number_text
-from frontend.figures.table import add_number_columns, console, coverage_text, new_table
+from frontend.figures.table import console, coverage_text, new_table
 from frontend.lazily import Lazy
 from frontend.paths import shown
 
@@ -117,9 +117,7 @@ def show(page):
 def rich_table(heads, comparisons, cells):
     """The table of some Comparisons."""
     texts, numbers = heads
-    table = new_table(*texts, spare=("rows", "A", "B"))
-    add_number_columns(table, numbers)
-    table.add_column("verdict")
+    table = new_table(*texts, numbers=numbers, last=("verdict",), spare=("rows", "A", "B"))
     for comparison in comparisons:
         word = Text(word_of(comparison), style=COLOURS.get(comparison.verdict, ""))
         table.add_row(*map(Text, cells(comparison)), word)

@@ -1,14 +1,7 @@
 """The table of micro-benchmarks: a line for each benchmark, a column for each allocator."""
 
 from frontend.figures.digest import NOT_RUN, digest, number_text, verdict
-from frontend.figures.table import (
-    COLOURS,
-    add_number_columns,
-    console,
-    coverage_text,
-    new_table,
-    print_prose,
-)
+from frontend.figures.table import COLOURS, console, coverage_text, new_table, print_prose
 from frontend.lazily import Lazy
 
 Text = Lazy("rich.text", "Text")
@@ -30,8 +23,7 @@ def show(measured):
 
 def matrix(summed, rivals):
     """The table of the reference and some of its rivals."""
-    table = new_table("ns")
-    add_number_columns(table, [summed.reference, *rivals])
+    table = new_table("ns", numbers=[summed.reference, *rivals])
     for subject in summed.subjects:
         first = time_text(summed.cells[subject, summed.reference])
         others = [rival_text(summed.cells[subject, name]) for name in rivals]

@@ -7,7 +7,7 @@ from frontend.counted import counted
 from frontend.figures import decision, prediction, stats, worst_calls
 from frontend.figures.digest import digest, duration_text, interval
 from frontend.figures.metrics import LATENCIES, MIB
-from frontend.figures.table import add_number_columns, add_rows, console, coverage_text, figure
+from frontend.figures.table import add_rows, console, coverage_text, figure
 from frontend.figures.table import figure_table, new_table, print_prose, ratio_cell
 
 WORST_SHOWN = 3  # of an allocator; the results have ten
@@ -69,8 +69,8 @@ def latency_rows(rows, ratios, metric, reference):
     """The table of all rows."""
     head = f"{metric.name} / {reference}"
     heads = [key for key in LATENCIES if any(row.values(key) for row in rows)]
-    table = new_table("trace", "allocator", spare=("p50", "p90", "p99.99"))
-    add_number_columns(table, (*(LATENCIES[key].name for key in heads), head))
+    numbers = (*(LATENCIES[key].name for key in heads), head)
+    table = new_table("trace", "allocator", numbers=numbers, spare=("p50", "p90", "p99.99"))
 
     def cells_of(row):
         ratio = ratios[row.name]
@@ -134,9 +134,8 @@ def show_predictions(measured):
 def savings_table(summed, savings):
     """A row for each subject and allocator."""
     against = summed.context.get(prediction.AGAINST)
-    table = new_table("trace", "allocator", spare=("replay ms", "modelled ms"))
     heads = ("replay ms", "modelled ms", f"saved / {against} ms", "in calls ms", "of program")
-    add_number_columns(table, heads)
+    table = new_table("trace", "allocator", numbers=heads, spare=heads[:2])
     for subject in summed.subjects:
         for name in summed.allocators:
             row = summed.rows.get((subject, name))
@@ -211,9 +210,8 @@ def show_limits(measured):
 
 def ends_table(rows):
     """How the runs under one limit ended."""
-    table = new_table("trace", "allocator", spare=("peak MiB",))
-    add_number_columns(table, ("survived", "failed at operation"))
-    add_number_columns(table, [column[0] for column in FAILED_COLUMNS])
+    heads = ("survived", "failed at operation", *(column[0] for column in FAILED_COLUMNS))
+    table = new_table("trace", "allocator", numbers=heads, spare=("peak MiB",))
     add_rows(
         table,
         rows,

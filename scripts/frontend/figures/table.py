@@ -63,16 +63,15 @@ def show(measured):
         print_prose(out, legend(summed, rows))
 
 
-def new_table(*heads, spare=()):
-    """A table whose first columns are texts; `spare` are heads that a narrow terminal goes without,
-    the first one first."""
-    return FittedTable(*heads, spare=spare)
-
-
-def add_number_columns(table, heads):
-    """Columns of numbers, to the right."""
-    for head in heads:
+def new_table(*texts, numbers=(), last=(), spare=()):
+    """A table of columns of texts, of numbers, which stand to the right, and of texts; `spare`
+    are heads that a narrow terminal goes without, the first one first."""
+    table = FittedTable(*texts, spare=spare)
+    for head in numbers:
         table.add_column(head, justify="right")
+    for head in last:
+        table.add_column(head)
+    return table
 
 
 def add_rows(table, rows, cells_of):
@@ -95,8 +94,8 @@ def rows_table(summed, rows):
     more = [head for head, *_ in more_columns(rows)]
     peak = PEAK_COLUMNS[summed.kind][0]
     spare = (last, times[1], *more, ratio, peak)
-    table = new_table(SUBJECTS[summed.kind], "allocator", spare=spare)
-    add_number_columns(table, (*times, f"time {ratio}", peak, ratio, *more, last))
+    numbers = (*times, f"time {ratio}", peak, ratio, *more, last)
+    table = new_table(SUBJECTS[summed.kind], "allocator", numbers=numbers, spare=spare)
     add_rows(table, rows, lambda row: row_cells(summed, row, more_columns(rows)))
     table.leave_out_empty()
     return table
@@ -104,8 +103,8 @@ def rows_table(summed, rows):
 
 def figure_table(rows, columns):
     """A table of the medians of figures; the first columns are the first to go."""
-    table = new_table("trace", "allocator", spare=[head for head, *_ in columns])
-    add_number_columns(table, [head for head, *_ in columns])
+    heads = [head for head, *_ in columns]
+    table = new_table("trace", "allocator", numbers=heads, spare=heads)
     add_rows(table, rows, lambda row: [figure(row, column) for column in columns])
     return table
 
@@ -170,10 +169,9 @@ def summary_table(summed):
     time = f"time / {summed.reference}"
     peak = f"{PEAK_WORDS[summed.kind]} / {summed.reference}"
     worst = "slowest on", "fattest on"
-    table = new_table("geometric mean", spare=(subjects, *reversed(worst), peak))
-    add_number_columns(table, (subjects, time))
-    table.add_column(worst[0])
-    add_number_columns(table, (peak,))
+    spare = (subjects, *reversed(worst), peak)
+    table = new_table("geometric mean", numbers=(subjects, time), last=worst[:1], spare=spare)
+    table.add_column(peak, justify="right")
     table.add_column(worst[1])
     for name in summed.rivals:
         whole = summed.overall[name]

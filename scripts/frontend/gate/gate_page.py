@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from frontend.counted import counted
 from frontend.figures import digest, markdown, metrics
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import console, new_table
 from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNJUDGED, UNKNOWN, WORSE
 from frontend.gate.gate_verdict import judge_figures_mean
 from frontend.lazily import Lazy
@@ -110,9 +110,7 @@ def cells(finding):
 def show(page):
     """Prints the table and the verdict."""
     out = console()
-    table = new_table(*HEADS[:2], spare=HEADS[2:4])
-    add_number_columns(table, HEADS[2:5])
-    table.add_column(HEADS[5])
+    table = new_table(*HEADS[:2], numbers=HEADS[2:5], last=HEADS[5:], spare=HEADS[2:4])
     for finding in page.shown:
         *texts, verdict = cells(finding)
         table.add_row(*texts, Text(verdict, style=COLOURS.get(finding.verdict, "")))

@@ -1,7 +1,7 @@
 """What two recordings differ in, as tables for people and as JSON."""
 
 from frontend.counted import counted
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import console, new_table
 from frontend.lazily import Lazy
 from frontend.inspecting import differing
 from frontend.inspecting.differing import FAIL, PASS
@@ -59,8 +59,7 @@ def percent_text(growth):
 
 def changes_table(changed):
     """The metrics that have changed."""
-    table = new_table("metric", spare=("change",))
-    add_number_columns(table, ("A", "B", "change", "of A"))
+    table = new_table("metric", numbers=("A", "B", "change", "of A"), spare=("change",))
     for change in changed:
         amount = ("+" if change.amount > 0 else "") + number(change.amount)
         cells = values_text(change.a), values_text(change.b), amount, percent_text(change.growth)
@@ -80,8 +79,7 @@ def rest_text(changes):
 
 def sizes_table(sizes):
     """The sizes that are asked for more or less often."""
-    table = new_table()
-    add_number_columns(table, ("size", "A", "B", "change", "in bytes"))
+    table = new_table(numbers=("size", "A", "B", "change", "in bytes"))
     for change in sizes:
         sign = "+" if change.amount > 0 else ""
         note = f"{sign}{change.amount:,}"
@@ -97,8 +95,8 @@ def sizes_table(sizes):
 
 def sites_table(sites):
     """Who makes more or fewer calls, or asks for more or fewer bytes."""
-    table = new_table("site", spare=("change", "of A"))
-    add_number_columns(table, ("calls A", "B", "bytes A", "B", "change", "of A"))
+    numbers = ("calls A", "B", "bytes A", "B", "change", "of A")
+    table = new_table("site", numbers=numbers, spare=("change", "of A"))
     for calls, size in sites:
         amount = ("+" if size.amount > 0 else "") + number(size.amount)
         cells = (values_text(values) for values in (calls.a, calls.b, size.a, size.b))

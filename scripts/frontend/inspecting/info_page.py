@@ -1,7 +1,7 @@
 """The page of a trace for people: what `trace info` says of it and of its call sites, as tables."""
 
 from frontend.counted import counted
-from frontend.figures.table import add_number_columns, console, new_table, size_text
+from frontend.figures.table import console, new_table, size_text
 from frontend.lazily import Lazy
 from frontend.progress import say
 
@@ -140,8 +140,7 @@ def curve_text(info, columns):
 
 def shares_table(head, what, classes):
     """How many there are by class of size or lifetime, with the share of those up to each class."""
-    table = new_table()
-    add_number_columns(table, (head, what, "share", "up to here"))
+    table = new_table(numbers=(head, what, "share", "up to here"))
     total = max(1, sum(c["count"] for c in classes))
     seen = 0
     for c in classes:
@@ -158,8 +157,7 @@ def range_text(first, last):
 
 def kinds_table(info):
     """Operations by kind with their share."""
-    table = new_table("kind")
-    add_number_columns(table, ("operations", "share"))
+    table = new_table("kind", numbers=("operations", "share"))
     for kind, count in info["by_kind"].items():
         if count:
             table.add_row(kind, f"{count:,}", f"{100 * count / max(1, info['ops']):.1f} %")
@@ -168,8 +166,7 @@ def kinds_table(info):
 
 def top_table(info):
     """The commonest exact sizes with their share of requests."""
-    table = new_table()
-    add_number_columns(table, ("commonest sizes", "requests", "share"))
+    table = new_table(numbers=("commonest sizes", "requests", "share"))
     total = max(1, sum(c["count"] for c in info["sizes"]))
     for top in info["top_sizes"]:
         share = f"{100 * top['count'] / total:.1f} %"
@@ -186,8 +183,8 @@ def matrix_table(info):
             cells[pair["owner"], pair["by"]] = pair["count"]
         else:
             others += pair["count"]
-    table = new_table("blocks of")
-    add_number_columns(table, [f"freed or resized by {names[0]}", *map(str, names[1:])])
+    heads = [f"freed or resized by {names[0]}", *map(str, names[1:])]
+    table = new_table("blocks of", numbers=heads)
     for owner in names:
         table.add_row(str(owner), *(f"{cells.get((owner, by), 0):,}" for by in names))
     if others:
@@ -200,10 +197,9 @@ def show_sites(path, found):
     out = console()
     total = max(1, sum(site.ops for site in found))
     out.print(Text(str(path), style="bold"))
-    table = new_table("site", spare=("mean lifetime", "share", "never freed", "peak live"))
-    add_number_columns(
-        table, ("operations", "share", "requested", "peak live", "never freed", "mean lifetime")
-    )
+    heads = ("operations", "share", "requested", "peak live", "never freed", "mean lifetime")
+    spare = ("mean lifetime", "share", "never freed", "peak live")
+    table = new_table("site", numbers=heads, spare=spare)
     for site in found[:SITES_MOST]:
         table.add_row(Text(site.text), *site_cells(site, total))
     out.print(table)

@@ -12,7 +12,7 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import stats
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import console, new_table
 from frontend.measuring import replays
 from frontend.measuring.campaign import RunFailed
 
@@ -66,8 +66,7 @@ def with_index(score, full):
 
 def show(found):
     """Prints the table."""
-    table = new_table("allocator")
-    add_number_columns(table, ("utilisation", "Kops/s", "index"))
+    table = new_table("allocator", numbers=("utilisation", "Kops/s", "index"))
     for score in found:
         cells = f"{100 * score.utilisation:.1f} %", f"{score.kops:,.0f}", f"{score.index:.0f}"
         table.add_row(score.allocator, *cells)

@@ -4,7 +4,7 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED
 from frontend.figures import results
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import console, new_table
 from frontend.measuring import context, driver, replays, traces
 from frontend.measuring.campaign import RunFailed
 from frontend.progress import progress, say
@@ -85,8 +85,7 @@ def show(measured):
     """A line for each trace and allocator: how many operations were verified, or that a fault was
     found, which is told at the end."""
     out = console()
-    table = new_table("trace", "allocator")
-    add_number_columns(table, ("operations", "verdict"))
+    table = new_table("trace", "allocator", numbers=("operations", "verdict"))
     for row in measured.rows:
         operations = f"{row.samples[0]['ops']:,}" if row.samples else ""
         table.add_row(row.subject, row.allocator, operations, "fault" if row.failures else "sound")

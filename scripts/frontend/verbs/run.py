@@ -8,7 +8,7 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import Failure, blamed_on
 from frontend.figures import results
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import console, new_table
 from frontend.guess import meant
 from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
@@ -122,8 +122,8 @@ def show_list(known, output):
 
 def show_table(known):
     """The list for people."""
-    table = new_table("workload", "what it does", "size is", spare=("size", "size is", "calls"))
-    add_number_columns(table, ("size", "calls", "threads"))
+    texts, numbers = ("workload", "what it does", "size is"), ("size", "calls", "threads")
+    table = new_table(*texts, numbers=numbers, spare=("size", "size is", "calls"))
     for name, facts in known.items():
         size = f"{facts['size']:,}" if facts["size_is"] else ""
         numbers = (size, f"{facts['ops']:,}", str(facts["threads"]))
