@@ -173,7 +173,7 @@ def figure_of(record):
     """Predicted savings against real ones: without the model on the left, with it on the right."""
     pairs = pairs_of(record)
     figure = canvas.sheet(
-        5.2,
+        4.78,
         textwrap.fill(circumstances(record, pairs).replace("**", ""), canvas.CAPTION_COLUMNS),
         "What replays predict, and what programs save",
         "share of the program's time saved against glibc; on the line, both agree",
@@ -193,9 +193,9 @@ def draw_panel(axes, pairs, way, title, ends):
     for factor in (1 / FACTOR, FACTOR):
         axes.plot(ends, [factor * end for end in ends], color=palette.MUTED, lw=0.8, ls=":")
     for pair in pairs:
-        point = [[100 * pair.real.median], [100 * getattr(pair, way).median]]
-        style = palette.style(pair.allocator)
-        canvas.draw_points(axes, style, [point], [f"{pair.program}, {pair.allocator}"], size=4.5)
+        point = [100 * pair.real.median], [100 * getattr(pair, way).median]
+        tip = f"{pair.program}, {pair.allocator}"
+        canvas.draw_mark(axes, pair.allocator, point, tip, 4.5, mew=0.9)
     for allocator in RIVALS:
         style = palette.style(allocator)
         look = {"color": style.colour, "mfc": style.face, "ls": "", "marker": style.marker}

@@ -307,7 +307,7 @@ def power_figure(proof):
         f"{digest.machine_text(proof.data['context'])}"
     )
     figure = canvas.sheet(
-        4.6,
+        4.32,
         text,
         "How long a gate needs to see a slowdown",
         "share of builds slower by 1, 2, 3, 5 and 10 % that its timing catches; higher is better",

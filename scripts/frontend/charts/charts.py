@@ -127,6 +127,8 @@ def charts(results, summary):
         found[f"{prefix}limits"] = partial(limit_chart.limit_figure, summary)
     if len(frontier_chart.frontier_points(summary)) > 1:
         found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
+    if summary.kind != "replay":
+        return found
     found |= latency_charts(results, summary)
     found |= trace_charts(summary, "held", held_chart.held_of, held_chart.held_figure)
     found |= trace_charts(summary, "blocks", blocks_chart.blocks_of, blocks_chart.blocks_figure)
@@ -156,25 +158,20 @@ def micro_charts(summary):
 def trace_charts(summary, name, tells, draw):
     """{name: function that draws it} of a chart that each trace of replays has of its own, if
     tells(summary, trace) something."""
-    subjects = summary.subjects if summary.kind == "replay" else ()
-    return {f"{name}-{s}": partial(draw, summary, s) for s in subjects if tells(summary, s)}
+    told = [subject for subject in summary.subjects if tells(summary, subject)]
+    return {f"{name}-{subject}": partial(draw, summary, subject) for subject in told}
 
 
 def latency_charts(results, summary):
     """{name: function that draws it} of the latencies of replays."""
-    subjects = summary.subjects if summary.kind == "replay" else ()
-    found = {s: latency_chart.latencies_of(results, summary, s) for s in subjects}
+    found = {s: latency_chart.latencies_of(results, summary, s) for s in summary.subjects}
     found = {subject: lines for subject, lines in found.items() if lines}
     return {"latency": partial(latency_chart.latency_figure, summary, found)} if found else {}
 
 
 def curve_charts(results, summary):
     """{name: function that draws it} of the curves of replays."""
-    if summary.kind != "replay":
-        return {}
-    curves = {
-        subject: curve_chart.curves_of(results, summary, subject) for subject in summary.subjects
-    }
+    curves = {s: curve_chart.curves_of(results, summary, s) for s in summary.subjects}
     curves = {subject: lines for subject, lines in curves.items() if lines}
     found = {"curves": partial(curve_chart.overview_figure, summary, curves)} if curves else {}
     for subject, lines in curves.items():
