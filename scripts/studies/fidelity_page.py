@@ -72,7 +72,13 @@ def pair_of(name, rival, is_fitted, times):
 def text_of(record):
     """The table, and what it comes to."""
     pairs = pairs_of(record)
-    lines = [circumstances(record, pairs), "", *sums(pairs), "", *table(pairs)]
+    lines = [
+        circumstances(record, pairs),
+        "",
+        markdown.table(sums(pairs)),
+        "",
+        markdown.table(table(pairs)),
+    ]
     return "\n".join(lines)
 
 
@@ -93,10 +99,10 @@ def circumstances(record, pairs):
 def sums(pairs):
     """How far predictions are from what is real, without the model and with it."""
     yield (
-        f"| real savings beyond {100 * LEAST:g} % | pairs | predicted / real, median | range"
-        f" | within {100 * NEAR:.0f} % | within a factor of {FACTOR:g} |"
+        *(f"real savings beyond {100 * LEAST:g} %", "pairs", "predicted / real, median", "range"),
+        *(f"within {100 * NEAR:.0f} %", f"within a factor of {FACTOR:g}"),
     )
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    yield "---", *["---:"] * 5
     counting = [pair for pair in pairs if pair.counts]
     fitted = [pair for pair in counting if pair.is_fitted]
     judged = [pair for pair in counting if not pair.is_fitted]
@@ -106,12 +112,12 @@ def sums(pairs):
         ("all", counting),
     ):
         for way in WAYS[1:]:
-            yield f"| {name}, {WORDS[way]} | {sum_cells(ratios_of(chosen, way))} |"
+            yield f"{name}, {WORDS[way]}", *sum_cells(ratios_of(chosen, way))
     for way in WAYS[1:]:
         factor = factor_of(fitted, way)
         if factor:
             ratios = [factor * ratio for ratio in ratios_of(judged, way)]
-            yield f"| judged programs, {WORDS[way]}, times {factor:.2f} | {sum_cells(ratios)} |"
+            yield f"judged programs, {WORDS[way]}, times {factor:.2f}", *sum_cells(ratios)
 
 
 def ratios_of(pairs, way):
@@ -129,23 +135,23 @@ def factor_of(fitted, way):
 def sum_cells(ratios):
     """The cells of a line of sums."""
     if not ratios:
-        return "0 | | | |"
+        return 0, "", "", "", ""
     near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
     within = sum(1 / FACTOR <= ratio <= FACTOR for ratio in ratios)
     of = len(ratios)
     cells = (of, f"{stats.median(ratios):.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}")
-    return " | ".join(map(str, (*cells, f"{near} of {of}", f"{within} of {of}")))
+    return *cells, f"{near} of {of}", f"{within} of {of}"
 
 
 def table(pairs):
     """A line for each Pair."""
-    yield "| program | allocator | saved really | replay says | model says | model / real |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: |"
+    yield "program", "allocator", "saved really", "replay says", "model says", "model / real"
+    yield "---", "---", *["---:"] * 4
     for pair in pairs:
         name = pair.program + ("" if pair.is_fitted else " (judged)")
         cells = [share_text(e) for e in (pair.real, pair.plain, pair.modelled)]
         ratio = digest.figure_text(pair.ratio) if pair.counts else ""
-        yield markdown.line((name, pair.allocator, *cells, ratio))
+        yield name, pair.allocator, *cells, ratio
 
 
 def share_text(estimate):

@@ -209,4 +209,4 @@ def relation_table(relation, rows):
     whole = distance([pair for both in rows.values() for pair in both.values()])
     body.append(["apart", *(f"{column:.0%}" for column in columns), f"{whole:.0%}"])
     rule = [":--", *(["--:"] * (len(head) - 1))]
-    return [markdown.line(cells) for cells in (head, rule, *body)]
+    return markdown.table([head, rule, *body]).splitlines()

@@ -31,8 +31,8 @@ class Manner:
 
     @property
     def rule(self):
-        """The Rule of the decisions."""
-        return decision.rule_of(self.margin)
+        """The Rule of the decisions; its margin may be a fine one."""
+        return decision.Rule(margin=self.margin, least=min(decision.LEAST, self.margin))
 
 
 @dataclass(slots=True)

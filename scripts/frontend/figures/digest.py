@@ -89,6 +89,7 @@ def digest(results, kind):
         for name in competitors
     }
     whole = {name: whole_rows(rows, subjects, name, reference) for name in competitors}
+    overall = {n: [mean_ratio(pairs, m) for m in (TIME[kind], RSS)] for n, pairs in whole.items()}
     return Digest(
         kind=kind,
         context=results.context,
@@ -96,12 +97,12 @@ def digest(results, kind):
         allocators=competitors,
         reference=reference,
         cells=cells,
-        overall={name: sum_up(pairs, TIME[kind]) for name, pairs in whole.items()},
+        overall={name: Cell(None, None, *means) for name, means in overall.items()},
         counted={name: len(pairs) for name, pairs in whole.items()},
         rounds=max((len(row.samples) for row in rows.values()), default=0),
-        floor=floors(rows, subjects, TIME[kind]),
-        live=constants(rows, subjects, competitors, "peak_live"),
-        bound=constants(rows, subjects, competitors, "bound"),
+        floor=first_medians(rows, subjects, [registry.FLOOR], TIME[kind].key),
+        live=first_medians(rows, subjects, competitors, "peak_live"),
+        bound=first_medians(rows, subjects, competitors, "bound"),
         waste=wastes(rows, competitors),
         rows=rows,
     )
@@ -136,11 +137,6 @@ def whole_rows(rows, subjects, name, reference):
     return [pair for pair in pairs if all(row and not row.failures for row in pair)]
 
 
-def sum_up(pairs, time):
-    """The Cell of geometric means over [(row, reference row)]."""
-    return Cell(time_ratio=mean_ratio(pairs, time), rss_ratio=mean_ratio(pairs, RSS))
-
-
 def mean_ratio(pairs, measure):
     """The Decision on the geometric mean of a figure over [(row, reference row)]; None if a row
     lacks the figure."""
@@ -163,16 +159,8 @@ def rows_between(summary, subject, name, other, measure):
     return ratio_of(*pairs[0], measure) if pairs else None
 
 
-def floors(rows, subjects, time):
-    """{subject: time of the null allocator} where it ran."""
-    found = {subject: rows.get((subject, registry.FLOOR)) for subject in subjects}
-    return {
-        s: stats.median(row.values(time.key)) for s, row in found.items() if row and row.samples
-    }
-
-
-def constants(rows, subjects, names, key):
-    """{subject: figure} of one that the subject decides and not the allocator."""
+def first_medians(rows, subjects, names, key):
+    """{subject: figure} of the first of some allocators that has it."""
     found = {}
     for subject in subjects:
         for name in names:

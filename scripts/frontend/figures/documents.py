@@ -44,12 +44,6 @@ def read_bytes(path):
         return file.read(MOST_BYTES + 1)
 
 
-def begins_as_trace(path):
-    """Whether a file begins as a trace does."""
-    with open(path, "rb") as file:
-        return file.read(len(TRACE)) == TRACE
-
-
 def refuse_constant(name):
     """NaN and Infinity are no JSON, though Python reads them."""
     raise NoNumber(f"{name} is no number")

@@ -5,14 +5,9 @@ from pathlib import Path
 from frontend.failure import Failure, blamed_on
 
 
-def line(cells):
-    """A line of a table."""
-    return f"| {' | '.join(map(str, cells))} |"
-
-
 def table(lines):
     """A table of lists of cells, the second of which is the rule."""
-    return "\n".join(map(line, lines))
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
 
 
 def filled(path, markers, text):

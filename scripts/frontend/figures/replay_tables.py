@@ -119,7 +119,7 @@ def call_text(call, rounds):
 def show_predictions(measured):
     """Prints the predictions."""
     summed = digest(measured, "replay")
-    if not summed or not prediction.has_any(summed):
+    if not summed or not any(row.values(prediction.TIME) for row in summed.rows.values()):
         return
     savings = {
         (subject, name): prediction.saving(summed, subject, name)

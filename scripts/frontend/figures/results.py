@@ -383,7 +383,9 @@ def check_no_trace(path):
 def is_trace(path):
     """Whether there is a file that begins as a trace does."""
     with suppress(OSError):
-        return os.path.isfile(path) and documents.begins_as_trace(path)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                return file.read(len(documents.TRACE)) == documents.TRACE
     return False
 
 

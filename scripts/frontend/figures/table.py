@@ -206,12 +206,14 @@ def legend(summed, rows):
     cover = coverage_text([cell.time_ratio for cell in cells])
     lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
     if summed.kind == "replay":
-        waste = " waste: integral of RSS - live over that of live." if any_waste(rows) else ""
-        lines.append(f"net: above {FLOOR}.{waste}")
+        lines.append(f"net: above {FLOOR}.")
+        if any(row.values("waste") for row in rows):
+            lines[-1] += " waste: integral of RSS - live over that of live."
         if HUGE_COLUMN in more_columns(rows):
             lines.append("huge: of it in huge pages, at the sample where RSS is highest.")
         lines += pauses_lines(rows)
-        lines += thread_lines(summed)
+        if order := thread_order_text(summed):
+            lines.append(f"Traces of several threads: {order}.")
     if summed.kind == "exec":
         lines.append("max RSS: of the largest process, program and libraries included.")
         if TREE_COLUMN in more_columns(rows):
@@ -229,24 +231,13 @@ def legend(summed, rows):
     return Text("\n".join(lines), style="dim")
 
 
-def any_waste(rows):
-    """Whether memory was measured."""
-    return any(row.values("waste") for row in rows)
-
-
 def pauses_lines(rows):
     """A line on the pauses that were made, if any were."""
-    paused = sum(stats.median(row.values("paused_ns")) for row in rows if row.values("paused_ns"))
-    if not paused:
+    paused = [stats.median(times) for row in rows if (times := row.values("paused_ns"))]
+    if not any(paused):
         return []
-    mean = paused / sum(1 for row in rows if row.values("paused_ns")) / 1e6
+    mean = sum(paused) / len(paused) / 1e6
     return [f"The recorded pauses were made, {mean:,.0f} ms a run; no time contains them."]
-
-
-def thread_lines(summed):
-    """A line on whose threads made the calls, where that is a question."""
-    text = thread_order_text(summed)
-    return [f"Traces of several threads: {text}."] if text else []
 
 
 def open_lines(summed):
