@@ -68,7 +68,6 @@ STATUSES = "Exit status: 0 ok; 1 the work failed; 2 usage, or bad input or outpu
 
 
 def main(argv=None):
-    """Runs the command and returns its exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     open_closed_streams()
     let_pass_any_text()

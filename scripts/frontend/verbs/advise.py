@@ -50,7 +50,6 @@ STUCK = 10  # times what the recorded run took
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "--limit-time",
         type=seconds,

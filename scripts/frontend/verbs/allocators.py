@@ -17,7 +17,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     add_json(parser)
 
 

@@ -92,7 +92,6 @@ class Part:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     extent = parser.add_mutually_exclusive_group()
     add_flag(
         extent,

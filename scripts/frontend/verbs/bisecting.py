@@ -42,7 +42,6 @@ class Step:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("good", metavar="GOOD", help="a revision from before the change")
     parser.add_argument("bad", metavar="BAD", help="a later one that is slower or fatter")
     parser.add_argument(

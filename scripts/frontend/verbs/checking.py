@@ -25,7 +25,6 @@ realloc keeps, and that free leaves errno alone.
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("traces", nargs="+", metavar="FILE", help="traces to check with")
     add_allocators(parser, FOUND, "allocators to check")
     add_thread_order(parser)

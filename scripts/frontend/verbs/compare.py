@@ -30,7 +30,6 @@ NAMED_MOST = 8  # rows that only one file has, before they are counted
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("before", type=Path, metavar="A.json", help="results from before")
     parser.add_argument(
         "after",

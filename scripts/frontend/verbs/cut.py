@@ -15,7 +15,6 @@ out, a realloc of one makes it, and a block that passes to another thread is fre
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="a trace")
     parser.add_argument("--ops", metavar="A:B", help="operations by number, from 0")
     parser.add_argument("--time", metavar="A:B", help="seconds, in steps of a millisecond")
@@ -24,6 +23,5 @@ def add_arguments(parser):
 
 
 def run(options, _argv):
-    """Passes the work on."""
     chosen = [(name, getattr(options, name)) for name in ("ops", "time", "threads")]
     return rewrite("cut", chosen, options.output, options.trace)

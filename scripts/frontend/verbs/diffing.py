@@ -28,7 +28,6 @@ input; 77 cannot tell: the program varies by too much, or a recording is not com
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("a", type=Path, metavar="A", help="the recording before")
     parser.add_argument("b", type=Path, metavar="B", help="the recording after")
     parser.add_argument(

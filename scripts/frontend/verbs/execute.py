@@ -49,7 +49,6 @@ class Command:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     add_running(parser)
     parser.add_argument(
         "command",

@@ -15,7 +15,6 @@ NOTES = (
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="the trace to export")
     parser.add_argument(
         "--to", dest="format", required=True, metavar="FMT", help="the format to write"
@@ -30,6 +29,5 @@ def add_arguments(parser):
 
 
 def run(options, _argv):
-    """Passes the work on."""
     results.check_no_trace(options.output)
     return convert("export", [("to", options.format)], options.output, options.trace)

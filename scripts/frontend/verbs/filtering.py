@@ -13,7 +13,6 @@ one that brings it in makes it."""
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="a trace")
     parser.add_argument("--threads", metavar="LIST", help="blocks that these made: 0,3,5-9")
     parser.add_argument(
@@ -26,6 +25,5 @@ def add_arguments(parser):
 
 
 def run(options, _argv):
-    """Passes the work on."""
     chosen = [(name, getattr(options, name)) for name in ("threads", "sizes", "kinds")]
     return rewrite("filter", chosen, options.output, options.trace)

@@ -50,7 +50,6 @@ class Measured:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "--base",
         metavar="REV|FILE.json|PATH.so",

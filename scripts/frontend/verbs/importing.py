@@ -14,7 +14,6 @@ NOTES = (
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "input", metavar="IN", help="the other tool's file, or - for standard input"
     )
@@ -28,6 +27,5 @@ def add_arguments(parser):
 
 
 def run(options, _argv):
-    """Passes the work on."""
     form = ("from", options.format)
     return convert("import", [form], options.output, options.input)

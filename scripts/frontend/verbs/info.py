@@ -24,7 +24,6 @@ PLOTS = (".svg", ".png")
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", type=Path, metavar="FILE", help="a trace")
     form = parser.add_mutually_exclusive_group()
     add_flag(form, "--json", "print JSON instead of the tables")

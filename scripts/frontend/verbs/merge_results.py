@@ -26,7 +26,6 @@ MICRO = "micro"
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "results", nargs="+", type=Path, metavar="FILE", help="result files, one of each shard"
     )

@@ -13,13 +13,11 @@ of them has no times, all go by the share of their operations done."""
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("traces", nargs="+", metavar="FILE", help="the traces to merge")
     add_flag(parser, "--by-date", "begin each at the date (to a second) in its origin")
     add_output(parser)
 
 
 def run(options, _argv):
-    """Passes the work on."""
     by_date = "--by-date" if options.by_date else None
     return rewrite("merge", [by_date], options.output, *options.traces)

@@ -66,7 +66,6 @@ class Selection:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     add_measuring(parser)
     parser.usage = parser.format_usage().removeprefix("usage: ").rstrip() + f" [{FLAG}...]"
 

@@ -43,7 +43,6 @@ SIGNALLED = 128  # exit statuses from here on say that a signal ended the comman
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "-o",
         "--output",

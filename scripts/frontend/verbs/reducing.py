@@ -30,7 +30,6 @@ free. What was reached so far is in OUT at any time, also after Ctrl-C.
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="the trace to begin with")
     parser.add_argument(
         "--while",

@@ -24,7 +24,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("traces", nargs="+", metavar="FILE", help="traces to replay")
     add_measuring(parser)
     add_thread_order(parser)

@@ -13,7 +13,6 @@ EXAMPLES = ("spanbench report", "spanbench report my.json other.json -o my-repor
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     default = shown(latest() / "results.json")
     parser.add_argument(
         "results", nargs="*", type=Path, metavar="FILE", help=f"result files (default: {default})"

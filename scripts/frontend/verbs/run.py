@@ -27,7 +27,6 @@ EVERY = "all"
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "workloads",
         nargs="*",

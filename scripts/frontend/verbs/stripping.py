@@ -11,11 +11,9 @@ What is left is printed: read it before you publish. `record --strip` never writ
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="a trace")
     add_output(parser)
 
 
 def run(options, _argv):
-    """Passes the work on."""
     return rewrite("strip", [], options.output, options.trace)

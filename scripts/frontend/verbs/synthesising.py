@@ -17,7 +17,6 @@ scale. The same profile, N, T and S make the same bytes."""
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="a trace, or the profile of one")
     parser.add_argument("--ops", metavar="N", help="operations (default: as many as FILE has)")
     parser.add_argument("--threads", metavar="T", help="threads (default: as many as FILE has)")
@@ -27,7 +26,6 @@ def add_arguments(parser):
 
 
 def run(options, _argv):
-    """Passes the work on."""
     check_regular(options.trace)
     chosen = [(name, getattr(options, name)) for name in ("ops", "threads", "seed")]
     if options.profile_only:

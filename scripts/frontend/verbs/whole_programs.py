@@ -22,7 +22,6 @@ PREPARE = ROOT / "workloads" / "prepare_programs"
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="programs to run (default: all that are installed)"
     )
