@@ -7,7 +7,7 @@ from collections import Counter
 import made_up_results
 import pytest
 
-from frontend.figures import results, thread_figures
+from frontend.figures import replay_details, results
 from frontend.measuring import schedule
 
 USUAL = ("-a", "span,glibc", "-n", "2", "--no-null")
@@ -401,5 +401,5 @@ def test_figures_of_threads_may_be_anything():
     for entry, threads in zip(made.rows[0].samples, told):
         entry["per_thread"] = threads
         entry["other_threads"] = threads
-    found = thread_figures.of_row(made.rows[0])
-    assert found == [thread_figures.ThreadFigures("1", 5, None, 6, None)]
+    found = replay_details.thread_figures(made.rows[0])
+    assert found == [replay_details.ThreadFigures("1", 5, None, 6, None)]

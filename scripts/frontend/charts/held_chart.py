@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from frontend.charts import canvas, lettering, palette, ratio_chart
 from frontend.figures import digest
-from frontend.figures.results import is_figure
+from frontend.figures.results import has_figures
 
 HEAD, AXIS = 1.12, 0.36  # inches
 LANE, BAR = 0.3, 0.17
@@ -37,17 +37,12 @@ class Held:
 
 def of_row(row):
     """The Held of a results.Row in the round with the highest RSS; None if it does not tell."""
-    told = [entry[KEY] for entry in row.samples if is_told(entry.get(KEY))]
+    told = [entry[KEY] for entry in row.samples if has_figures(entry.get(KEY), NUMBERS)]
     if not told:
         return None
     most = max(told, key=lambda held: held["rss"])
     overhead = max(0, most["used"] - most["live"])
     return Held(most["rss"], most["live"], overhead, *(most[key] for key in NUMBERS[3:]))
-
-
-def is_told(held):
-    """Whether an entry's value has the figures, since files may hold anything."""
-    return isinstance(held, dict) and all(is_figure(held.get(key)) for key in NUMBERS)
 
 
 def held_of(summary, subject):

@@ -4,7 +4,7 @@ who survives a limit of memory, and what is given back. Each is printed if the R
 
 from frontend.allocators.registry import FLOOR
 from frontend.counted import counted
-from frontend.figures import decision, prediction, stats, worst_calls
+from frontend.figures import decision, prediction, replay_details, stats
 from frontend.figures.digest import digest, duration_text, interval
 from frontend.figures.metrics import LATENCIES, MIB
 from frontend.figures.table import add_rows, console, coverage_text, figure
@@ -96,7 +96,7 @@ def latency_legend(rows, ratios, metric):
 def worst_lines(rows):
     """The worst calls of each allocator, of all its rounds."""
     for row in rows:
-        calls = worst_calls.of_row(row)[:WORST_SHOWN]
+        calls = replay_details.worst_calls(row)[:WORST_SHOWN]
         if calls:
             told = "; ".join(call_text(call, len(row.samples)) for call in calls)
             yield f"worst of {row.allocator} on {row.subject}: {told}"
@@ -111,6 +111,14 @@ def call_text(call, rounds):
     by = f" by {call.site}" if call.site else ""
     took = f"{call.kind} of {counted(call.size, 'byte')}{by} {duration_text(call.ns)}"
     return f"{took} ({where}, {faults}, {seen})"
+
+
+def show_wastes(measured):
+    """Prints a line for each row that tells whose blocks live where most memory is wasted."""
+    told = [(r, moment) for r in measured.rows if (moment := replay_details.wasteful_moment(r))]
+    out = console() if told else None
+    for row, moment in told:
+        print_prose(out, f"most waste of {row.allocator} on {row.subject}: {moment.text}")
 
 
 # What programs would save with each allocator, as replays with a model predict.

@@ -268,6 +268,11 @@ def is_figure(value):
     return type(value) in (int, float) and -MOST_FIGURE < value < MOST_FIGURE
 
 
+def has_figures(value, keys):
+    """Whether a JSON value is an object with a figure under each of the keys."""
+    return isinstance(value, dict) and all(is_figure(value.get(key)) for key in keys)
+
+
 def is_time(value):
     """Whether a JSON value is a number that a time can be."""
     return is_figure(value) and value >= 0

@@ -1,7 +1,7 @@
 """Who made the worst calls of a replay, and whose blocks live where it wastes most memory: set in
 the entries of Results, for traces that were recorded with their call sites."""
 
-from frontend.figures import wasteful_moments, worst_calls
+from frontend.figures import replay_details
 from frontend.inspecting import sites
 
 COLUMN = "sites"  # of those that `trace info` names
@@ -19,14 +19,14 @@ def add(measured, loaded):
 
 def add_to(entries, path):
     """The same for the entries of the trace at `path`."""
-    calls = [call for entry in entries for call in worst_calls.calls_of(entry)]
-    moments = [found for entry in entries if (found := wasteful_moments.moment_of(entry))]
+    calls = [call for entry in entries for call in replay_details.calls_of(entry)]
+    moments = [found for entry in entries if (found := replay_details.moment_of(entry))]
     wanted = {("op", call["op"]) for call in calls} | {("live", m["op"]) for m in moments}
     if not wanted:
         return []
     told, places, reasons = ask(path, sorted(wanted, key=lambda line: line[1]))
     for call in calls:
-        call[worst_calls.SITE] = site_of(told["op", call["op"]], places)
+        call["site"] = site_of(told["op", call["op"]], places)
     for moment in moments:
         owners = told["live", moment["op"]]["sites"]
         moment["sites"] = [{"site": site_of(o, places), "live": o["live"]} for o in owners]

@@ -6,7 +6,7 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import Failure
-from frontend.figures import prediction, replay_tables, results, wasteful_moments
+from frontend.figures import prediction, replay_tables, results
 from frontend.figures.metrics import LATENCIES
 from frontend.inspecting import info_page, replay_sites
 from frontend.measuring import limits, replays, shards, traces
@@ -113,7 +113,7 @@ def run(options, argv):
     latency = LATENCIES[options.metric or "p99_ns"]
     more = (
         lambda results_: replay_tables.show_latencies(results_, latency),
-        wasteful_moments.show,
+        replay_tables.show_wastes,
         replay_tables.show_predictions,
         replay_tables.show_decay,
         replay_tables.show_limits,
