@@ -16,7 +16,6 @@ from frontend.figures import markdown, stats
 from frontend.gate import gate_subjects
 from frontend.measuring import deterministic, driver, traces
 from frontend.measuring.campaign import RunFailed
-from frontend.measuring.trace_tool import run_trace
 from frontend.progress import say
 
 INSTRUCTIONS, TIME = "instructions", "cpu_time_ns"
@@ -58,7 +57,7 @@ RELATIONS = (
 def synthesise(trace, folder, words):
     """The Trace that `trace synth` makes of a Trace, with further options."""
     path = Path(folder) / f"{trace.name}.trace"
-    if run_trace("synth", *words, "-o", path, "--", trace.path):
+    if traces.run_tool("synth", *words, "-o", path, "--", trace.path):
         raise Failure(f"{trace.path}: cannot be synthesised", WORK_FAILED)
     (made,) = traces.load([path])
     return made

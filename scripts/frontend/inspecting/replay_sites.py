@@ -1,8 +1,11 @@
 """Who made the worst calls of a replay, and whose blocks live where it wastes most memory: set in
 the entries of Results, for traces that were recorded with their call sites."""
 
+import json
+
 from frontend.figures import replay_details
 from frontend.inspecting import sites
+from frontend.measuring import traces
 
 COLUMN = "sites"  # of those that `trace info` names
 
@@ -36,7 +39,7 @@ def add_to(entries, path):
 def ask(path, wanted):
     """({line: what `trace moments` answers}, {frame: Place}, why some modules have no names)."""
     lines = "".join(f"{word} {op}\n" for word, op in wanted)
-    told = sites.told_of(path, "moments", lines)
+    told = json.loads(traces.tool("moments", path, text=lines))
     answers = dict(zip(wanted, told["moments"]))
     owners = [owner for answer in told["moments"] for owner in answer.get("sites", [answer])]
     frames = [frame for owner in owners for frame in owner["frames"]]

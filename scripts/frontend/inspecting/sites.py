@@ -3,10 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 
-from frontend.failure import Failure
 from frontend.inspecting.symbols import Place, places_of
-from frontend.measuring.traces import run_tool
-from frontend.visible import said
+from frontend.measuring import traces
 
 UNKNOWN = Place("", 0, "unknown caller")
 BETWEEN = " < "  # a function and the one that called it
@@ -45,7 +43,7 @@ class Site:
 
 def load(path):
     """(all Sites of a trace, the busiest first, and why some modules have no names)."""
-    told = told_of(path, "sites")
+    told = json.loads(traces.tool("sites", path))
     frames = [frame for site in told["sites"] for frame in site["frames"]]
     places, reasons = named(told["modules"], frames)
     found = [site_of(site, places) for site in told["sites"]]
@@ -55,15 +53,6 @@ def load(path):
 def stack_text(places):
     """Places in a line, the innermost first, each with its line where that is known."""
     return BETWEEN.join(place.text for place in places or (UNKNOWN,))
-
-
-def told_of(path, command, lines=""):
-    """What a command of `trace` about the sites of a file prints, with these lines as its input."""
-    done = run_tool(command, path, text=lines)
-    if done.returncode:
-        told = said(done.stderr, path)
-        raise Failure(told[-1] if told else f"{path}: trace {command} failed ({done.returncode})")
-    return json.loads(done.stdout)
 
 
 def named(modules, frames):

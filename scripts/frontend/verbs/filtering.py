@@ -1,6 +1,7 @@
 """The verb filter: some of the blocks of a trace, with all that happens to them."""
 
-from frontend.measuring.trace_tool import add_output, rewrite
+from frontend.measuring.traces import rewrite
+from frontend.verbs.options import add_trace_output
 
 EXAMPLES = (
     "spanbench filter my.trace --sizes 32K: -o large.trace",
@@ -21,7 +22,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--kinds", metavar="LIST", help="blocks made by these calls: malloc,calloc,memalign"
     )
-    add_output(parser)
+    add_trace_output(parser)
 
 
 def run(options, _argv):

@@ -1,6 +1,7 @@
 """The verb import: other tools' files, turned into traces by build/.../trace."""
 
-from frontend.measuring.trace_tool import convert
+from frontend.measuring.traces import convert
+from frontend.verbs.options import add_trace_output
 
 EXAMPLES = (
     "spanbench import memory_replay.txt -o my.trace",
@@ -23,7 +24,7 @@ def add_arguments(parser):
         metavar="FMT",
         help="the format of IN (default: seen from its first lines)",
     )
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the trace to write")
+    add_trace_output(parser, metavar="FILE")
 
 
 def run(options, _argv):

@@ -1,7 +1,7 @@
 """The verb merge: the traces of several processes side by side in time, as one."""
 
-from frontend.measuring.trace_tool import add_output, rewrite
-from frontend.verbs.options import add_flag
+from frontend.measuring.traces import rewrite
+from frontend.verbs.options import add_flag, add_trace_output
 
 EXAMPLES = (
     "spanbench merge server.trace client.trace -o both.trace",
@@ -15,7 +15,7 @@ of them has no times, all go by the share of their operations done."""
 def add_arguments(parser):
     parser.add_argument("traces", nargs="+", metavar="FILE", help="the traces to merge")
     add_flag(parser, "--by-date", "begin each at the date (to a second) in its origin")
-    add_output(parser)
+    add_trace_output(parser)
 
 
 def run(options, _argv):

@@ -115,6 +115,11 @@ def add_output(parser):
     )
 
 
+def add_trace_output(parser, what="the trace to write", metavar="OUT"):
+    """What must be written, for verbs that make a trace or make something of one."""
+    parser.add_argument("-o", "--output", required=True, metavar=metavar, help=what)
+
+
 def add_json(parser):
     """For verbs whose -o is something else, or that have none."""
     add_flag(parser, "--json", "print JSON, for programs")

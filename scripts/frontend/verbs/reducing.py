@@ -14,7 +14,6 @@ from frontend.measuring import traces
 from frontend.paths import check_apart, check_regular
 from frontend.progress import say
 from frontend.verbs.options import add_timeout
-from frontend.visible import said
 
 PLACE = "{}"
 NOT_FOUND = re.compile(r"sh: (?:line )?\d+: (.*): (?:command )?not found$")  # dash and bash say so
@@ -78,7 +77,7 @@ class Search:
         self.options = options
         self.folder = folder
         self.runs = 0
-        self.units = int(self.tool("subset", options.trace))
+        self.units = int(traces.tool("subset", options.trace))
         self.ops = 0
 
     def begin(self):
@@ -98,7 +97,7 @@ class Search:
         chosen, tried = self.folder / "units", self.folder / "tried.trace"
         lines = [f"{first} {end}\n" for first, end in ranges(units)]
         chosen.write_text("".join(lines))
-        self.tool("subset", "--keep", chosen, self.options.trace, "-o", tried)
+        traces.tool("subset", "--keep", chosen, self.options.trace, "-o", tried)
         if not self.shows(tried):
             return False
         self.keep(tried)
@@ -130,13 +129,6 @@ class Search:
             beside.replace(output)
         self.ops = traces.read_info(output)["ops"]
         say(f"{counted(self.ops, 'operation')} after {counted(self.runs, 'run')}")
-
-    def tool(self, *words):
-        """What `trace` prints; a Failure with its line if it fails."""
-        done = traces.run_tool(*words)
-        if done.returncode:
-            raise Failure(said(done.stderr, *words)[-1])
-        return done.stdout
 
 
 def reduce_units(units, holds):

@@ -1,9 +1,9 @@
 """The verb synth: a trace of any length with the statistics of another one."""
 
 from frontend.figures import results
-from frontend.measuring.trace_tool import add_output, rewrite
+from frontend.measuring.traces import rewrite
 from frontend.paths import check_apart, check_regular
-from frontend.verbs.options import add_flag
+from frontend.verbs.options import add_flag, add_trace_output
 
 EXAMPLES = (
     "spanbench synth my.trace --ops 10000000 --threads 4 -o long.trace",
@@ -22,7 +22,7 @@ def add_arguments(parser):
     parser.add_argument("--threads", metavar="T", help="threads (default: as many as FILE has)")
     parser.add_argument("--seed", metavar="S", help="of chance, a whole number (default: 1)")
     add_flag(parser, "--profile-only", "write the profile, as JSON, instead of a trace")
-    add_output(parser)
+    add_trace_output(parser)
 
 
 def run(options, _argv):
