@@ -88,14 +88,10 @@ def added_text(before, after):
 # Programs
 
 
-def program_rows(programs, rounds, workshop):
-    """[(name, calls, {recorder: [Run] or why there is none})] of programs of the corpus."""
-    rounds = min(rounds, PROGRAM_ROUNDS)
-    return [program_row(program, rounds, workshop) for program in programs]
-
-
 def program_row(program, rounds, workshop):
-    """One of them. `workshop` is the corpus's module of that name."""
+    """(name, calls, {recorder: [Run] or why there is none}) of a program of the corpus; `workshop`
+    is the corpus's module of that name."""
+    rounds = min(rounds, PROGRAM_ROUNDS)
     runs = {way: [] for way in RECORDERS}
     [trace] = traces.load([ROOT / "workloads" / "traces" / f"{program.name}.trace"])
     with workshop.workshop(program) as folder:
@@ -120,11 +116,6 @@ def turned(ways, number):
     """The ways in the order of a round: each is first equally often."""
     first = number % len(ways)
     return [*ways[first:], *ways[:first]]
-
-
-def plain_run(command, folder, environment):
-    """The program alone."""
-    return timed(command, folder, environment)
 
 
 def own_run(command, folder, environment):
@@ -165,15 +156,6 @@ def ltrace_run(command, folder, environment):
     return replace(run, ops=ops)
 
 
-RECORDERS = {
-    PLAIN: plain_run,
-    "spanbench": own_run,
-    "heaptrack": heaptrack_run,
-    "mtrace": mtrace_run,
-    "ltrace": ltrace_run,
-}
-
-
 def tool_run(name, words, command, folder, environment, most_s=None):
     """A Run under a tool that writes files whose names begin with the one that it is given."""
     if shutil.which(name, path=environment["PATH"]) is None:
@@ -194,6 +176,15 @@ def timed(command, folder, environment, most_s=None):
     except subprocess.TimeoutExpired:
         return Run(time.monotonic() - start, is_whole=False)
     return Run(time.monotonic() - start)
+
+
+RECORDERS = {
+    PLAIN: timed,
+    "spanbench": own_run,
+    "heaptrack": heaptrack_run,
+    "mtrace": mtrace_run,
+    "ltrace": ltrace_run,
+}
 
 
 @contextmanager

@@ -133,11 +133,6 @@ def changed(sources, values):
             path.write_text(text, encoding="utf-8")
 
 
-def build_all(sweep, tree):
-    """The Allocators of a sweep, built in a tree."""
-    return [build(sweep, value, tree) for value in sweep.values]
-
-
 def build(sweep, value, tree):
     """The Allocator with one value."""
     along = sweep.constant.along.get(value, {})
@@ -164,7 +159,7 @@ def measure(names, builds, loaded, rounds, command):
         manner = replays.Manner(timeout=TIMEOUT_S, links=links)
         for done, sweep in enumerate(sweeps):
             say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
-            allocators = build_all(sweep, tree)
+            allocators = [build(sweep, value, tree) for value in sweep.values]
             entries += map(slim, replay_all(loaded, allocators, manner, rounds))
     facts["sweeps"] = [sweep.describe() for sweep in sweeps]
     made = {key: facts[key] for key in MADE} | {"traces": len(loaded)}

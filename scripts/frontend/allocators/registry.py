@@ -80,7 +80,8 @@ def find_path(base):
     if base == "glibc":
         return libc_path()
     if base == "scudo":
-        return scudo_path()
+        paths = sorted(Path("/usr/lib").glob(SCUDO), key=version_key, reverse=True)
+        return next(filter(is_usable, paths), None)
     return installed_path(LIBRARIES[base])
 
 
@@ -128,12 +129,6 @@ def loader_cache():
     return cache
 
 
-def scudo_path():
-    """The newest of LLVM's libraries, which lie where the loader does not look; or None."""
-    paths = sorted(Path("/usr/lib").glob(SCUDO), key=version_key, reverse=True)
-    return next(filter(is_usable, paths), None)
-
-
 def version_key(path):
     """Orders paths by the numbers in them."""
     return [int(number) for number in re.findall(r"\d+", str(path))]
@@ -179,7 +174,7 @@ def parse(text):
     name, has_base, source = head.partition("=")
     if not has_base:
         source = name
-    if is_path(source):
+    if "/" in source or ".so" in source:
         allocator = from_file(name if has_base else "", source)
     else:
         allocator = from_registry(source)
@@ -189,11 +184,6 @@ def parse(text):
     if OWN_OPTIONS in chosen:
         check_own_options(allocator.path, chosen)
     return replace(allocator, name=name, settings=chosen)
-
-
-def is_path(source):
-    """Whether the source of an allocator is a file rather than a name."""
-    return "/" in source or ".so" in source
 
 
 def parse_settings(settings):

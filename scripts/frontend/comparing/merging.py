@@ -117,7 +117,8 @@ def merged_context(parts):
         if all(value == values[0] for value in values):
             merged[key] = values[0]
         elif key in TEXTS:
-            merged[key] = joined_text(key, values)
+            told = sorted(str(value) for value in unique(values) if value)
+            merged[key] = told[0] if key == "date" else " + ".join(told)
         elif key == "dirty":
             merged[key] = None if None in values else any(values)
     for part in DESCRIBED:
@@ -127,12 +128,6 @@ def merged_context(parts):
     merged["left_out"] = joined_lists(context.get("left_out") or {} for context in contexts)
     merged[SHARDS] = [facts for part in parts for facts in shards_of(part)]
     return merged
-
-
-def joined_text(key, values):
-    """Different texts as one; the first date."""
-    told = sorted(str(value) for value in unique(values) if value)
-    return told[0] if key == "date" else " + ".join(told)
 
 
 def joined_lists(dictionaries):

@@ -61,11 +61,6 @@ def means(findings):
     return [judge_figures_mean(*key, found) for key, found in rows.items()]
 
 
-def title_of(key):
-    """A figure as people read it."""
-    return TIME if key == TIME else metrics.STEADY[key].name
-
-
 def number(finding, side):
     """Base or head in the figure's unit; times have none that means anything over rows."""
     value = getattr(finding, side)
@@ -83,11 +78,6 @@ def ratio_text(finding):
     return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
-def verdict_text(finding):
-    """The verdict, and the remark on it."""
-    return finding.verdict + (f" ({finding.remark})" if finding.remark else "")
-
-
 def open_text(finding, target):
     """Why a gate goes on after a look: what is open, and to how many pairs that leads."""
     what = f"{finding.build} {finding.row}".strip()
@@ -98,12 +88,12 @@ def open_text(finding, target):
 def cells(finding):
     """The cells of a Finding's line, as HEADS names them."""
     return (
-        title_of(finding.metric),
+        TIME if finding.metric == TIME else metrics.STEADY[finding.metric].name,
         f"{finding.build} {finding.row}".strip(),
         number(finding, "base"),
         number(finding, "head"),
         ratio_text(finding),
-        verdict_text(finding),
+        finding.verdict + (f" ({finding.remark})" if finding.remark else ""),
     )
 
 

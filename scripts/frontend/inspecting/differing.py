@@ -138,18 +138,16 @@ def changes_of(a, b):
 def sizes_of(a, b):
     """The Changes of how often each exact size was asked for, of those that have changed; those
     that make the most bytes first."""
-    ours, theirs = ([counts_of(info) for info in side.infos] for side in (a, b))
+    ours, theirs = (
+        [{item["size"]: item["count"] for item in info["all_sizes"]} for info in side.infos]
+        for side in (a, b)
+    )
     every = set().union(*ours, *theirs)
     found = (
         Change(size, tuple(c.get(size, 0) for c in ours), tuple(c.get(size, 0) for c in theirs))
         for size in every
     )
     return sorted(filter(lambda c: c.is_change, found), key=lambda c: (-weight(c), c.name))
-
-
-def counts_of(info):
-    """{size: requests} of one recording."""
-    return {item["size"]: item["count"] for item in info["all_sizes"]}
 
 
 def sites_by_name(side):

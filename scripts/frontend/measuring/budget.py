@@ -87,6 +87,11 @@ def processors():
     return len(os.sched_getaffinity(0))
 
 
+def replay_growth():
+    """How much longer a round of replays takes than the warm-up, which has no memory pass."""
+    return 1 + MEMORY_PASS / processors()
+
+
 def total(costs, names):
     """What a round of some subjects takes."""
     return sum(costs[name] for name in names)

@@ -22,7 +22,7 @@ def gather(allocators, command):
         "host_name": platform.node(),
         "executable": "scripts/spanbench",
         "num_cpus": os.cpu_count(),
-        "mhz_per_cpu": mhz(),
+        "mhz_per_cpu": round(float(cpu_info("cpu MHz") or 0)),  # 0: not known
         "cpu_scaling_enabled": governor() not in ("none", "performance"),
         "caches": caches(),
         "load_avg": load,
@@ -76,11 +76,6 @@ def cpu_info(key):
 def cpu_model():
     """The processor's name."""
     return cpu_info("model name") or platform.machine()
-
-
-def mhz():
-    """The processor's frequency as Google Benchmark tells it; 0 where it is not known."""
-    return round(float(cpu_info("cpu MHz") or 0))
 
 
 def governor():

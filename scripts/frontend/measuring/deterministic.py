@@ -32,7 +32,8 @@ def measure(subject, allocator, links, keys=KEYS):
     if any(key in COUNTED for key in keys) and subject.is_counted:
         figures.update(count(subject, allocator, links))
     if any(key not in COUNTED for key in keys):
-        figures.update(weigh(subject, allocator, links))
+        arguments = ["--pass", "memory"] if subject.kind == "replay" else []
+        figures.update(run(subject, allocator, links, arguments))
     return {key: figures[key] for key in (*keys, *subject.work) if key in figures}
 
 
@@ -48,12 +49,6 @@ def measure_all(jobs, links, keys):
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return list(pool.map(attempt, jobs))
-
-
-def weigh(subject, allocator, links):
-    """Memory, faults, and the work done."""
-    arguments = ["--pass", "memory"] if subject.kind == "replay" else []
-    return run(subject, allocator, links, arguments)
 
 
 def count(subject, allocator, links):

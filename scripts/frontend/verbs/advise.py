@@ -29,6 +29,7 @@ from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table
 from frontend.lazily import require
 from frontend.measuring import replays, traces
+from frontend.measuring.budget import replay_growth
 from frontend.measuring.campaign import RunFailed
 from frontend.progress import say
 from frontend.recording import finishing
@@ -262,9 +263,8 @@ class Adviser:
         allocators = [self.base, *self.rivals]
         self.step(f"replaying it on {counted(len(allocators), 'allocator')}")
         end_s = min(self.clock.end_s, time.monotonic() + plan.replay_s)
-        budget = advice_plan.budget(
-            end_s, trace.name, advice_plan.MOST_REPLAYS, advice_plan.replay_growth()
-        )
+        most = advice_plan.MOST_REPLAYS
+        budget = advice_plan.budget(end_s, trace.name, most, replay_growth())
         with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
             curves = Path(folder) / "curves"
             curves.mkdir()

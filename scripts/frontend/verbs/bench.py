@@ -21,7 +21,7 @@ from frontend.failure import WORK_FAILED
 from frontend.figures import results
 from frontend.lazily import require
 from frontend.measuring import driver, replays, shards, traces, workloads
-from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
+from frontend.measuring.budget import Budget, loop_s, processors, replay_growth
 from frontend.paths import latest, shown
 from frontend.progress import say
 from frontend.verbs import micro
@@ -122,7 +122,9 @@ def add_arguments(parser):
 
 def run(options, argv):
     """Measures, writes, shows, draws; exit status 1 if a row failed."""
-    end_s = time.monotonic() + options.budget - spent_since(options.since)
+    # A clock that is wrong has no time spent.
+    spent_s = max(0.0, time.time() - options.since) if options.since else 0.0
+    end_s = time.monotonic() + options.budget - spent_s
     require(*PAGE_NEEDS)
     allocators = standard_allocators()
     replays.check_programs(allocators)
@@ -150,11 +152,6 @@ def run(options, argv):
     return status or draw(whole, parts, options.output)
 
 
-def spent_since(since):
-    """Seconds from a time of the clock to now; none if that clock is wrong."""
-    return max(0.0, time.time() - since) if since else 0.0
-
-
 def standard_allocators():
     """The allocators of the standard comparison, and the optional ones found."""
     optional = [a.name for a in registry.found() if a.name not in (*EXPECTED, registry.FLOOR)]
@@ -178,7 +175,7 @@ def make_parts(options, loaded, end_s):
     ends = dict.fromkeys(orders, float("inf")) if rounds else share(end_s)
     least, most = (rounds, rounds) if rounds else (LEAST_ROUNDS, MOST_ROUNDS)
     fewest = {REPLAYS: FEWEST_TRACES}
-    growth = {REPLAYS: 1 + MEMORY_PASS / processors()}
+    growth = {REPLAYS: replay_growth()}
     return [
         Part(
             name,

@@ -189,9 +189,10 @@ def show(steps, found, possible):
     """Prints the outcome and the steps."""
     out = console()
     if found:
-        line = Text(f"first bad commit: {found} {subject_text(found)}", style="bold")
-        out.print(line, soft_wrap=True)
-        out.print(Text(f"before: {before(steps, found).why}\nafter: {step_of(steps, found).why}"))
+        subject = git("log", "-1", "--format=%s", found)[1]
+        out.print(Text(f"first bad commit: {found} {subject}", style="bold"), soft_wrap=True)
+        after = next(step for step in steps if step.commit == found)
+        out.print(Text(f"before: {before(steps, found).why}\nafter: {after.why}"))
     else:
         names = "\n".join(map(revisions.subject_of, possible))
         out.print(Text(f"cannot tell: commits were skipped; the first bad one is of:\n{names}"))
@@ -199,16 +200,6 @@ def show(steps, found, possible):
     for step in steps:
         table.add_row(step.word, Text(step.why), Text(revisions.subject_of(step.commit)))
     out.print(table)
-
-
-def subject_text(commit):
-    """The first line of a commit's message."""
-    return git("log", "-1", "--format=%s", commit)[1]
-
-
-def step_of(steps, commit):
-    """The Step that looked at a commit."""
-    return next(step for step in steps if step.commit == commit)
 
 
 def before(steps, commit):

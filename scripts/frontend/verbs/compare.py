@@ -189,12 +189,8 @@ def drift(a, b, comparer):
     }
     pairs = [(n, row, theirs[n]) for n, row in ours.items() if n in theirs and same[row.allocator]]
     means = comparer.of(pairs).whole_means(["time"])
-    return [drift_line(mean, pairs) for mean in means if is_found(mean)]
-
-
-def is_found(comparison):
-    """Whether a difference was found that is sure."""
-    return comparison.verdict in (WORSE, BETTER) and comparison.is_sure
+    found = [mean for mean in means if mean.verdict in (WORSE, BETTER) and mean.is_sure]
+    return [drift_line(mean, pairs) for mean in found]
 
 
 def drift_line(mean, pairs):

@@ -155,7 +155,8 @@ def run(options, argv):
             gate_subjects.check_programs(subjects, [build[HEAD, 0]])
         facts = context.gather(gate_sides.described(base, head), argv)
         measured = Measured()
-        looks = gate_verdict.Looks(options.pairs, options.most, detect_of(options))
+        detect = options.detect or (DETECT_QUICK if options.quick else DETECT)
+        looks = gate_verdict.Looks(options.pairs, options.most, detect)
         sides = (HEAD,) if stored else SIDES
         measure_figures(measured, subjects, copies, links, options.metrics, stored, sides)
         if has_time(options):
@@ -356,11 +357,6 @@ def measure_time(measured, subjects, copies, links, looks):
         for finding in looks.open:
             say(gate_page.open_text(finding, target))
     measured.failures += [(row.name, row.error) for row in measured.rows if row.error]
-
-
-def detect_of(options):
-    """The slowdown that a pass rules out."""
-    return options.detect or (DETECT_QUICK if options.quick else DETECT)
 
 
 # Judging

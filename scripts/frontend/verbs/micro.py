@@ -31,6 +31,7 @@ FLAG = "--benchmark_"  # the words that begin so are Google Benchmark's
 # has left.
 TIMES = ("--benchmark_min_time=0.01", "--benchmark_min_warmup_time=0.001")
 JSON, CONSOLE = "--benchmark_format=json", "--benchmark_format=console"
+LISTING = re.compile(r"--benchmark_list_tests(=(true|1|yes|on))?")
 # What is read here must be whole and in one form.
 FORM = (
     *(JSON, "--benchmark_report_aggregates_only=false"),
@@ -80,7 +81,7 @@ def run(options, argv):
     names = {a: list_names(a, flags) for a in allocators}
     if not any(names.values()):
         raise Failure(f"{' '.join(options.passed)}: chooses no benchmark")
-    if is_listing(flags):
+    if any(LISTING.fullmatch(flag) for flag in flags):
         print("\n".join(unique(name for found in names.values() for name in found)))
         return 0
     if options.output:
@@ -122,11 +123,6 @@ def program_flags(passed):
         if flag.startswith("--benchmark_format") and flag not in (JSON, CONSOLE):
             raise Failure(f"{flag}: only json and console are possible")
     return (*TIMES, *passed)
-
-
-def is_listing(flags):
-    """Whether the benchmarks shall be listed instead of run."""
-    return any(re.fullmatch(r"--benchmark_list_tests(=(true|1|yes|on))?", flag) for flag in flags)
 
 
 def list_names(allocator, flags):
