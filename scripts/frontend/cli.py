@@ -180,6 +180,11 @@ def load(name):
     return module, parser
 
 
+def all_parsers():
+    """{verb: its parser} of all verbs, for what is made of them: the manual and the completion."""
+    return {name: load(name)[1] for name in VERBS}
+
+
 def epilog(module):
     """What stands below the options of a verb."""
     notes = getattr(module, "NOTES", None)

@@ -159,6 +159,14 @@ def resolve(lists, default=DEFAULT):
     return chosen
 
 
+def resolve_real(lists, why, default=DEFAULT):
+    """As resolve; the null allocator, whose blocks overlap, is refused, and it is said why."""
+    chosen = resolve(lists, default)
+    if any(allocator.is_floor for allocator in chosen):
+        raise Failure(f"-a: null: its blocks overlap, {why}")
+    return chosen
+
+
 def items(text):
     """One -a option's allocators; with settings in it, it is one, and its commas are values'."""
     parts = [text] if ";" in text else text.split(",")

@@ -307,10 +307,11 @@ def write(path, results):
 
 
 def keep(path, results):
-    """As write, but what was measured must be seen even if it cannot be written: the failure waits
-    until check_kept."""
+    """As write, if there is a path, but what was measured must be seen even if it is not written:
+    the failure waits until check_kept."""
     try:
-        write(path, results)
+        if path is not None:
+            write(path, results)
     except Failure as failure:
         results.unwritten = failure
 
@@ -358,11 +359,11 @@ def make_folder(path):
 
 
 def check_writable(path, is_trace=False):
-    """Fails unless a file can be written to `path`, which may replace a trace only if `is_trace`;
-    leaves nothing behind."""
-    path = Path(path)
-    if is_stdout(path):
+    """Fails unless a file can be written to `path`, if there is one, which may replace a trace only
+    if `is_trace`; leaves nothing behind."""
+    if path is None or is_stdout(path):
         return
+    path = Path(path)
     if path.is_dir():
         raise Failure(f"{path}: is a directory")
     try:

@@ -99,7 +99,7 @@ def start(words, environment, raw, control, signals):
         )
 
 
-def become_root(raw, control, signals):
+def become_root(raw, control, signals=None):
     """In the new process, before it is the command: says who it is; signals as the caller had them.
 
     What fails here must not keep the command from being run.
@@ -107,7 +107,8 @@ def become_root(raw, control, signals):
     control.root_process = controls.this_process()
     with suppress(OSError):
         (raw / ROOT_NAME).write_text(f"{os.getpid()}\n")
-    signals.restore_in_child()
+    if signals:
+        signals.restore_in_child()
 
 
 class Attendance:

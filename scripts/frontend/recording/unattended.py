@@ -23,8 +23,8 @@ from frontend.recording.finishing import Recording, finish
 from frontend.recording.following import running_in
 from frontend.recording.images import images_in
 from frontend.recording.launching import (
-    ROOT_NAME,
     UNDER_WAY_S,
+    become_root,
     ending_of,
     preloadable,
     recording_environment,
@@ -127,14 +127,8 @@ class Unattended:
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
-                preexec_fn=self.become_root,
+                preexec_fn=lambda: become_root(self.raw, self.control),
             )
-
-    def become_root(self):
-        """In the new process, before it is the command: says who it is."""
-        self.control.root_process = controls.this_process()
-        with suppress(OSError):
-            (self.raw / ROOT_NAME).write_text(f"{os.getpid()}\n")
 
     def wait(self, child):
         """The Ending of the command; None: it has not ended, and the room is used up."""

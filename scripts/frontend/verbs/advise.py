@@ -5,7 +5,6 @@ recorded, replayed and run is recording/, measuring/ and the verb exec.
 """
 
 import importlib
-import json
 import math
 import shutil
 import tempfile
@@ -38,7 +37,7 @@ from frontend.verbs import execute
 from frontend.verbs.execute import Command, find_command
 from frontend.verbs.options import add_allocators, add_flag, add_folder, add_json, rest_of_line
 from frontend.verbs.options import seconds
-from frontend.verbs.outcome import PAGE_NEEDS, keep
+from frontend.verbs.outcome import PAGE_NEEDS, curves_folder, keep, print_json
 
 EXAMPLES = (
     "spanbench advise -- sqlite3 my.db 'select count(*) from t'",
@@ -88,16 +87,11 @@ def run(options, argv):
         except BaseException as reason:
             folder.leave(is_wanted=adviser.files or not isinstance(reason, Failure))
             raise
-    show(told, options)
-    return 0
-
-
-def show(told, options):
-    """Prints the five lines, or the JSON."""
     if options.json:
-        print(json.dumps(advice_lines.to_json(told), indent=1))
+        print_json(advice_lines.to_json(told))
     else:
         print("\n".join(advice_lines.lines(told)))
+    return 0
 
 
 def check_base(row):
@@ -265,9 +259,7 @@ class Adviser:
         end_s = min(self.clock.end_s, time.monotonic() + plan.replay_s)
         most = advice_plan.MOST_REPLAYS
         budget = advice_plan.budget(end_s, trace.name, most, replay_growth())
-        with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-            curves = Path(folder) / "curves"
-            curves.mkdir()
+        with curves_folder() as curves:
             timeout = max(LEAST_TIMEOUT_S, plan.replay_s / 4)
             manner = replays.Manner(timeout=timeout, curves=curves, links=self.links)
             measured = replays.measure(

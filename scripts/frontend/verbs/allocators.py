@@ -1,12 +1,11 @@
 """The verb allocators: those found on this machine."""
 
-import json
-
 from frontend.allocators import registry
 from frontend.figures.table import console
 from frontend.lazily import Lazy
 from frontend.paths import shown
 from frontend.verbs.options import add_json
+from frontend.verbs.outcome import print_json
 
 Text = Lazy("rich.text", "Text")
 
@@ -26,8 +25,7 @@ def run(options, _argv):
     names = {allocator.name for allocator in found}
     absent = [name for name in registry.NAMES if name not in names]
     if options.json:
-        document = {"allocators": list(map(facts, found)), "not_found": absent}
-        print(json.dumps(document, indent=1))
+        print_json({"allocators": list(map(facts, found)), "not_found": absent})
     else:
         show(found, absent)
     return 0

@@ -9,10 +9,8 @@ parts of the measurement, each of which gives up subjects rather than rounds tha
 
 import functools
 import importlib
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
@@ -26,7 +24,7 @@ from frontend.paths import latest, shown
 from frontend.progress import say
 from frontend.verbs import micro
 from frontend.verbs.options import add_flag, add_folder, add_repeats, seconds
-from frontend.verbs.outcome import PAGE_NEEDS, keep, show
+from frontend.verbs.outcome import PAGE_NEEDS, curves_folder, keep, show
 
 EXAMPLES = (
     "spanbench bench",
@@ -140,9 +138,7 @@ def run(options, argv):
     count, loaded = len(loaded), options.shard.of(loaded)
     options.shard.check(loaded, count, "traces")
     parts = make_parts(options, loaded, end_s)
-    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        curves = Path(folder) / "curves"
-        curves.mkdir()
+    with Links() as links, curves_folder() as curves:
         measure(parts, loaded, allocators, links, curves, argv)
         whole = combined(parts)
         whole.context.update(budget_s=options.budget, **options.shard.facts)

@@ -1,7 +1,6 @@
 """The verb bisect: drives git bisect with measurements until it names a commit. All of it happens
 in a worktree of its own: the user's tree, index and branches stay as they are."""
 
-import json
 import re
 import tempfile
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from frontend.measuring import callgrind
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.progress import say
 from frontend.verbs.options import add_choice, add_json, add_repeats, add_whole
+from frontend.verbs.outcome import print_json
 
 Text = Lazy("rich.text", "Text")
 
@@ -78,8 +78,7 @@ def run(options, _argv):
         steps = search.run(good, bad)
         found, possible = outcome(search.tree)
     if options.json:
-        told = {"first_bad": found, "possible": possible, "steps": list(map(vars, steps))}
-        print(json.dumps(told, indent=1))
+        print_json({"first_bad": found, "possible": possible, "steps": list(map(vars, steps))})
     else:
         show(steps, found, possible)
     return 0 if found else CANNOT_TELL

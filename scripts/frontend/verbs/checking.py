@@ -36,14 +36,12 @@ def run(options, argv):
     """Checks and shows; exit status 1 if a fault was found."""
     allocators = registry.resolve(options.allocators)
     replays.check_programs(allocators)
-    if options.output:
-        results.check_writable(options.output)
+    results.check_writable(options.output)
     loaded = traces.load(options.traces)
     with Links() as links, progress() as shown:
         order = options.threads
         measured = measure(loaded, allocators, order, options.timeout, links, argv, shown)
-    if options.output:
-        results.keep(options.output, measured)
+    results.keep(options.output, measured)
     if options.output != results.STDOUT:
         show(measured)
     faulty = [row for row in measured.rows if row.failures]

@@ -1,6 +1,5 @@
 """The verb compare: two result files, or two allocators of one, row by row."""
 
-import json
 from pathlib import Path
 
 from frontend import collector
@@ -13,6 +12,7 @@ from frontend.figures import decision, metrics, results
 from frontend.paths import check_apart
 from frontend.progress import say
 from frontend.verbs.options import add_flag, add_json, percent
+from frontend.verbs.outcome import print_json
 
 EXAMPLES = (
     "spanbench compare before.json after.json",
@@ -96,10 +96,12 @@ def run(options, _argv):
     if not manner.is_paired and not options.relative_to:
         notes += drift(a, b, comparer)
     notes += only
-    page = compare_table.Page(titles(a, b, options), means, rows, notes, manner, options.all)
+    sides = (("A", a, options.base), ("B", b, options.head))
+    titles = [compare_table.title(*side) for side in sides]
+    page = compare_table.Page(titles, means, rows, notes, manner, options.all)
     result = status(names, means, rows, manner)
     if options.json:
-        print(json.dumps(compare_table.document(page, result), indent=1))
+        print_json(compare_table.document(page, result))
     else:
         show(page, options.markdown)
     return result
@@ -202,12 +204,6 @@ def drift_line(mean, pairs):
         f"take care: {kind}: {', '.join(names)}: the same builds in both, and B / A is {ratio}: "
         "it was the machine that changed (--relative-to NAME takes that out)"
     )
-
-
-def titles(a, b, options):
-    """What A and B are, a line each."""
-    sides = (("A", a, options.base), ("B", b, options.head))
-    return [compare_table.title(letter, side, name) for letter, side, name in sides]
 
 
 def show(page, markdown):

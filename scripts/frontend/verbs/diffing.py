@@ -1,6 +1,5 @@
 """The verb diff: did my program ask for more? Two recordings of one program, and a gate on them."""
 
-import json
 import math
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -11,6 +10,7 @@ from frontend.inspecting import diff_page, differing
 from frontend.inspecting.info_page import tell_nameless
 from frontend.progress import say
 from frontend.verbs.options import add_flag, add_json
+from frontend.verbs.outcome import print_json
 
 EXAMPLES = (
     "spanbench diff before.trace after.trace",
@@ -71,7 +71,7 @@ def run(options, _argv):
     sizes = differing.sizes_of(a, b)
     sites = changed_sites(a, b) if options.sites else None
     if options.json:
-        print(json.dumps(diff_page.facts(a, b, changes, sizes, verdicts, sites), indent=1))
+        print_json(diff_page.facts(a, b, changes, sizes, verdicts, sites))
     else:
         diff_page.show(a, b, changes, sizes, verdicts, sites)
     return status_of(verdicts)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from frontend.allocators import identity, registry
 from frontend.allocators.preload import Links, measured_environment
-from frontend.failure import CANNOT_TELL, Failure
+from frontend.failure import CANNOT_TELL
 from frontend.figures import results
 from frontend.lazily import Lazy
 from frontend.measuring import campaign, context, schedule
@@ -82,21 +82,17 @@ def run(options, argv):
 
 def prepare(options):
     """The allocators that the options name; fails if they, or what measures, cannot be had."""
-    allocators = registry.resolve(options.allocators)
-    if any(allocator.is_floor for allocator in allocators):
-        raise Failure("-a: null: its blocks overlap, no program can run on it")
+    allocators = registry.resolve_real(options.allocators, "no program can run on it")
     built("launch")
     built("libprobe.so")
-    if options.output:
-        results.check_writable(options.output)
+    results.check_writable(options.output)
     return allocators
 
 
 def measure_and_show(commands, allocators, options, argv):
     """Runs, writes and shows; the exit status."""
     measured, unsteady = measure(commands, allocators, options, argv)
-    if options.output:
-        results.keep(options.output, measured)
+    results.keep(options.output, measured)
     status = show(measured)
     for line in remarks(measured, options):
         say(line)
@@ -196,12 +192,8 @@ class Runner:
             raise RunFailed(done.error)
         if done.status and not self.options.ignore_status:
             raise RunFailed(f"{STATUS_FAILED} {done.status}{done.tail}")
-        return Figures(*self.times(done.report), self.counters(done))
-
-    @staticmethod
-    def times(report):
-        """Real and CPU time of a run, in nanoseconds."""
-        return report["wall_ns"], report["user_ns"] + report["sys_ns"]
+        cpu_ns = done.report["user_ns"] + done.report["sys_ns"]
+        return Figures(done.report["wall_ns"], cpu_ns, self.counters(done))
 
     def counters(self, done):
         """The figures of a run that came to its end."""

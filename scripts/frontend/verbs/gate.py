@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from frontend.allocators.preload import Links
+from frontend.allocators.registry import Allocator
 from frontend.counted import counted
 from frontend.failure import BAD_INPUT, CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import results, together
@@ -153,7 +154,9 @@ def run(options, argv):
         sameness = {} if stored else told_sameness(base, head)
         for build in copies.values():
             gate_subjects.check_programs(subjects, [build[HEAD, 0]])
-        facts = context.gather(gate_sides.described(base, head), argv)
+        sides_of = gate_sides.by_name(base, head)
+        files = {name: side.libraries[build] for name, (side, build) in sides_of.items()}
+        facts = context.gather([Allocator(n, "", path) for n, path in files.items()], argv)
         measured = Measured()
         detect = options.detect or (DETECT_QUICK if options.quick else DETECT)
         looks = gate_verdict.Looks(options.pairs, options.most, detect)
@@ -163,23 +166,13 @@ def run(options, argv):
             measure_time(measured, subjects, copies, links, looks)
         names = gate_sides.labels(base, head, copies, links)
     measured.failures = [(n, gate_sides.relabelled(why, names)) for n, why in measured.failures]
-    for name, side, build in sides_by_name(base, head):
+    for name, (side, build) in sides_of.items():
         facts["allocators"][name]["path"] = gate_sides.label(side, build)
     facts.update(gate_subjects.describe(subjects), touch="page", thread_order=replays.ORIGINAL)
     facts.update(baseline.key())
     names = {"base": options.base if stored else base.name, "head": head.name}
     facts["gate"] = {**names, **sameness}
     return conclude(options, measured, looks, facts)
-
-
-def sides_by_name(base, head):
-    """(name in the results, Side, build) of every library."""
-    return [
-        (gate_time.allocator_name(build, name), side, build)
-        for name, side in ((BASE, base), (HEAD, head))
-        if side
-        for build in side.libraries
-    ]
 
 
 def told_sameness(base, head):

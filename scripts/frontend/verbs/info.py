@@ -1,6 +1,5 @@
 """The verb info: what a trace holds, on a page for people, as JSON for programs, or as a plot."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from frontend.inspecting import info_page, sites
 from frontend.measuring import traces
 from frontend.progress import say
 from frontend.verbs.options import add_flag
+from frontend.verbs.outcome import print_json
 
 EXAMPLES = (
     "spanbench info my.trace",
@@ -73,7 +73,7 @@ def run(options, _argv):
         plot(trace, options.plot)
     if options.json:
         more = {"scores": [asdict(score) for score in found]} if found else {}
-        print(json.dumps({**trace.info, **more}, indent=1))
+        print_json({**trace.info, **more})
     elif options.profile:
         print(profile_text(trace.name, trace.info))
     elif not options.plot and not found:
@@ -91,7 +91,7 @@ def show_sites(options):
     traces.read_info(options.trace)  # which verifies every block
     found, reasons = sites.load(options.trace)
     if options.json:
-        print(json.dumps({"sites": [site.facts() for site in found]}, indent=1))
+        print_json({"sites": [site.facts() for site in found]})
     elif options.folded:
         print(sites.folded(found))
     else:

@@ -1,7 +1,6 @@
 """The verb merge-results: the result files of shards as one."""
 
 import shlex
-import tempfile
 from pathlib import Path
 
 from frontend.comparing import merging
@@ -11,7 +10,7 @@ from frontend.figures.results import Results
 from frontend.paths import check_apart
 from frontend.progress import say
 from frontend.verbs.options import add_output
-from frontend.verbs.outcome import keep
+from frontend.verbs.outcome import curves_folder, keep
 
 EXAMPLES = (
     "spanbench merge-results shard-*.json -o all.json",
@@ -44,9 +43,7 @@ def run(options, argv):
     whole = merging.merge(parts, shlex.join(["spanbench", *argv]))
     tell(parts)
     if options.output:
-        with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-            curves = Path(folder) / "curves"
-            curves.mkdir()
+        with curves_folder() as curves:
             merging.copy_curves(parts, curves)
             keep(whole, options.output, curves, f"{options.output.stem}.curves")
     if whole.path != results.STDOUT:

@@ -74,9 +74,7 @@ def add_arguments(parser):
 def run(options, argv):
     """Runs and shows, or lists; exit status 1 if a row failed."""
     flags = program_flags(options.passed)
-    allocators = registry.resolve(options.allocators)
-    if any(allocator.is_floor for allocator in allocators):
-        raise Failure("-a: null: its blocks overlap, and Google Benchmark needs its own")
+    allocators = registry.resolve_real(options.allocators, "and Google Benchmark needs its own")
     driver.check_programs("micro", allocators)
     names = {a: list_names(a, flags) for a in allocators}
     if not any(names.values()):
@@ -84,14 +82,12 @@ def run(options, argv):
     if any(LISTING.fullmatch(flag) for flag in flags):
         print("\n".join(unique(name for found in names.values() for name in found)))
         return 0
-    if options.output:
-        results.check_writable(options.output)
+    results.check_writable(options.output)
     with Links() as links:
         attempt = runner(links, options.timeout)
         chosen = having_any(names)
         measured = measure(chosen, flags, attempt, lambda *_: options.repeats, argv)
-    if options.output:
-        results.keep(options.output, measured)
+    results.keep(options.output, measured)
     if JSON in flags and options.output != results.STDOUT:
         print(results.to_text(measured))
         return say_failures(measured)

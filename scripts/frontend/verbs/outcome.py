@@ -1,5 +1,10 @@
 """What becomes of the results that a verb has measured."""
 
+import json
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table, together
 from frontend.progress import say
@@ -8,8 +13,25 @@ from frontend.progress import say
 PAGE_NEEDS = ("jinja2", "matplotlib", "scipy")
 
 
+def print_json(document):
+    """Prints an object for programs."""
+    print(json.dumps(document, indent=1))
+
+
+@contextmanager
+def curves_folder():
+    """An empty folder for curves, for as long as a `with` lasts; it may be moved away meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        curves = Path(folder) / "curves"
+        curves.mkdir()
+        yield curves
+
+
 def keep(measured, output, curves, curves_name):
-    """Writes the results and puts the curves beside them; show tells if that failed."""
+    """Writes the results, if there is an output, and puts the curves beside them; show tells if
+    that failed."""
+    if output is None:
+        return
     is_file = output.is_file() or not output.exists()  # beside a device there is no place
     if results.is_stdout(output) or not any(curves.iterdir()) or not is_file:
         results.keep(output, measured)

@@ -1,8 +1,5 @@
 """The verb replay: traces against allocators."""
 
-import tempfile
-from pathlib import Path
-
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import Failure
@@ -13,7 +10,7 @@ from frontend.measuring import limits, replays, shards, traces
 from frontend.progress import say
 from frontend.verbs.options import add_choice, add_flag, add_measuring, add_thread_order
 from frontend.verbs.options import limit_size, names_of
-from frontend.verbs.outcome import keep, show
+from frontend.verbs.outcome import curves_folder, keep, show
 
 EXAMPLES = (
     "spanbench replay my.trace -a span-fast,glibc,jemalloc -n 10",
@@ -94,14 +91,12 @@ def run(options, argv):
     check_model(options, asked)
     allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
+    results.check_writable(options.output)
     if options.output:
-        results.check_writable(options.output)
         results.check_replaceable(options.output.with_suffix(".curves"))
     loaded = traces.load(chosen(options))
     is_kept = options.output not in (None, results.STDOUT)
-    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        curves = Path(folder) / "curves"
-        curves.mkdir()
+    with Links() as links, curves_folder() as curves:
         kept = curves if is_kept else None
         manner = manner_of(options, kept, links)
         measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)

@@ -1,6 +1,5 @@
 """The verb run: synthetic workloads against allocators. Without a name it lists them."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
 from frontend.paths import PROFILE, check_apart, check_regular, shown
 from frontend.verbs.options import add_measuring, add_whole, positive
-from frontend.verbs.outcome import show
+from frontend.verbs.outcome import print_json, show
 
 Text = Lazy("rich.text", "Text")
 
@@ -85,31 +84,28 @@ def run(options, argv):
     if not options.workloads:
         return show_list(known, options.output)
     chosen = choose(known, options)
-    allocators = registry.resolve(options.allocators)
-    if any(allocator.is_floor for allocator in allocators):
-        raise Failure("-a: null: its blocks overlap, and workloads check theirs")
+    allocators = registry.resolve_real(options.allocators, "and workloads check theirs")
     driver.check_programs("workload", allocators)
     arguments = arguments_of(options)
     if options.profile and any(workload.facts["needs_profile"] for workload in chosen):
         workloads.check_profile(options.profile)
-    if options.output:
-        results.check_writable(options.output)
-        check_apart(options.output, *filter(None, [options.profile]))
+    results.check_writable(options.output)
+    if options.output and options.profile:
+        check_apart(options.output, options.profile)
     with Links() as links:
         manner = workloads.Manner(arguments, options.timeout, links)
         works = () if options.seconds else workloads.WORK
         measured = workloads.measure(
             chosen, allocators, manner, lambda *_: options.repeats, argv, works
         )
-    if options.output:
-        results.keep(options.output, measured)
+    results.keep(options.output, measured)
     return show(measured)
 
 
 def show_list(known, output):
     """The list: for people a table, for programs a line each, or JSON."""
     if output == results.STDOUT:
-        print(json.dumps(list(known.values()), indent=1))
+        print_json(list(known.values()))
         return 0
     if not sys.stdout.isatty():
         for name, facts in known.items():
