@@ -20,7 +20,7 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import prediction, results
-from frontend.measuring import campaign, context, replays, schedule, traces
+from frontend.measuring import campaign, context, replays, traces
 from frontend.measuring.campaign import RunFailed
 from frontend.paths import HOME, built
 from frontend.progress import progress, say
@@ -154,9 +154,9 @@ def run_rounds(record, commands, recorded, allocators, rounds, bench):
         for number in range(first - 1, rounds):
             is_warm_up = number < first
             due = [c for c in commands if is_warm_up or record.rounds(c.name) <= number]
-            place = schedule.WARM_UP if is_warm_up else number - first
+            place = campaign.WARM_UP if is_warm_up else number - first
             shown.begin_round(place, rounds - first, len(due) * len(allocators))
-            for command, ordered in schedule.one_round(due, allocators, number):
+            for command, ordered in campaign.in_turn(due, allocators, number):
                 done = {}
                 for allocator in ordered:
                     shown.begin_step(command.name, allocator.name)

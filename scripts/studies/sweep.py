@@ -24,11 +24,12 @@ from frontend.counted import counted
 from frontend.failure import Failure, blamed_on
 from frontend.figures import results
 from frontend.gate import gate_subjects
-from frontend.measuring import building, campaign, context, deterministic, replays, schedule
+from frontend.measuring import building, campaign, context, deterministic, replays
 from frontend.measuring import traces
+from frontend.measuring.budget import Rounds
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.paths import ROOT
-from frontend.progress import progress, say
+from frontend.progress import say
 from studies import tuning
 
 KIND = "sweep"
@@ -211,7 +212,7 @@ def replay_all(loaded, allocators, manner, rounds):
     warm-up round."""
 
     def attempt(trace, allocator, number):
-        if number == schedule.WARM_UP:
+        if number == campaign.WARM_UP:
             return Figures(0, 0, {}, lambda: one_pass("memory", ("peak_rss",), trace, allocator))
         speed = one_pass("speed", (*TIMES, *replays.WORK), trace, allocator)
         real_ns, cpu_ns = (speed.pop(key) for key in TIMES)
@@ -221,8 +222,7 @@ def replay_all(loaded, allocators, manner, rounds):
         figures = replays.one_pass(name, trace, allocator, manner)
         return {key: figures[key] for key in keys}
 
-    with progress() as shown:
-        done = campaign.measure("replay", loaded, allocators, attempt, lambda *_: rounds, shown)
+    done = campaign.measure("replay", loaded, allocators, attempt, Rounds(rounds))
     peaks = {e["name"]: {"peak_rss": e["peak_rss"]} for e in done.warm_ups if "peak_rss" in e}
     entries = campaign.reject_disagreements(done.entries, allocators[0].name, replays.WORK)
     return [e if "error_occurred" in e else {**e, **peaks[e["name"]]} for e in entries]

@@ -51,7 +51,7 @@ class Budget:
         """The seconds that are left."""
         return max(0.0, self.end_s - time.monotonic())
 
-    def choose_rounds(self, done, _spent_s):
+    def choose_rounds(self, done):
         """The number of rounds that count; `done` has the warm-up in it. None before that, unless
         nothing is to be chosen."""
         if self.least == self.most:
@@ -72,6 +72,21 @@ class Budget:
     def lacking_s(self):
         """By how much the rounds that are still needed exceed the time."""
         return max(0.0, self.missing * self.round_s - self.left_s())
+
+
+class Rounds:
+    """A Budget of a number of rounds of everything, however long they take."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def leave_out(self, _seconds):
+        """Nothing is given up."""
+        return set()
+
+    def choose_rounds(self, _done):
+        """The number."""
+        return self.count
 
 
 def loop_s():

@@ -6,10 +6,9 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import latency_counts, prediction, results, stats
-from frontend.measuring import campaign, context, driver, limits, schedule, traces
+from frontend.measuring import campaign, context, driver, limits, traces
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import TIMEOUT_S
-from frontend.progress import progress
 
 RECORDED = "recorded"
 TOUCHES = ("none", "first", "page", "all", RECORDED)
@@ -73,8 +72,8 @@ def check_programs(allocators):
     driver.check_programs("replay", allocators)
 
 
-def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
-    """The Results of replaying all traces against all allocators."""
+def measure(loaded, allocators, manner, budget, argv):
+    """The Results of replaying all traces against all allocators; the budget as for campaign."""
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch=manner.touch, thread_order=manner.thread_order, passes=manner.passes)
@@ -85,10 +84,7 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     def attempt(trace, allocator, number):
         return replay_once(trace, allocator, manner, number)
 
-    with progress() as shown:
-        done = campaign.measure(
-            "replay", loaded, allocators, attempt, choose_rounds, shown, leave_out
-        )
+    done = campaign.measure("replay", loaded, allocators, attempt, budget)
     entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)
     if LATENCY in manner.passes:
@@ -111,7 +107,7 @@ def seed_of(number):
 def replay_once(trace, allocator, manner, number):
     """The Figures of round `number`: of the speed pass and of those that were asked for besides;
     only the speed of a warm-up, and of the null allocator no memory, for its blocks overlap."""
-    has_more = number != schedule.WARM_UP
+    has_more = number != campaign.WARM_UP
     speed = one_pass(SPEED, trace, allocator, manner)
     counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])

@@ -262,9 +262,7 @@ class Adviser:
         with curves_folder() as curves:
             timeout = max(LEAST_TIMEOUT_S, plan.replay_s / 4)
             manner = replays.Manner(timeout=timeout, curves=curves, links=self.links)
-            measured = replays.measure(
-                [trace], allocators, manner, budget.choose_rounds, self.argv, budget.leave_out
-            )
+            measured = replays.measure([trace], allocators, manner, budget, self.argv)
             output = self.folder.place("replays.json")
             keep(measured, output, curves, "curves")
         results.check_kept(measured)
@@ -289,18 +287,15 @@ class Adviser:
         """Runs the program itself under the best allocators, and puts in what that gives."""
         self.step(f"running {self.command.name} itself under {', '.join(a.name for a in best)}")
         budget = advice_plan.budget(self.clock.end_s, self.command.name, most)
-        measured = execute.run_rounds(
-            *([self.command], [self.base, *best], self.running_options(), self.argv),
-            choose_rounds=budget.choose_rounds,
-            leave_out=budget.leave_out,
-        )
+        options, compared = self.running_options(), [self.base, *best]
+        measured = execute.run_rounds([self.command], compared, options, self.argv, budget)
         self.compare_outputs(measured)
         output = self.folder.place("runs.json")
         results.write(output, measured)
         self.files.append(output)
         self.tell_failures(measured, "real runs")
         check_base(measured.row(advice.REAL, self.command.name, self.base.name))
-        for line in execute.remarks(measured, self.running_options()):
+        for line in execute.remarks(measured, options):
             self.note(line)
         advice.add_real(self.told, measured, best)
         doubt = advice_lines.open_text(self.told)

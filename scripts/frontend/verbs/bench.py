@@ -59,6 +59,10 @@ class Part:
     budget: Budget
     measured: object = None
 
+    def choose_rounds(self, done):
+        """What the Budget chooses."""
+        return self.budget.choose_rounds(done)
+
     def leave_out(self, seconds):
         """What the Budget gives up; says it when it does, and when even that does not suffice."""
         before = len(self.budget.left_out)
@@ -204,14 +208,13 @@ def measure(parts, loaded, allocators, links, curves, argv):
     manner = replays.Manner(timeout=TIMEOUT_S, curves=curves, links=links)
     quick = (allocators, links, TIMEOUT_S)
     for part in parts:
-        rounds, leave_out = part.budget.choose_rounds, part.leave_out
         if part.name == REPLAYS:
-            part.measured = replays.measure(loaded, allocators, manner, rounds, argv, leave_out)
+            part.measured = replays.measure(loaded, allocators, manner, part, argv)
         elif part.name == WORKLOADS:
             chosen = [w for w in workloads.quick() if w.name in part.budget.order]
-            part.measured = workloads.measure_quick(chosen, *quick, rounds, argv, leave_out)
+            part.measured = workloads.measure_quick(chosen, *quick, part, argv)
         else:
-            part.measured = micro.measure_quick(*quick, rounds, argv, leave_out)
+            part.measured = micro.measure_quick(*quick, part, argv)
 
 
 def combined(parts):

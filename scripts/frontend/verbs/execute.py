@@ -14,11 +14,12 @@ from frontend.allocators.preload import Links, measured_environment
 from frontend.failure import CANNOT_TELL
 from frontend.figures import results
 from frontend.lazily import Lazy
-from frontend.measuring import campaign, context, schedule
+from frontend.measuring import campaign, context
+from frontend.measuring.budget import Rounds
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
 from frontend.paths import built, check_command
-from frontend.progress import progress, say
+from frontend.progress import say
 from frontend.verbs.options import add_flag, add_measuring, rest_of_line
 from frontend.verbs.outcome import show
 
@@ -132,24 +133,21 @@ def find_command(words):
 def measure(commands, allocators, options, argv):
     """(Results, names of the commands that did not print the same in all of the reference
     allocator's runs)."""
-    measured = run_rounds(commands, allocators, options, argv, lambda *_: options.repeats)
+    measured = run_rounds(commands, allocators, options, argv, Rounds(options.repeats))
     return judged(measured, commands, registry.reference(allocators))
 
 
-def run_rounds(commands, allocators, options, argv, choose_rounds, leave_out=None):
-    """The Results of so many rounds as campaign.measure asks for; what the runs printed is not
-    compared yet."""
+def run_rounds(commands, allocators, options, argv, budget):
+    """The Results of as many rounds as the budget has; what the runs printed is not compared
+    yet."""
     facts = context.gather(allocators, argv)
     with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
         runner = Runner(links, Path(folder), options)
 
         def attempt(command, allocator, number):
-            return runner.attempt(command, allocator, is_warm_up=number == schedule.WARM_UP)
+            return runner.attempt(command, allocator, is_warm_up=number == campaign.WARM_UP)
 
-        with progress() as shown:
-            done = campaign.measure(
-                "exec", commands, allocators, attempt, choose_rounds, shown, leave_out
-            )
+        done = campaign.measure("exec", commands, allocators, attempt, budget)
     programs = {command.name: " ".join(command.words) for command in commands}
     facts.update(warmups=done.warm_ups, rounds=done.rounds, programs=programs)
     if runner.notes:

@@ -15,9 +15,10 @@ from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import matrix, results
 from frontend.figures.results import unique
 from frontend.measuring import campaign, context, driver
+from frontend.measuring.budget import Rounds
 from frontend.measuring.campaign import Figures
 from frontend.paths import built
-from frontend.progress import progress, say
+from frontend.progress import say
 from frontend.verbs.options import add_measuring
 
 EXAMPLES = (
@@ -86,7 +87,7 @@ def run(options, argv):
     with Links() as links:
         attempt = runner(links, options.timeout)
         chosen = having_any(names)
-        measured = measure(chosen, flags, attempt, lambda *_: options.repeats, argv)
+        measured = measure(chosen, flags, attempt, Rounds(options.repeats), argv)
     results.keep(options.output, measured)
     if JSON in flags and options.output != results.STDOUT:
         print(results.to_text(measured))
@@ -151,14 +152,10 @@ def malloc_of(document):
     return {"path": told["malloc_path"], **numbers}
 
 
-def measure(allocators, flags, attempt, choose_rounds, argv, leave_out=None):
+def measure(allocators, flags, attempt, budget, argv):
     """The Results of running the chosen benchmarks on all allocators."""
     facts = context.gather(allocators, argv)
-    with progress() as shown:
-        selection = [Selection(flags)]
-        done = campaign.measure(
-            "micro", selection, allocators, attempt, choose_rounds, shown, leave_out
-        )
+    done = campaign.measure("micro", [Selection(flags)], allocators, attempt, budget)
     for entry in done.entries:
         told = entry.get("document", {}).get("context", {})
         kept = {key: value for key, value in told.items() if not key.startswith("malloc_")}
@@ -237,10 +234,10 @@ def say_failures(measured):
     return WORK_FAILED if failed else 0
 
 
-def measure_quick(allocators, links, timeout, choose_rounds, argv, leave_out=None):
+def measure_quick(allocators, links, timeout, budget, argv):
     """The Results of the quick selection."""
     chosen = [a for a in allocators if not a.is_floor]
-    return measure(chosen, QUICK_FLAGS, runner(links, timeout), choose_rounds, argv, leave_out)
+    return measure(chosen, QUICK_FLAGS, runner(links, timeout), budget, argv)
 
 
 def combined(replays, micros):

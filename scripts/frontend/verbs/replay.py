@@ -7,6 +7,7 @@ from frontend.figures import prediction, replay_tables, results
 from frontend.figures.metrics import LATENCIES
 from frontend.inspecting import info_page, replay_sites
 from frontend.measuring import limits, replays, shards, traces
+from frontend.measuring.budget import Rounds
 from frontend.progress import say
 from frontend.verbs.options import add_choice, add_flag, add_measuring, add_thread_order
 from frontend.verbs.options import limit_size, names_of
@@ -99,7 +100,7 @@ def run(options, argv):
     with Links() as links, curves_folder() as curves:
         kept = curves if is_kept else None
         manner = manner_of(options, kept, links)
-        measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
+        measured = replays.measure(loaded, allocators, manner, Rounds(options.repeats), argv)
         measured.context.update(options.shard.facts)
         nameless = replay_sites.add(measured, loaded)
         if options.output:

@@ -11,6 +11,7 @@ from frontend.figures.table import console, new_table
 from frontend.guess import meant
 from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
+from frontend.measuring.budget import Rounds
 from frontend.paths import PROFILE, check_apart, check_regular, shown
 from frontend.verbs.options import add_measuring, add_whole, positive
 from frontend.verbs.outcome import print_json, show
@@ -95,9 +96,8 @@ def run(options, argv):
     with Links() as links:
         manner = workloads.Manner(arguments, options.timeout, links)
         works = () if options.seconds else workloads.WORK
-        measured = workloads.measure(
-            chosen, allocators, manner, lambda *_: options.repeats, argv, works
-        )
+        rounds = Rounds(options.repeats)
+        measured = workloads.measure(chosen, allocators, manner, rounds, argv, works)
     results.keep(options.output, measured)
     return show(measured)
 
