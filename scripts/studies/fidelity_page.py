@@ -194,7 +194,6 @@ def figure_of(record):
 
 
 def draw_panel(axes, pairs, way, title, ends):
-    """One way of predicting."""
     axes.plot(ends, ends, color=palette.MUTED, lw=0.8)
     for factor in (1 / FACTOR, FACTOR):
         axes.plot(ends, [factor * end for end in ends], color=palette.MUTED, lw=0.8, ls=":")

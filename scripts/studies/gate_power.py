@@ -77,7 +77,6 @@ class Proof:
         return sum(s for s, _ in took) / pairs if pairs else math.nan
 
     def text(self):
-        """The tables."""
         parts = (
             circumstances(self),
             alarm_table(self),
@@ -132,7 +131,6 @@ def simulated(rows, looks, shift, random):
 
 
 def prefix(pairs, n):
-    """The first n Pairs."""
     return Pairs(pairs.logs[:n], pairs.noise[:n])
 
 

@@ -51,16 +51,9 @@ TIMES = ("real_time_ns", "cpu_time_ns")
 COUNTED = ("instructions", "minor_faults")
 # Of each sample; the rest would make the file several times as large.
 KEPT = (
-    "name",
-    "repetition_index",
-    "iterations",
-    "real_time",
-    "cpu_time",
-    "time_unit",
-    "ns_per_op",
-    "peak_rss",
+    *("name", "repetition_index", "iterations", "real_time", "cpu_time", "time_unit", "ns_per_op"),
+    *("peak_rss", "error_occurred", "error_message"),
 )
-KEPT += ("error_occurred", "error_message")
 VERSION_FILE = Path("scripts/frontend/version.py")
 
 

@@ -71,7 +71,6 @@ def page(measured):
 
 
 def has_failures(measured):
-    """Whether any run failed."""
     return any(row.failures for row in measured.rows)
 
 
@@ -239,7 +238,6 @@ def why(swept):
 
 
 def failures(swept):
-    """What failed, and why."""
     lines = [
         f"- {one.constant} {value.label} on {trace}: {message}"
         for one in swept

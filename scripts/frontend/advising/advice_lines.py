@@ -18,7 +18,6 @@ LABEL_WIDTH = 8
 
 
 def lines(advice):
-    """The five lines."""
     parts = {
         "asks": asks(advice.asked),
         "time": time_line(advice),

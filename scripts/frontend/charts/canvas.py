@@ -78,14 +78,12 @@ def save(figure, stem, formats):
 
 
 def svg_bytes(figure):
-    """The figure as SVG."""
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     return put_tips(shorten(svg.getvalue())).encode()
 
 
 def png_bytes(figure):
-    """The figure as PNG."""
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
     return png.getvalue()

@@ -109,7 +109,6 @@ def end(child):
 
 
 def call(i):
-    """Does one job."""
     return _jobs[i]()
 
 

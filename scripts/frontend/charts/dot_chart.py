@@ -30,7 +30,6 @@ def is_compared(summary, subject):
 
 
 def dot_figure(summary):
-    """All rows."""
     subjects, rivals = rows_of(summary), ratio_chart.by_overall(summary, summary.time)
     lane = min(LANE, LANES / max(1, len(rivals)))
     row = lane * max(2, len(rivals)) + ROW_PAD

@@ -27,7 +27,6 @@ INK_ON_LIGHT, INK_ON_DARK, GAP = "#24292e", "#fdfcf8", "#8b949e"
 
 
 def heat_figure(summary):
-    """Both panels."""
     height = ROW * len(summary.subjects)
     start = 0.2 + min(SUBJECT_MOST, lettering.widest(summary.subjects, SUBJECT_SIZE))
     columns = len(summary.allocators)

@@ -41,7 +41,6 @@ def limit_figure(summary):
 
 
 def draw_panel(axes, summary, limits, subject):
-    """One trace."""
     canvas.set_axis_from_zero(axes, axis_end(summary, limits, subject))
     ratio_chart.put_name(axes, subject, LANE * len(summary.allocators) / 2 + PANEL_PAD / 2)
     for i, name in enumerate(summary.allocators):

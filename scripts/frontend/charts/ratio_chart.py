@@ -149,7 +149,6 @@ def draw_beyond(axes, name, shown, y, tip, size=EDGE_SIZE):
 
 
 def draw_ratios(axes, summary, measure, rivals, middles):
-    """The panel of ratios."""
     ideals = ideal_ratios(summary) if measure is digest.RSS else {}
     limits = ratio_limits(axes, summary, measure, ideals)
     set_ratio_axis(axes, summary, measure, limits)

@@ -26,7 +26,6 @@ def scaled_workloads(summary):
 
 
 def threads_figure(summary):
-    """All panels."""
     scaled = scaled_workloads(summary)
     across = min(ACROSS, len(scaled))
     rows = math.ceil(len(scaled) / across)

@@ -101,7 +101,6 @@ def legend(page):
 
 
 def show(page):
-    """Prints the page."""
     out = console()
     for line in page.titles:
         out.print(Text(line))
@@ -125,7 +124,6 @@ def rich_table(heads, comparisons, cells):
 
 
 def to_markdown(page):
-    """The page as Markdown."""
     parts = [
         "  \n".join(map(literal, page.titles)),
         markdown_table(MEAN_HEADS, page.means, mean_cells),

@@ -61,7 +61,6 @@ class Digest:
 
     @property
     def time(self):
-        """The Metric of time."""
         return TIME[self.kind]
 
     def failures(self):

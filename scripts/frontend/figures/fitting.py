@@ -75,7 +75,6 @@ def texts_of(column):
 
 
 def as_text(cell):
-    """A cell as Text."""
     return cell if isinstance(cell, Text) else Text(str(cell))
 
 

@@ -54,7 +54,6 @@ def ratio_text(ratio):
 
 
 def legend(summed):
-    """What the numbers are."""
     cover = coverage_text([cell.time_ratio for cell in summed.cells.values()])
     return (
         "Nanoseconds of one iteration, medians; less is better. In brackets: ratio to "

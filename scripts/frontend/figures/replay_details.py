@@ -140,5 +140,4 @@ def owners_of(moment):
 
 
 def mib_text(count):
-    """Bytes as MiB."""
     return f"{number_text(count / MIB)} MiB"

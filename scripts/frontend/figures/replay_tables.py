@@ -82,7 +82,6 @@ def latency_rows(rows, ratios, metric, reference):
 
 
 def latency_legend(rows, ratios, metric):
-    """What the numbers are."""
     step = max((step for row in rows for step in row.values("counter_step_ns")), default=0)
     lines = [
         "Latency: of one call in sixteen, without what is written to the block. max: of all calls,"
@@ -125,7 +124,6 @@ def show_wastes(measured):
 
 
 def show_predictions(measured):
-    """Prints the predictions."""
     summed = digest(measured, "replay")
     if not summed or not any(row.values(prediction.TIME) for row in summed.rows.values()):
         return
@@ -181,7 +179,6 @@ def saving_text(estimate, scale, form="{:z,.0f}", unit=""):
 
 
 def prediction_legend(summed, savings):
-    """What the numbers are."""
     given = [saving.ms for saving in savings if saving]
     lines = [
         "Predicted: what the program would save, by replays that do between the calls what a"
@@ -204,7 +201,6 @@ def prediction_legend(summed, savings):
 
 
 def show_limits(measured):
-    """Prints the table."""
     out = console()
     ends = [row for row in measured.rows if any("survived" in entry for entry in row.samples)]
     searched = [row for row in measured.rows if row.values(LEAST)]
@@ -263,7 +259,6 @@ def limit_legend(context, is_searched):
 
 
 def show_decay(measured):
-    """Prints the table."""
     rows = [row for row in measured.rows if row.values(WATCHED)]
     if rows:
         out = console()

@@ -191,14 +191,10 @@ def number_families(benchmarks):
     """Sets family_index (the subject) and per_family_instance_index (the allocator in it)."""
     families = {}
     for entry in benchmarks:
-        family = families.setdefault(entry["name"].rpartition("/")[0], [])
-        if entry["name"] not in family:
-            family.append(entry["name"])
-    order = list(families)
-    for entry in benchmarks:
-        family = entry["name"].rpartition("/")[0]
-        entry["family_index"] = order.index(family)
-        entry["per_family_instance_index"] = families[family].index(entry["name"])
+        name = entry["name"]
+        number, members = families.setdefault(name.rpartition("/")[0], (len(families), {}))
+        entry["family_index"] = number
+        entry["per_family_instance_index"] = members.setdefault(name, len(members))
 
 
 def read(path):

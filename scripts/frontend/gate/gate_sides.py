@@ -122,7 +122,6 @@ def by_name(base, head):
 
 
 def copy_file(source, target):
-    """Copies a library."""
     try:
         shutil.copy(source, target)
     except OSError as error:

@@ -121,17 +121,15 @@ def verdict_text(verdict):
 def facts(a, b, changes, sizes, verdicts, sites=None):
     """The same as JSON; what is new has no growth."""
     found = [
-        {"site": calls.name, "calls": change_facts("of", calls), "bytes": change_facts("of", size)}
+        {"site": calls.name, "calls": change_facts(calls), "bytes": change_facts(size)}
         for calls, size in sites or ()
     ]
-    for entry in found:
-        del entry["calls"]["of"], entry["bytes"]["of"]
     return {
         **({} if sites is None else {"sites": found}),
         "a": side_facts(a),
         "b": side_facts(b),
-        "metrics": [change_facts("metric", change) for change in changes],
-        "sizes": [change_facts("size", change) for change in sizes],
+        "metrics": [{"metric": c.name, **change_facts(c)} for c in changes],
+        "sizes": [{"size": c.name, **change_facts(c)} for c in sizes],
         "limits": [
             {
                 "metric": verdict.change.name,
@@ -145,15 +143,13 @@ def facts(a, b, changes, sizes, verdicts, sites=None):
 
 
 def side_facts(side):
-    """What a side is."""
     return {"path": str(side.path), "program": side.program, "recordings": len(side.infos)}
 
 
-def change_facts(key, change):
-    """One figure."""
+def change_facts(change):
+    """One figure, without its name."""
     growth = change.growth if change.is_change else 0
     return {
-        key: change.name,
         "a": change.a,
         "b": change.b,
         "changed": change.is_change,

@@ -16,7 +16,6 @@ REASONS_MOST = 3  # in the line about modules without names; arbitrary
 
 
 def show(path, info):
-    """Prints the page."""
     out = console()
     out.print(Text(str(path), style="bold"))
     for heading, facts in (

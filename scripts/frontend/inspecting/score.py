@@ -65,7 +65,6 @@ def with_index(score, full):
 
 
 def show(found):
-    """Prints the table."""
     table = new_table("allocator", numbers=("utilisation", "Kops/s", "index"))
     for score in found:
         cells = f"{100 * score.utilisation:.1f} %", f"{score.kops:,.0f}", f"{score.index:.0f}"

@@ -74,7 +74,6 @@ def cpu_info(key):
 
 
 def cpu_model():
-    """The processor's name."""
     return cpu_info("model name") or platform.machine()
 
 

@@ -64,9 +64,9 @@ def count(subject, allocator, links):
 def run(subject, allocator, links, arguments, under=()):
     """What the measuring program prints in a run that varies as little as can be."""
     words = [*arguments, *subject.arguments]
-    setting = driver.Setting(STEADY, tuple(under))
+    how = {"options": STEADY, "under": under}
     try:
-        return driver.run_once(subject.program, allocator, words, links, TIMEOUT_S, setting=setting)
+        return driver.run_once(subject.program, allocator, words, links, TIMEOUT_S, **how)
     except RunFailed as reason:
         what = "under callgrind: " if under else ""
         raise RunFailed(f"{what}{reason}") from reason

@@ -213,8 +213,8 @@ def sampled_figures(trace, allocator, manner, speed, seed):
     """The figures of the sample that a seed draws; its counts are added to those of the rounds
     before."""
     try:
-        done = one_pass(LATENCY, trace, allocator, manner, ["--seed", str(seed)])
-        figures = checked_figures(LATENCY, LATENCY_FIGURES, done, speed)
+        more = ["--seed", str(seed)]
+        figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed, more)
         if manner.curves:
             kept = manner.curves / results.latency_file(trace.name, allocator.name)
             latency_counts.add(round_file(manner, trace, allocator), kept)
@@ -224,13 +224,9 @@ def sampled_figures(trace, allocator, manner, speed, seed):
             round_file(manner, trace, allocator).unlink(missing_ok=True)
 
 
-def pass_figures(name, keys, trace, allocator, manner, speed):
+def pass_figures(name, keys, trace, allocator, manner, speed, more=()):
     """The figures of a further pass, which must do the work that the speed pass did."""
-    return checked_figures(name, keys, one_pass(name, trace, allocator, manner), speed)
-
-
-def checked_figures(name, keys, done, speed):
-    """Those of what a pass printed, if it did the work of the speed pass."""
+    done = one_pass(name, trace, allocator, manner, more)
     check_work(name, done, speed)
     return {key: done[key] for key in keys if key in done}
 
@@ -263,9 +259,8 @@ def round_file(manner, trace, allocator):
 def run_driver(allocator, arguments, manner):
     """What the replayer prints, which ran with or without huge pages as it was to."""
     options = ("--small-pages",) if manner.thp == THP_NEVER else ()
-    setting = driver.Setting(options)
     done = driver.run_once(
-        "replay", allocator, arguments, manner.links, manner.timeout, setting=setting
+        "replay", allocator, arguments, manner.links, manner.timeout, options=options
     )
     if manner.thp == THP_NEVER and not done["thp_disabled"]:
         raise RunFailed("the system did not turn huge pages off for the process")

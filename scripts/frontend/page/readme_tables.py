@@ -256,7 +256,6 @@ def mean_text(summary, name):
 
 
 def failures(summary):
-    """What failed, and why."""
     lines = [f"- {name} on {subject}: {message}" for subject, name, message in summary.failures()]
     return "\n".join(["Failed rows:", "", *lines]) if lines else ""
 

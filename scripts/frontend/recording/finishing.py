@@ -1,12 +1,12 @@
 """The end of a recording: whose trace FILE is, which images there are none of, what is told."""
 
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.allocators import own_malloc
 from frontend.counted import counted
+from frontend.paths import shown
 from frontend.progress import say
 from frontend.recording import compiling, images, reasons
 from frontend.recording.compiling import CompileFailed
@@ -257,10 +257,3 @@ def still_running(recording):
         f"{named(recording.running)} still recorded, into {raw}; for the whole of it, once all "
         f"have ended: spanbench record --recover {raw} -o {output}"
     )
-
-
-def shown(path):
-    """A path as short as it may be."""
-    with suppress(ValueError):
-        return path.relative_to(Path.cwd())
-    return path

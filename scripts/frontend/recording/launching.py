@@ -89,7 +89,6 @@ def recording_environment(library, raw, has_children, sites=None):
 
 
 def start(words, environment, raw, control, signals):
-    """Starts the command."""
     with blamed_on(words[0]):
         return subprocess.Popen(
             words,

@@ -22,13 +22,8 @@ from frontend.recording import control as controls
 from frontend.recording.finishing import Recording, finish
 from frontend.recording.following import running_in
 from frontend.recording.images import images_in
-from frontend.recording.launching import (
-    UNDER_WAY_S,
-    become_root,
-    ending_of,
-    preloadable,
-    recording_environment,
-)
+from frontend.recording.launching import UNDER_WAY_S, become_root, ending_of, preloadable
+from frontend.recording.launching import recording_environment
 
 LOOK_S = 0.2  # between two looks at how much was recorded; arbitrary
 NEWS_S = 5  # between two lines that say that it goes on; arbitrary

@@ -82,7 +82,6 @@ def add_arguments(parser):
 
 @collector.paused()
 def run(options, _argv):
-    """Compares and shows."""
     check(options)
     a = results.read(options.before)
     b = a if options.after is None else results.read(options.after)

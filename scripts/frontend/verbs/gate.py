@@ -240,7 +240,6 @@ def has_figures(options, subjects):
 
 
 def has_time(options):
-    """Whether times are measured."""
     return TIME in options.metrics and not options.save and not is_stored(options.base)
 
 
@@ -253,7 +252,6 @@ def comparable(stored):
 
 
 def save(options, subjects):
-    """Stores a baseline."""
     if options.head and gate_sides.is_library(options.head):
         raise Failure(f"{options.head}: a baseline is that of a revision or of the working tree")
     with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:

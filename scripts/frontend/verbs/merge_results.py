@@ -32,7 +32,6 @@ def add_arguments(parser):
 
 
 def run(options, argv):
-    """Joins, writes, shows."""
     if options.output:
         results.check_writable(options.output)
         check_apart(options.output, *options.results)

@@ -5,7 +5,6 @@ and goes once all of it has been compiled; until then `record --recover` can fin
 """
 
 import argparse
-import math
 import os
 import shutil
 from pathlib import Path
@@ -19,16 +18,11 @@ from frontend.recording.compiling import run_path
 from frontend.recording.finishing import Recording, finish
 from frontend.recording.following import running_in, wait_for_all
 from frontend.recording.images import images_in, root_process
-from frontend.recording.launching import (
-    Attendance,
-    Stretch,
-    first_phase,
-    preloadable,
-    recording_environment,
-    start,
-)
+from frontend.recording.launching import Attendance, Stretch, first_phase, preloadable
+from frontend.recording.launching import recording_environment, start
 from frontend.recording.signals import Signals
-from frontend.verbs.options import add_flag, add_whole, rest_of_line, seconds, size
+from frontend.verbs.options import add_flag, add_whole, decimal, rest_of_line, seconds
+from frontend.verbs.options import size
 
 EXAMPLES = (
     "spanbench record -o my.trace -- sqlite3 my.db 'select 1'",
@@ -116,11 +110,8 @@ def depth(text):
 
 def seconds_or_none(text):
     """A time that may be 0, for argparse."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
+    number = decimal(text)
+    if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: not a number of seconds")
     return number
 

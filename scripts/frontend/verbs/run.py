@@ -116,7 +116,6 @@ def show_list(known, output):
 
 
 def show_table(known):
-    """The list for people."""
     texts, numbers = ("workload", "what it does", "size is"), ("size", "calls", "threads")
     table = new_table(*texts, numbers=numbers, spare=("size", "size is", "calls"))
     for name, facts in known.items():
