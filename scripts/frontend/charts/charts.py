@@ -49,7 +49,7 @@ def call_all(count):
     """
     workers = min(count, len(os.sched_getaffinity(0)))
     if workers < 2:
-        return [call(i) for i in range(count)]
+        return [job() for job in _jobs]
     forking = multiprocessing.get_context("fork")
     children = []
     try:
@@ -85,7 +85,7 @@ def call_share(share, sender):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # held by the parent at the fork
     try:
-        sender.send([(i, call(i)) for i in share])
+        sender.send([(i, _jobs[i]()) for i in share])
     except Exception as error:
         sender.send(error)
 
@@ -106,10 +106,6 @@ def end(child):
     if child.pid is not None:
         child.kill()  # once it has sent its answer, there is nothing left for it to do
         child.join()
-
-
-def call(i):
-    return _jobs[i]()
 
 
 def charts(results, summary):

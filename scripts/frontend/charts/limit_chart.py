@@ -31,7 +31,8 @@ def limit_figure(summary):
         "The least memory limit that each allocator survives",
         "MiB, from zero in each panel; left is leaner. ● peak RSS, | least limit.",
     )
-    left, right = ratio_chart.names_width(subjects, ()), room_for_labels(summary, limits)
+    labels = [label_of(summary, limits, key) for key in limits]
+    left, right = ratio_chart.names_width(subjects, ()), lettering.widest(labels, SIZE) + 0.3
     for i, subject in enumerate(subjects):
         place = (left, HEAD + i * (panel + AXIS), canvas.WIDTH - left - right, panel)
         axes = canvas.plot_area(figure, *place)
@@ -65,12 +66,6 @@ def label_of(summary, limits, key):
     if rss and rss.median > edge:
         return far_out.arrowed(f"{shown}, peak {digest.number_text(rss.median)}", 1)
     return far_out.arrowed(shown, 1) if limit > edge else shown
-
-
-def room_for_labels(summary, limits):
-    """Inches right of the panels that the labels beside marks may take."""
-    labels = [label_of(summary, limits, key) for key in limits]
-    return lettering.widest(labels, SIZE) + 0.3
 
 
 def draw_lane(axes, summary, limits, key, y):

@@ -27,21 +27,15 @@ def merge(parts, command):
     """The Results of all parts (Results that were read), without curves. `command` is the line that
     asked for it."""
     for a, b in combinations(parts, 2):
-        check_pair(a, b)
+        fault = first_fault(a, b, (str(a.path), str(b.path)))
+        if fault:
+            raise Failure(f"not of one comparison: {fault}")
     context = merged_context(parts)
     context["command"] = command
     return Results(context, in_order(parts))
 
 
 # What is refused
-
-
-def check_pair(a, b):
-    """Fails, in one line, if two Results are not of one comparison."""
-    sides = str(a.path), str(b.path)
-    fault = first_fault(a, b, sides)
-    if fault:
-        raise Failure(f"not of one comparison: {fault}")
 
 
 def first_fault(a, b, sides):

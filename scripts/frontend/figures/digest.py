@@ -87,6 +87,7 @@ def digest(results, kind):
         for subject in subjects
         for name in competitors
     }
+    wastes = {k: stats.median(r.values("waste")) for k, r in rows.items() if k[1] in competitors}
     whole = {name: whole_rows(rows, subjects, name, reference) for name in competitors}
     overall = {n: [mean_ratio(pairs, m) for m in (TIME[kind], RSS)] for n, pairs in whole.items()}
     return Digest(
@@ -102,7 +103,7 @@ def digest(results, kind):
         floor=first_medians(rows, subjects, [registry.FLOOR], TIME[kind].key),
         live=first_medians(rows, subjects, competitors, "peak_live"),
         bound=first_medians(rows, subjects, competitors, "bound"),
-        waste=wastes(rows, competitors),
+        waste={key: waste for key, waste in wastes.items() if waste is not None},
         rows=rows,
     )
 
@@ -167,12 +168,6 @@ def first_medians(rows, subjects, names, key):
             if row and row.values(key):
                 found.setdefault(subject, stats.median(row.values(key)))
     return found
-
-
-def wastes(rows, names):
-    """{(subject, allocator): waste} of the rows that have it."""
-    found = {key: stats.median(row.values("waste")) for key, row in rows.items() if key[1] in names}
-    return {key: waste for key, waste in found.items() if waste is not None}
 
 
 def frontier(points):

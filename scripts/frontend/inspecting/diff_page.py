@@ -3,7 +3,6 @@
 from frontend.counted import counted
 from frontend.figures.table import console, new_table
 from frontend.lazily import Lazy
-from frontend.inspecting import differing
 from frontend.inspecting.differing import FAIL, PASS
 
 Text = Lazy("rich.text", "Text")
@@ -17,7 +16,7 @@ def show(a, b, changes, sizes, verdicts, sites=None):
     out = console()
     for letter, side in (("A", a), ("B", b)):
         out.print(Text(f"{letter}: {side_text(side)}"), soft_wrap=True)
-    changed = differing.most_first(changes)
+    changed = sorted((c for c in changes if c.is_change), key=lambda c: -abs(c.growth))
     if changed:
         out.print(changes_table(changed))
     out.print(rest_text(changes), soft_wrap=True)

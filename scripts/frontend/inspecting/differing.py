@@ -177,12 +177,6 @@ def weight(change):
     return abs(change.amount) * max(1, change.name)
 
 
-def most_first(changes):
-    """Those that have changed, by how much."""
-    changed = [change for change in changes if change.is_change]
-    return sorted(changed, key=lambda change: -abs(change.growth))
-
-
 def judge(change, percent, a, b):
     """The Verdict of a limit: a metric may grow by so many percent."""
     incomplete = a.incomplete() or b.incomplete()

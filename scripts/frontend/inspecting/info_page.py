@@ -145,13 +145,9 @@ def shares_table(head, what, classes):
     for c in classes:
         seen += c["count"]
         shares = (f"{100 * n / total:.1f} %" for n in (c["count"], seen))
-        table.add_row(range_text(c["from"], c["to"]), f"{c['count']:,}", *shares)
+        ends = sorted({c["from"], c["to"]})
+        table.add_row(" - ".join(f"{end:,}" for end in ends), f"{c['count']:,}", *shares)
     return table
-
-
-def range_text(first, last):
-    """ "16 - 31", or "0" for a range of one."""
-    return f"{first:,}" if first == last else f"{first:,} - {last:,}"
 
 
 def kinds_table(info):

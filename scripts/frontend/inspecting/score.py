@@ -28,7 +28,7 @@ class Score:
     allocator: str
     utilisation: float  # of 1
     kops: float  # thousand operations a second
-    index: float = 0.0  # of 100
+    index: float  # of 100
 
 
 def scores(trace, words):
@@ -39,29 +39,28 @@ def scores(trace, words):
     replays.check_programs(asked)
     with Links() as links:
         manner = replays.Manner(links=links)
-        raw = [measure(trace, allocator, manner) for allocator in asked]
-    full = next(score.kops for score in raw if score.allocator == REFERENCE)
-    return [with_index(score, full) for score in raw]
+        raw = {a.name: measure(trace, a, manner) for a in asked}
+    _, full = raw[REFERENCE]
+    return [
+        Score(name, used, kops, index_of(used, kops, full)) for name, (used, kops) in raw.items()
+    ]
 
 
 def measure(trace, allocator, manner):
-    """The Score of one allocator, without its index."""
+    """(utilisation, kops) of one allocator."""
     try:
         memory = replays.one_pass("memory", trace, allocator, manner)
         speeds = [replays.one_pass("speed", trace, allocator, manner) for _ in range(TIMES)]
     except RunFailed as reason:
         raise Failure(f"{trace.path}: {allocator.name}: {reason}", WORK_FAILED) from reason
     ns = stats.median([speed["real_time_ns"] for speed in speeds])
-    heap = max(memory["peak_rss"], 1)
-    utilisation = memory["peak_live"] / heap
-    return Score(allocator.name, utilisation, memory["ops"] / max(ns, 1) * 1e6)
+    return memory["peak_live"] / max(memory["peak_rss"], 1), memory["ops"] / max(ns, 1) * 1e6
 
 
-def with_index(score, full):
-    """The Score with its performance index; `full` is the throughput that earns all points."""
-    share = min(1.0, score.kops / full) if full else 0.0
-    index = UTILISATION_WEIGHT * min(1.0, score.utilisation) + (1 - UTILISATION_WEIGHT) * share
-    return Score(score.allocator, score.utilisation, score.kops, 100 * index)
+def index_of(utilisation, kops, full):
+    """The performance index; `full` is the throughput that earns all points."""
+    share = min(1.0, kops / full) if full else 0.0
+    return 100 * (UTILISATION_WEIGHT * min(1.0, utilisation) + (1 - UTILISATION_WEIGHT) * share)
 
 
 def show(found):

@@ -26,7 +26,8 @@ def gather(allocators, command):
         "cpu_scaling_enabled": governor() not in ("none", "performance"),
         "caches": caches(),
         "load_avg": load,
-        "library_build_type": build_type(),
+        # As Google Benchmark says it: release is meant for measuring.
+        "library_build_type": "release" if "-DNDEBUG" in flags() else "debug",
         "spanbench": registry.own_version(),
         **revision(),
         **build(),
@@ -106,20 +107,19 @@ def count_cpus(ranges):
     return sum(int(last or first) - int(first) + 1 for first, last in pairs)
 
 
-def build_type():
-    """ "release" for the build that is meant for measuring, as Google Benchmark says it."""
-    return "release" if "-DNDEBUG" in text_of(build_folder() / "flags") else "debug"
-
-
 def build():
     """Compiler and flags of the build; what an installation was built with need not be here."""
-    flags = text_of(build_folder() / "flags")
-    return {"compiler": installed_facts().get("compiler") or compiler(flags), "flags": flags}
+    return {"compiler": installed_facts().get("compiler") or compiler(), "flags": flags()}
 
 
-def compiler(flags):
+def flags():
+    """What the build was made with."""
+    return text_of(build_folder() / "flags")
+
+
+def compiler():
     """The first line of `CC --version`, CC being the first word of the flags."""
-    name = flags.split(maxsplit=1)[0] if flags else "unknown"
+    name = (flags().split(maxsplit=1) or ["unknown"])[0]
     try:
         lines = registry.output_of([name, "--version"]).splitlines()
     except OSError:

@@ -203,25 +203,20 @@ def limit_figures(trace, allocator, manner, speed):
 
 
 def latency_figures(trace, allocator, manner, speed, seed):
-    """The figures of single calls: percentiles of a sample, and the worst from a run of its own."""
-    figures = sampled_figures(trace, allocator, manner, speed, seed)
-    worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
-    return {**figures, **worst}
-
-
-def sampled_figures(trace, allocator, manner, speed, seed):
-    """The figures of the sample that a seed draws; its counts are added to those of the rounds
-    before."""
+    """The figures of single calls: percentiles of the sample that a seed draws, whose counts are
+    added to those of the rounds before, and the worst from a run of its own."""
+    of_round = round_file(manner, trace, allocator) if manner.curves else None
     try:
         more = ["--seed", str(seed)]
         figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed, more)
-        if manner.curves:
+        if of_round:
             kept = manner.curves / results.latency_file(trace.name, allocator.name)
-            latency_counts.add(round_file(manner, trace, allocator), kept)
-        return figures
+            latency_counts.add(of_round, kept)
     finally:
-        if manner.curves:
-            round_file(manner, trace, allocator).unlink(missing_ok=True)
+        if of_round:
+            of_round.unlink(missing_ok=True)
+    worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
+    return {**figures, **worst}
 
 
 def pass_figures(name, keys, trace, allocator, manner, speed, more=()):

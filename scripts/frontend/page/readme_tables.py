@@ -82,12 +82,9 @@ def short_cells(summary, names, ratio):
             yield ABSENT
         else:
             mean = estimate_text(getattr(summary.overall[name], ratio), digest.figure_text)
-            yield f"{unbroken(mean)}<br>worst {table.worst_text(summary, name, ratio)}"
-
-
-def unbroken(text):
-    """A text that a narrow table does not break at its spaces and dashes."""
-    return text.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
+            # Not to be broken at its spaces and dashes where the table is narrow.
+            mean = mean.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
+            yield f"{mean}<br>worst {table.worst_text(summary, name, ratio)}"
 
 
 def version_text(described):
@@ -180,14 +177,8 @@ def table_parts(summary, apart):
     parts = [reading(summary, apart), full_table(summary, apart)]
     parts += [failures(summary), source(summary), versions_line(summary)]
     for name, further in apart.items():
-        parts += [failures(further), source(further, f"{head_of(name)}: ")]
+        parts += [failures(further), source(further, f"{name.replace('-', ' ').capitalize()}: ")]
     return parts
-
-
-def head_of(name):
-    """How results apart are called at the beginning of a line."""
-    words = name.replace("-", " ")
-    return words[0].upper() + words[1:]
 
 
 def reading(summary, apart):

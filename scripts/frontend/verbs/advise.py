@@ -128,7 +128,9 @@ class Adviser:
             advice.add_replays(self.told, replayed, best, cpu_s)
             self.note_replays()
         advice.choose(self.told)
-        self.write_page()
+        self.step("drawing the page")
+        report = importlib.import_module("frontend.page.report")
+        self.told.page = report.write_report(self.files, self.folder.path)
         return self.told
 
     def step(self, text):
@@ -323,9 +325,3 @@ class Adviser:
             self.note(
                 f"the figures are of {asked.program} alone, one of {asked.processes} processes"
             )
-
-    def write_page(self):
-        """The page of all results."""
-        self.step("drawing the page")
-        report = importlib.import_module("frontend.page.report")
-        self.told.page = report.write_report(self.files, self.folder.path)

@@ -225,7 +225,7 @@ class Runner:
         if not done.error:
             told = check_probe(probe, int(pid.read_text()), allocator)
             name = f"exec/{command.name}/{allocator.name}"
-            self.notes.extend(f"{name}: {line}" for line in told if line)
+            self.notes.extend(f"{name}: {line}" for line in told)
         return done
 
     def start(self, command, words, environment):
@@ -258,21 +258,12 @@ def check_probe(path, pid, allocator):
     fault = identity.served_elsewhere(own[-1], allocator.path)
     if fault:
         raise RunFailed(fault)
-    return [
-        *(told_of_child(c, allocator) for c in callers if c["pid"] != pid),
-        told_of_operators(own[-1]),
-    ]
-
-
-def told_of_child(caller, allocator):
-    """The line about a child that is not measured under the allocator, or None."""
-    fault = identity.served_elsewhere(caller, allocator.path)
-    return fault and f"its child {Path(caller['program']).name}: {fault}"
-
-
-def told_of_operators(caller):
-    """The line about a program whose operator new nobody knows, or None."""
-    source = caller.get("operator_new_of")
-    if not source:
-        return None
-    return f"operator new is that of {source}: only what it asks of malloc is the allocator's"
+    told = []
+    for child in (caller for caller in callers if caller["pid"] != pid):
+        fault = identity.served_elsewhere(child, allocator.path)
+        told += [f"its child {Path(child['program']).name}: {fault}"] if fault else []
+    source = own[-1].get("operator_new_of")
+    if source:
+        what = "only what it asks of malloc is the allocator's"
+        told.append(f"operator new is that of {source}: {what}")
+    return told

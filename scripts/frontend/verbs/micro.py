@@ -86,7 +86,9 @@ def run(options, argv):
     results.check_writable(options.output)
     with Links() as links:
         attempt = runner(links, options.timeout)
-        chosen = having_any(names)
+        for allocator in (a for a, found in names.items() if not found):
+            say(f"{allocator.name}: has none of these benchmarks")
+        chosen = [allocator for allocator, found in names.items() if found]
         measured = measure(chosen, flags, attempt, Rounds(options.repeats), argv)
     results.keep(options.output, measured)
     if JSON in flags and options.output != results.STDOUT:
@@ -95,13 +97,6 @@ def run(options, argv):
     if results.is_stdout(options.output):
         return say_failures(measured)
     return show(measured)
-
-
-def having_any(names):
-    """The allocators of {allocator: names} that have any of the benchmarks; says which do not."""
-    for allocator in (a for a, found in names.items() if not found):
-        say(f"{allocator.name}: has none of these benchmarks")
-    return [a for a, found in names.items() if found]
 
 
 def show(measured):

@@ -61,14 +61,10 @@ def show(measured, unasked=(), more=()):
     for name, message in failures:
         say(f"{name}: {message}")
     for name in unasked:
-        say_unasked(name, [row for row in measured.rows if row.allocator == name])
+        rows = [row for row in measured.rows if row.allocator == name]
+        failed = [row for row in rows if row.failures]
+        if failed:
+            missing = f"no net time of {len(failed)} of {len(rows)}"
+            say(f"the floor ({name}) failed, {missing}: {failed[0].subject}: {failed[0].error}")
     results.check_kept(measured)
     return WORK_FAILED if failures else 0
-
-
-def say_unasked(name, rows):
-    """One line about the rows in which the floor failed, if it did."""
-    failed = [row for row in rows if row.failures]
-    if failed:
-        missing = f"no net time of {len(failed)} of {len(rows)}"
-        say(f"the floor ({name}) failed, {missing}: {failed[0].subject}: {failed[0].error}")
