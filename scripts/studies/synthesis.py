@@ -17,6 +17,7 @@ from frontend.gate import gate_subjects
 from frontend.measuring import deterministic, driver, traces
 from frontend.measuring.campaign import RunFailed
 from frontend.progress import say
+from studies import study
 
 INSTRUCTIONS, TIME = "instructions", "cpu_time_ns"
 MEMORY = ("peak_rss", "waste")
@@ -120,30 +121,22 @@ class Bench:
         return done[TIME]
 
 
-class Record:
-    """What was measured, kept in a file, if there is a path: originals need not be measured for
-    each change of the model, and what there is of a study that was interrupted can be read."""
-
-    def __init__(self, path, reads=True):
-        self.path = path
-        self.figures = {}
-        if reads and path and path.exists():
-            try:
-                self.figures = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise Failure(f"{path}: no record of originals") from error
+class Record(study.Record):
+    """What was measured, {trace: {allocator: figures}}, kept in a file, if there is a path:
+    originals need not be measured for each change of the model, and what there is of a study that
+    was interrupted can be read."""
 
     def known(self, trace, names):
         """The figures of a trace on allocators of these names, or None."""
-        figures = self.figures.get(trace.name, {})
+        figures = self.data.get(trace.name, {})
         return figures if all(name in figures for name in names) else None
 
     def keep(self, trace, figures):
         """Adds the figures of a trace."""
-        self.figures[trace.name] = figures
+        self.data[trace.name] = figures
         if self.path:
             with blamed_on(self.path):
-                self.path.write_text(json.dumps(self.figures, indent=1), encoding="utf-8")
+                self.path.write_text(json.dumps(self.data, indent=1), encoding="utf-8")
 
 
 def compare(trace, bench, words, records, folder):

@@ -1,10 +1,13 @@
 """Replaying traces against allocators."""
 
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
+from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import latency_counts, prediction, results, stats
 from frontend.measuring import campaign, context, driver, limits, traces
 from frontend.measuring.campaign import Figures, RunFailed
@@ -18,6 +21,7 @@ THREAD_ORDERS = (ORIGINAL, SERIAL)
 THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")
 PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500
+TIMED_OPS = 1_000_000  # that are replayed to see how long one takes; arbitrary
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
     *("wait_ns", "per_thread", "other_threads", "pauses", "paused_ns", "knows_present"),
@@ -244,6 +248,21 @@ def one_pass(name, trace, allocator, manner, more=()):
         return run_driver(allocator, arguments, manner)
     except RunFailed as reason:
         raise RunFailed(f"{name} pass: {reason}") from reason
+
+
+def seconds_per_op(trace, allocator, manner):
+    """The seconds that a replay takes for each operation, with all that is around it. What is
+    replayed for this counts for nothing else."""
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        timed = trace
+        if trace.info["ops"] > 2 * TIMED_OPS:
+            timed = traces.cut(trace, TIMED_OPS, Path(folder) / "timed.trace")
+        began = time.monotonic()
+        try:
+            one_pass(SPEED, timed, allocator, manner)
+        except RunFailed as reason:
+            raise Failure(f"{trace.name}: {reason}", WORK_FAILED) from reason
+        return (time.monotonic() - began) / timed.info["ops"]
 
 
 def round_file(manner, trace, allocator):

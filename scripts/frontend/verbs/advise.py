@@ -14,7 +14,6 @@ from pathlib import Path
 from frontend.advising import advice, advice_lines, advice_plan
 from frontend.advising.advice_checks import check_programs, find_allocators, own_malloc_text
 from frontend.advising.advice_checks import refuse_own_malloc, standard_input
-from frontend.advising.advice_cut import seconds_per_op
 from frontend.advising.advice_folder import Folder
 from frontend.advising.advice_plan import Clock
 from frontend.allocators.preload import Links
@@ -23,15 +22,15 @@ from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table
 from frontend.lazily import require
 from frontend.measuring import replays, traces
-from frontend.measuring.budget import replay_growth
+from frontend.measuring.budget import Budget, replay_growth
 from frontend.measuring.campaign import RunFailed
 from frontend.progress import say
 from frontend.recording import finishing
 from frontend.recording.unattended import Room, Unattended
 from frontend.verbs import execute
 from frontend.verbs.execute import Command, find_command
-from frontend.verbs.options import add_allocators, add_flag, add_folder, add_json, rest_of_line
-from frontend.verbs.options import seconds
+from frontend.verbs.options import add_allocators, add_command, add_flag, add_folder, add_json
+from frontend.verbs.options import rest_of_line, seconds
 from frontend.verbs.outcome import PAGE_NEEDS, curves_folder, keep, print_json
 
 EXAMPLES = (
@@ -57,12 +56,8 @@ def add_arguments(parser):
     add_flag(parser, "--ignore-status", "CMD may exit with another status than 0")
     add_folder(parser, "the page, the trace and the results", None, "CMD-advice")
     add_json(parser)
-    parser.add_argument(
-        "command",
-        nargs="...",
-        metavar="CMD",
-        help="the program and its arguments; if our standard input is a file, it reads that",
-    )
+    what = "the program and its arguments; if our standard input is a file, it reads that"
+    add_command(parser, what)
 
 
 def run(options, argv):
@@ -237,7 +232,7 @@ class Adviser:
         """The Trace, or as many of its first operations as there is time to replay."""
         ops = trace.info["ops"]
         manner = replays.Manner(timeout=self.options.limit_time, links=self.links)
-        op_s = seconds_per_op(trace, self.base, manner)
+        op_s = replays.seconds_per_op(trace, self.base, manner)
         fitting = plan.ops_that_fit(op_s, len(self.rivals) + 1)
         if fitting >= ops:
             return trace
@@ -255,7 +250,7 @@ class Adviser:
         self.step(f"replaying it on {counted(len(allocators), 'allocator')}")
         end_s = min(self.clock.end_s, time.monotonic() + plan.replay_s)
         most = advice_plan.MOST_REPLAYS
-        budget = advice_plan.budget(end_s, trace.name, most, replay_growth())
+        budget = Budget(end_s, [trace.name], 1, most, growth=replay_growth())
         with curves_folder() as curves:
             timeout = max(LEAST_TIMEOUT_S, plan.replay_s / 4)
             manner = replays.Manner(timeout=timeout, curves=curves, links=self.links)
@@ -283,7 +278,8 @@ class Adviser:
     def run_for_real(self, best, most):
         """Runs the program itself under the best allocators, and puts in what that gives."""
         self.step(f"running {self.command.name} itself under {', '.join(a.name for a in best)}")
-        budget = advice_plan.budget(self.clock.end_s, self.command.name, most)
+        # As many rounds as there is time for, at least one. How little few tell, intervals say.
+        budget = Budget(self.clock.end_s, [self.command.name], 1, most)
         options, compared = self.running_options(), [self.base, *best]
         measured = execute.run_rounds([self.command], compared, options, self.argv, budget)
         self.compare_outputs(measured)

@@ -10,7 +10,6 @@ parts of the measurement, each of which gives up subjects rather than rounds tha
 import functools
 import importlib
 import time
-from dataclasses import dataclass
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
@@ -49,48 +48,39 @@ DRAWING_LOOPS = 180
 SPARE = 0.04  # of the budget, for what takes longer than was thought; 6.4 s of 240 were lacking
 
 
-@dataclass
-class Part:
-    """One part of the comparison: how it is named, in which order its subjects are given up, and
-    what was measured of it."""
+class Part(Budget):
+    """A part of the comparison: its Budget, how it is named, in which order its subjects are given
+    up (in words), and what was measured of it."""
 
-    name: str
-    order: str
-    budget: Budget
-    measured: object = None
-
-    def choose_rounds(self, done):
-        """What the Budget chooses."""
-        return self.budget.choose_rounds(done)
+    def __init__(self, name, how, *budget):
+        super().__init__(*budget)
+        self.name, self.how, self.measured = name, how, None
 
     def leave_out(self, seconds):
         """What the Budget gives up; says it when it does, and when even that does not suffice."""
-        before = len(self.budget.left_out)
-        given_up = self.budget.leave_out(seconds)
+        before = len(self.left_out)
+        given_up = super().leave_out(seconds)
         if len(given_up) > before:
             say(f"{self.name}{self.lack_text}")
-        if self.budget.lacking_s >= 1:
-            say(f"{self.name}: takes some {self.budget.lacking_s:.0f} s more than there are")
+        if self.lacking_s >= 1:
+            say(f"{self.name}: takes some {self.lacking_s:.0f} s more than there are")
         return given_up
 
     @property
     def text(self):
         """What was measured: "replays: 7 rounds of 12; left out ...: cc1, redis"."""
-        rounds = self.measured.context["rounds"]
-        kept, left_out = len(self.budget.kept), self.budget.left_out
-        return (
-            f"{self.name}: {counted(rounds, 'round')} of {kept}{self.lack_text if left_out else ''}"
-        )
+        rounds = counted(self.measured.context["rounds"], "round")
+        return f"{self.name}: {rounds} of {len(self.kept)}{self.lack_text if self.left_out else ''}"
 
     @property
     def lack_text(self):
         """What was left out, and in which order."""
-        return f": left out for lack of time, {self.order}: {', '.join(self.budget.left_out)}"
+        return f": left out for lack of time, {self.how}: {', '.join(self.left_out)}"
 
     def has_lost(self, warm_up):
         """Whether a warm-up has failed that no row tells of, since its subject was left out."""
         subject = results.split_name(warm_up["name"])[1]
-        return "error_occurred" in warm_up and subject in self.budget.left_out
+        return "error_occurred" in warm_up and subject in self.left_out
 
 
 def add_arguments(parser):
@@ -177,11 +167,7 @@ def make_parts(options, loaded, end_s):
     fewest = {REPLAYS: FEWEST_TRACES}
     growth = {REPLAYS: replay_growth()}
     return [
-        Part(
-            name,
-            how,
-            Budget(ends[name], order, least, most, fewest.get(name, 0), growth.get(name, 1.0)),
-        )
+        Part(name, how, ends[name], order, least, most, fewest.get(name, 0), growth.get(name, 1.0))
         for name, (order, how) in orders.items()
         if order
     ]
@@ -211,7 +197,7 @@ def measure(parts, loaded, allocators, links, curves, argv):
         if part.name == REPLAYS:
             part.measured = replays.measure(loaded, allocators, manner, part, argv)
         elif part.name == WORKLOADS:
-            chosen = [w for w in workloads.quick() if w.name in part.budget.order]
+            chosen = [w for w in workloads.quick() if w.name in part.order]
             part.measured = workloads.measure_quick(chosen, *quick, part, argv)
         else:
             part.measured = micro.measure_quick(*quick, part, argv)
@@ -220,7 +206,7 @@ def measure(parts, loaded, allocators, links, curves, argv):
 def combined(parts):
     """One Results of all parts; what was left out is told apart from what was measured."""
     whole = functools.reduce(micro.combined, [part.measured for part in parts])
-    left_out = {part.name: part.budget.left_out for part in parts if part.budget.left_out}
+    left_out = {part.name: part.left_out for part in parts if part.left_out}
     for names in left_out.values():
         for name in names:
             whole.context["traces"].pop(name, None)

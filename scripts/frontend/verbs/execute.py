@@ -20,7 +20,7 @@ from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
 from frontend.paths import built, check_command
 from frontend.progress import say
-from frontend.verbs.options import add_flag, add_measuring, rest_of_line
+from frontend.verbs.options import add_command, add_flag, add_measuring, rest_of_line
 from frontend.verbs.outcome import show
 
 hashlib = Lazy("hashlib")
@@ -51,12 +51,7 @@ class Command:
 
 def add_arguments(parser):
     add_running(parser)
-    parser.add_argument(
-        "command",
-        nargs="...",
-        metavar="CMD",
-        help="the program and its arguments; its standard input is empty",
-    )
+    add_command(parser, "the program and its arguments; its standard input is empty")
 
 
 def add_running(parser):

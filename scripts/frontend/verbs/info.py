@@ -9,7 +9,7 @@ from frontend.figures import results
 from frontend.inspecting import info_page, sites
 from frontend.measuring import traces
 from frontend.progress import say
-from frontend.verbs.options import add_flag
+from frontend.verbs.options import add_allocators, add_flag
 from frontend.verbs.outcome import print_json
 
 EXAMPLES = (
@@ -51,14 +51,7 @@ def add_arguments(parser):
         "--score",
         "replay the trace and score allocators as the driver of the CS:APP malloc lab does",
     )
-    parser.add_argument(
-        "-a",
-        "--allocators",
-        action="append",
-        default=[],
-        metavar="LIST",
-        help="the allocators that --score scores (default: those that replay takes)",
-    )
+    add_allocators(parser, "those that replay takes", "the allocators that --score scores")
 
 
 def run(options, _argv):

@@ -115,9 +115,14 @@ def add_output(parser):
     )
 
 
-def add_trace_output(parser, what="the trace to write", metavar="OUT"):
+def add_trace_output(parser, what="the trace to write", metavar="OUT", kind=str):
     """What must be written, for verbs that make a trace or make something of one."""
-    parser.add_argument("-o", "--output", required=True, metavar=metavar, help=what)
+    parser.add_argument("-o", "--output", required=True, type=kind, metavar=metavar, help=what)
+
+
+def add_command(parser, what="the program and its arguments"):
+    """The rest of the line, another program's."""
+    parser.add_argument("command", nargs="...", metavar="CMD", help=what)
 
 
 def add_json(parser):

@@ -21,8 +21,8 @@ from frontend.recording.images import images_in, root_process
 from frontend.recording.launching import Attendance, Stretch, first_phase, preloadable
 from frontend.recording.launching import recording_environment, start
 from frontend.recording.signals import Signals
-from frontend.verbs.options import add_flag, add_whole, decimal, rest_of_line, seconds
-from frontend.verbs.options import size
+from frontend.verbs.options import add_command, add_flag, add_trace_output, add_whole, decimal
+from frontend.verbs.options import rest_of_line, seconds, size
 
 EXAMPLES = (
     "spanbench record -o my.trace -- sqlite3 my.db 'select 1'",
@@ -37,14 +37,8 @@ SIGNALLED = 128  # exit statuses from here on say that a signal ended the comman
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the trace of CMD; traces of other processes and images go to the folder FILE.d",
-    )
+    what = "the trace of CMD; traces of other processes and images go to the folder FILE.d"
+    add_trace_output(parser, what, "FILE", Path)
     add_flag(parser, "--no-children", "record only the process of CMD, not those that it starts")
     parser.add_argument(
         "--wait",
@@ -96,7 +90,7 @@ def add_arguments(parser):
         metavar="DIR",
         help="run nothing: compile what an interrupted recording left in DIR (FILE.recording)",
     )
-    parser.add_argument("command", nargs="...", metavar="CMD", help="the program and its arguments")
+    add_command(parser)
 
 
 def depth(text):

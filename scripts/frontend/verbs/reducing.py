@@ -13,7 +13,7 @@ from frontend.figures import results
 from frontend.measuring import traces
 from frontend.paths import check_apart, check_regular
 from frontend.progress import say
-from frontend.verbs.options import add_timeout
+from frontend.verbs.options import add_timeout, add_trace_output
 
 PLACE = "{}"
 NOT_FOUND = re.compile(r"sh: (?:line )?\d+: (.*): (?:command )?not found$")  # dash and bash say so
@@ -37,9 +37,7 @@ def add_arguments(parser):
         metavar="CMD",
         help="the command that exits with 0 while the trace still shows what is looked for",
     )
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="OUT", help="the result"
-    )
+    add_trace_output(parser, "the result", kind=Path)
     add_timeout(parser, TIMEOUT_S, "a run of CMD that takes longer is ended and does not count")
 
 
