@@ -77,7 +77,7 @@ def text_of(record):
         "",
         markdown.table(sums(pairs)),
         "",
-        markdown.table(table(pairs)),
+        markdown.table(table(pairs), texts=2),
     ]
     return "\n".join(lines)
 
@@ -102,7 +102,6 @@ def sums(pairs):
         *(f"real savings beyond {100 * LEAST:g} %", "pairs", "predicted / real, median", "range"),
         *(f"within {100 * NEAR:.0f} %", f"within a factor of {FACTOR:g}"),
     )
-    yield "---", *["---:"] * 5
     counting = [pair for pair in pairs if pair.counts]
     fitted = [pair for pair in counting if pair.is_fitted]
     judged = [pair for pair in counting if not pair.is_fitted]
@@ -146,7 +145,6 @@ def sum_cells(ratios):
 def table(pairs):
     """A line for each Pair."""
     yield "program", "allocator", "saved really", "replay says", "model says", "model / real"
-    yield "---", "---", *["---:"] * 4
     for pair in pairs:
         name = pair.program + ("" if pair.is_fitted else " (judged)")
         cells = [share_text(e) for e in (pair.real, pair.plain, pair.modelled)]

@@ -169,11 +169,6 @@ def share_text(share, has_interval=True):
     return f"{count} of {of} ({100 * count / of:.3g} %{ends})"
 
 
-def table(heads, rows):
-    """A Markdown table; all columns but the first are numbers."""
-    return markdown.table([heads, ["---", *["---:"] * (len(heads) - 1)], *rows])
-
-
 def circumstances(proof):
     """What was measured, where and when."""
     context = proof.data["context"]
@@ -217,7 +212,7 @@ def alarm_table(proof):
         for name, library, _, _ in gate_proof.PLANNED
         if library == SAME and proof.data["gates"].get(name)
     ]
-    return table(("nothing has changed", "regression", "cannot tell"), rows)
+    return markdown.table([("nothing has changed", "regression", "cannot tell"), *rows])
 
 
 def power_table(proof):
@@ -238,7 +233,7 @@ def power_table(proof):
     for name, library, _, _ in gate_proof.PLANNED:
         if library != SAME and proof.data["gates"].get(name):
             rows.append((f"real: {name}", real_effect(proof, name), *real_cells(proof, name)))
-    return table(("--quick", "slower by", "regression", "cannot tell"), rows)
+    return markdown.table([("--quick", "slower by", "regression", "cannot tell"), *rows])
 
 
 def power_row(name, effect, gates):
@@ -274,7 +269,7 @@ def duration_table(proof):
                 )
             )
     heads = ("gate", "slower by", "caught", "pairs, median", "time", "pairs, 95 of 100", "time")
-    return table(heads, rows)
+    return markdown.table([heads, *rows])
 
 
 def minutes(seconds):

@@ -72,7 +72,6 @@ def loop_ns(way, threads):
 def loop_table(found):
     """The lines of the table."""
     yield ["threads", "a call", "recorded", "recorded with `--sites`", "`--sites` adds"]
-    yield ["---"] + ["---:"] * 4
     for threads, ways in found.items():
         plain = f"{stats.median(ways[PLAIN]):.1f} ns"
         pairs = ((PLAIN, RECORDED), (PLAIN, SITES), (RECORDED, SITES))
@@ -230,7 +229,6 @@ def program_table(rows):
     """The lines of the table."""
     others = [way for way in RECORDERS if way != PLAIN]
     yield ["program", "calls", "alone", *others]
-    yield ["---"] + ["---:"] * (2 + len(others))
     for name, ops, runs in rows:
         alone = stats.median(run.seconds for run in runs[PLAIN])
         cells = [cell(runs[way], alone, ops) for way in others]

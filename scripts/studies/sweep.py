@@ -138,26 +138,32 @@ def build(sweep, value, tree):
     return registry.from_file(sweep.name(value), str(kept))
 
 
-def measure(names, builds, loaded, rounds, command):
-    """The Results of all sweeps over the Traces."""
+def each(names, builds):
+    """(Sweep, a tree to build its values in, Links) one after the other; says how far it is."""
     start = time.monotonic()
-    facts = context.gather([], [])
-    facts.update(executable="scripts/studies/sweep_constants", command=command)
-    facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
-    facts.update(touch="page", rounds=rounds)
-    entries = []
     with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
         tree = Path(folder)
         copy_tree(tree)
         sweeps = plan(names, builds, tree / "allocator")
-        manner = replays.Manner(timeout=TIMEOUT_S, links=links)
         for done, sweep in enumerate(sweeps):
             say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
-            allocators = [build(sweep, value, tree) for value in sweep.values]
-            entries += map(slim, replay_all(loaded, allocators, manner, rounds))
-    facts["sweeps"] = [sweep.describe() for sweep in sweeps]
+            yield sweep, tree, links
+
+
+def measure(names, builds, loaded, rounds, command):
+    """The Results of all sweeps over the Traces."""
+    facts = context.gather([], [])
+    facts.update(executable="scripts/studies/sweep_constants", command=command)
+    facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
+    facts.update(touch="page", rounds=rounds, sweeps=[])
+    entries = []
+    for sweep, tree, links in each(names, builds):
+        manner = replays.Manner(timeout=TIMEOUT_S, links=links)
+        allocators = [build(sweep, value, tree) for value in sweep.values]
+        entries += map(slim, replay_all(loaded, allocators, manner, rounds))
+        facts["sweeps"].append(sweep.describe())
     made = {key: facts[key] for key in MADE} | {"traces": len(loaded)}
-    facts["made"] = {sweep.build: made for sweep in sweeps}
+    facts["made"] = {described["build"]: made for described in facts["sweeps"]}
     return results.Results(facts, entries)
 
 
@@ -224,20 +230,14 @@ def replay_all(loaded, allocators, manner, rounds):
 def count(names, builds, loaded):
     """{allocator: {trace: {instructions, minor_faults}}} of the present values and their
     neighbours. The present values of a build are one allocator, which is counted once."""
-    start = time.monotonic()
     counts, present = {}, {}
     subjects = [gate_subjects.from_trace(trace) for trace in loaded]
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
-        tree = Path(folder)
-        copy_tree(tree)
-        sweeps = plan(names, builds, tree / "allocator")
-        for done, sweep in enumerate(sweeps):
-            say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
-            tried = [v for v in sweep.neighbours if v != sweep.now or sweep.build not in present]
-            made = [build(sweep, value, tree) for value in tried]
-            found = count_all(made, subjects, links)
-            present.setdefault(sweep.build, found.get(sweep.name(sweep.now), {}))
-            counts.update({sweep.name(sweep.now): present[sweep.build], **found})
+    for sweep, tree, links in each(names, builds):
+        tried = [v for v in sweep.neighbours if v != sweep.now or sweep.build not in present]
+        made = [build(sweep, value, tree) for value in tried]
+        found = count_all(made, subjects, links)
+        present.setdefault(sweep.build, found.get(sweep.name(sweep.now), {}))
+        counts.update({sweep.name(sweep.now): present[sweep.build], **found})
     return counts
 
 

@@ -161,12 +161,12 @@ def mean_of(counts, present, key):
 
 def table(swept):
     """All constants of a build, the values of each in ascending order."""
-    lines = [HEADS, ("---", "---", *["---:"] * 7, "---")]
+    lines = [HEADS]
     for one in swept:
         ascending = sorted(one.values, key=lambda value: value.value)
         names = [(one.constant, one.file)] + [("", "")] * (len(ascending) - 1)
         lines += [(*name, *value_cells(one, value)) for name, value in zip(names, ascending)]
-    return markdown.table(lines)
+    return markdown.table(lines, texts=2, last=1)
 
 
 def value_cells(one, value):

@@ -200,5 +200,4 @@ def relation_table(relation, rows):
     columns = [distance([both[n] for both in rows.values()]) for n in names]
     whole = distance([pair for both in rows.values() for pair in both.values()])
     body.append(["apart", *(f"{column:.0%}" for column in columns), f"{whole:.0%}"])
-    rule = [":--", *(["--:"] * (len(head) - 1))]
-    return markdown.table([head, rule, *body]).splitlines()
+    return markdown.table([head, *body]).splitlines()

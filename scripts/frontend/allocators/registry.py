@@ -288,8 +288,6 @@ def own_version():
 @lru_cache
 def package_version(path):
     """The package that owns a file, "2.36-9 (libc6)", or None; a merged /usr has two names."""
-    if not shutil.which("dpkg-query"):
-        return None
     for name in (str(path), str(path).removeprefix("/usr"), f"/usr{path}"):
         owner = output_of(["dpkg-query", "-S", name])
         package = owner.partition(": ")[0].partition(",")[0]
@@ -300,5 +298,8 @@ def package_version(path):
 
 
 def output_of(argv):
-    """Standard output of a command that may fail, stripped."""
-    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    """Standard output of a command that may fail or not be there, stripped."""
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""

@@ -18,6 +18,34 @@ from frontend.charts import threads_chart
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest
 
+# Of each kind of entries: the name of a chart, whether a Digest has something for it, who draws it.
+COMPARED = (
+    ("time", lambda _: True, lambda summary: ratio_chart.ratio_figure(summary, summary.time)),
+    (
+        "memory",
+        lambda summary: any(cell.rss for cell in summary.cells.values()),
+        lambda summary: ratio_chart.ratio_figure(summary, digest.RSS),
+    ),
+    ("limits", limit_chart.limits_of, limit_chart.limit_figure),
+    (
+        "frontier",
+        lambda summary: len(frontier_chart.frontier_points(summary)) > 1,
+        frontier_chart.frontier_figure,
+    ),
+)
+CHARTS = {
+    "replay": COMPARED,
+    "exec": COMPARED,
+    "run": (
+        ("heat", lambda _: True, heat_chart.heat_figure),
+        ("threads", threads_chart.scaled_workloads, threads_chart.threads_figure),
+        ("bounds", lambda summary: summary.bound, bound_chart.bound_figure),
+    ),
+    "micro": (
+        ("size", size_chart.panels_of, size_chart.size_figure),
+        ("calls", dot_chart.rows_of, dot_chart.dot_figure),
+    ),
+}
 ENDING = (signal.SIGINT, signal.SIGTERM)
 _jobs = []  # functions that draw a chart and save it, inherited by the processes that call them
 
@@ -110,44 +138,18 @@ def end(child):
 
 def charts(results, summary):
     """{name: function that draws it} of the charts of one kind of entry."""
-    if summary.kind == "micro":
-        return micro_charts(summary)
-    if summary.kind == "run":
-        return workload_charts(summary)
     prefix = "" if summary.kind == "replay" else f"{summary.kind}-"
-    found = {f"{prefix}time": partial(ratio_chart.ratio_figure, summary, summary.time)}
-    if any(cell.rss for cell in summary.cells.values()):
-        found[f"{prefix}memory"] = partial(ratio_chart.ratio_figure, summary, digest.RSS)
-    if limit_chart.limits_of(summary):
-        found[f"{prefix}limits"] = partial(limit_chart.limit_figure, summary)
-    if len(frontier_chart.frontier_points(summary)) > 1:
-        found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
+    found = {
+        f"{prefix}{name}": partial(draw, summary)
+        for name, tells, draw in CHARTS[summary.kind]
+        if tells(summary)
+    }
     if summary.kind != "replay":
         return found
     found |= latency_charts(results, summary)
     found |= trace_charts(summary, "held", held_chart.held_of, held_chart.held_figure)
     found |= trace_charts(summary, "blocks", blocks_chart.blocks_of, blocks_chart.blocks_figure)
     return found | curve_charts(results, summary)
-
-
-def workload_charts(summary):
-    """{name: function that draws it} of synthetic workloads."""
-    found = {"run-heat": partial(heat_chart.heat_figure, summary)}
-    if threads_chart.scaled_workloads(summary):
-        found["run-threads"] = partial(threads_chart.threads_figure, summary)
-    if summary.bound:
-        found["run-bounds"] = partial(bound_chart.bound_figure, summary)
-    return found
-
-
-def micro_charts(summary):
-    """{name: function that draws it} of micro-benchmarks."""
-    found = {}
-    if size_chart.panels_of(summary):
-        found["micro-size"] = partial(size_chart.size_figure, summary)
-    if dot_chart.rows_of(summary):
-        found["micro-calls"] = partial(dot_chart.dot_figure, summary)
-    return found
 
 
 def trace_charts(summary, name, tells, draw):

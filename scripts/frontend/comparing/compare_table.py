@@ -138,13 +138,12 @@ def markdown_table(heads, comparisons, cells):
     """The table of some Comparisons, differences in bold."""
     texts, numbers = heads
     lines = [[*texts, *numbers, "verdict"]]
-    lines.append([":--"] * len(texts) + ["--:"] * len(numbers) + [":--"])
     for comparison in comparisons:
         is_bold = comparison.verdict in COLOURS
         word = literal(word_of(comparison))
         word = f"**{word}**" if is_bold else word
         lines.append([*map(literal, cells(comparison)), word])
-    return markdown.table(lines)
+    return markdown.table(lines, len(texts), last=1)
 
 
 def literal(text):

@@ -5,9 +5,12 @@ from pathlib import Path
 from frontend.failure import Failure, blamed_on
 
 
-def table(lines):
-    """A table of lists of cells, the second of which is the rule."""
-    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
+def table(lines, texts=1, last=0):
+    """A table of lists of cells, of which the first one has the heads. Its first columns are texts,
+    and so are the last ones, so many each; those between are numbers, to the right."""
+    heads, *rows = lines
+    rule = ["---"] * texts + ["---:"] * (len(heads) - texts - last) + ["---"] * last
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in (heads, rule, *rows))
 
 
 def filled(path, markers, text):

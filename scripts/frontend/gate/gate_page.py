@@ -163,8 +163,7 @@ def summary(page, context):
     """The summary for a pull request."""
     lines = [f"### spanbench gate: {sentence(page)}", ""]
     if page.findings:
-        rows = [HEADS, ["---"] * 2 + ["---:"] * 3 + ["---"], *map(marked, page.shown)]
-        lines += [markdown.table(rows), ""]
+        lines += [markdown.table([HEADS, *map(marked, page.shown)], texts=2, last=1), ""]
     lines += [f"- **{row}**: {reason}" for row, reason in page.failures]
     lines += [f"{hidden_text(page)}  ", f"{digest.machine_text(context)}, {context['compiler']}"]
     return "\n".join(lines).rstrip() + "\n"

@@ -1,6 +1,7 @@
 """Who asked for memory: the call sites of a trace with their names."""
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 from frontend.inspecting.symbols import Place, places_of
@@ -79,11 +80,10 @@ def site_of(told, places):
 
 def folded(found):
     """Lines "OUTERMOST;...;INNERMOST CALLS" as tools for flame graphs read them."""
-    counts = {}
+    counts = Counter()
     for site in found:
         names = (place.name.replace(";", ":") for place in reversed(site.places))
-        stack = ";".join(names)
-        counts[stack] = counts.get(stack, 0) + site.ops
+        counts[";".join(names)] += site.ops
     return "\n".join(f"{stack} {count}" for stack, count in counts.items())
 
 

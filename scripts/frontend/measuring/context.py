@@ -120,10 +120,7 @@ def flags():
 def compiler():
     """The first line of `CC --version`, CC being the first word of the flags."""
     name = (flags().split(maxsplit=1) or ["unknown"])[0]
-    try:
-        lines = registry.output_of([name, "--version"]).splitlines()
-    except OSError:
-        return name
+    lines = registry.output_of([name, "--version"]).splitlines()
     return lines[0] if lines else name
 
 
@@ -140,7 +137,4 @@ def revision():
 
 def git(*arguments):
     """What git says of this tree, or "". It only looks: no lock of it is in anyone's way."""
-    try:
-        return registry.output_of(["git", "--no-optional-locks", "-C", str(ROOT), *arguments])
-    except OSError:
-        return ""
+    return registry.output_of(["git", "--no-optional-locks", "-C", str(ROOT), *arguments])

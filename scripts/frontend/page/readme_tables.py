@@ -57,7 +57,7 @@ def short_table(summaries, apart):
     names = [name for name in COLUMNS if name in known]
     versions = summaries[0].context.get("allocators", {})
     heads = ["", *(f"{name}{version_text(versions.get(name, {}))}" for name in names)]
-    lines = [heads, ["---", *["---:"] * len(names)]]
+    lines = [heads]
     for name, summary in short_rows(summaries, apart):
         lines.append([f"{name}: {summary.time.name}", *short_cells(summary, names, "time_ratio")])
         lines.append([f"{name}: peak memory", *short_cells(summary, names, "rss_ratio")])
@@ -199,8 +199,7 @@ def full_table(summary, apart):
     """Subjects down, allocators across, geometric means last."""
     subject = "trace" if summary.kind == "replay" else "program"
     heads = [subject, f"{summary.reference}, {summary.time.unit} and MiB", *summary.rivals]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
-    lines += [table_line(summary, subject) for subject in summary.subjects]
+    lines = [heads, *(table_line(summary, subject) for subject in summary.subjects)]
     lines.append(mean_line("geometric mean", summary, summary.rivals))
     for name, further in apart.items():
         head = f"{name.replace('-', ' ')}: {len(further.subjects)} more"

@@ -1,6 +1,7 @@
 """The end of a recording: whose trace FILE is, which images there are none of, what is told."""
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -235,15 +236,11 @@ def not_recorded(recording):
     refused = [one for one in recording.vanished() if not recording.is_about_root(one)]
     if not refused:
         return None
-    kinds = {}
-    for one in refused:
-        kind = f"{Path(one.path).name} {reasons.why(one)}"
-        kinds[kind] = kinds.get(kind, 0) + 1
-    shown = [f"{kind}{f' ({n} times)' if n > 1 else ''}" for kind, n in list(kinds.items())]
-    more = shown[KINDS_MAX:]
-    names = "; ".join(shown[:KINDS_MAX]) + (
-        f"; {counted(len(more), 'further kind')}" if more else ""
-    )
+    kinds = Counter(f"{Path(one.path).name} {reasons.why(one)}" for one in refused)
+    told = [f"{kind}{f' ({n} times)' if n > 1 else ''}" for kind, n in kinds.items()]
+    more = len(told) - KINDS_MAX
+    names = "; ".join(told[:KINDS_MAX])
+    names += f"; {counted(more, 'further kind')}" if more > 0 else ""
     unnoted = recording.control.unnoted
     count = f"{len(refused) + unnoted:,}"
     images_ = "further image" if len(refused) == 1 and not unnoted else "further images"
