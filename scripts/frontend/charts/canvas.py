@@ -160,6 +160,22 @@ def sheet(height, text, title, subtitle):
     return figure
 
 
+def grid(names, sizes, *words):
+    """(figure, {name: (axes, inches of their width)}) of a panel for each name, two in a row; one
+    by itself is as wide as both. Sizes in inches: what is above the panels, the height of one, what
+    is below it, left and right of it; words as for sheet."""
+    head, height, below, left, right = sizes
+    across = min(2, len(names))
+    figure = sheet(head + -(-len(names) // across) * (height + below), *words)
+    cell, panels = WIDTH / across, {}
+    for i, name in enumerate(names):
+        top = head + i // across * (height + below)
+        axes = plot_area(figure, left + i % across * cell, top, cell - left - right, height)
+        put_panel_title(axes, name, cell - left - right)
+        panels[name] = (axes, cell - left - right)
+    return figure, panels
+
+
 def put_panel_title(axes, title, inches=WIDTH):
     """The headline of one panel of several, in so many inches."""
     shown = lettering.fitted(title, inches, 10, "bold")

@@ -225,22 +225,17 @@ def draw_waste(axes, colour, curve):
 
 
 def overview_figure(summary, all_curves):
-    """All subjects, small, two in a row; one by itself is as wide as both."""
-    across = min(2, len(all_curves))
-    rows = math.ceil(len(all_curves) / across)
+    """All subjects, small."""
     names = {name for curves in all_curves.values() for name in (*curves, LIVE)}
-    cell, room = canvas.WIDTH / across, names_room(names, 8)
-    figure = canvas.sheet(
-        0.7 + 1.95 * rows + 0.1,
+    figure, panels = canvas.grid(
+        all_curves,
+        (0.92, 1.4, 0.55, 0.5, names_room(names, 8)),
         canvas.caption(summary),
         "Memory over operations",
         "MiB over operations; lines: resident (RSS) under each allocator, "
         "grey area: live bytes. Lower is leaner.",
     )
-    for i, (subject, curves) in enumerate(all_curves.items()):
-        left, top = 0.5 + (i % across) * cell, 0.95 + 1.95 * (i // across)
-        axes = canvas.plot_area(figure, left, top, cell - 0.5 - room, 1.4)
-        draw_curves(axes, summary, subject, curves, OVERVIEW_POINTS)
-        canvas.put_panel_title(axes, subject, cell - 0.5 - room)
-        label_curves(axes, curves, 8)
+    for subject, (axes, _) in panels.items():
+        draw_curves(axes, summary, subject, all_curves[subject], OVERVIEW_POINTS)
+        label_curves(axes, all_curves[subject], 8)
     return figure

@@ -14,7 +14,6 @@ from frontend.charts import canvas, curve_chart, palette
 from frontend.figures import latency_counts
 from frontend.figures.digest import duration_text
 
-ACROSS = 2  # panels in a row
 HEAD, PANEL, ALONE, GAP, LEFT = 0.95, 1.75, 2.6, 0.75, 0.65  # inches
 SIZE = 8
 NINES = 4  # at the right end: 99.99 %
@@ -62,28 +61,23 @@ def last_nines(found):
 
 def latency_figure(summary, all_found):
     """All panels; all_found is {subject: {allocator: Latencies}}, none of them empty."""
-    across = min(ACROSS, len(all_found))
-    rows = math.ceil(len(all_found) / across)
-    height = PANEL if across > 1 else ALONE
-    figure = canvas.sheet(
-        HEAD + rows * (height + GAP),
+    names = {name for found in all_found.values() for name in found}
+    height = PANEL if len(all_found) > 1 else ALONE
+    figure, panels = canvas.grid(
+        all_found,
+        (HEAD, height, GAP, LEFT, curve_chart.names_room(names, SIZE)),
         canvas.caption(summary, remark_of(summary), "one call in sixteen, of all rounds"),
         "How long single calls take",
         "At 99: the time that 99 % of the calls do not exceed. Both axes are logarithmic. "
         "Lower is faster.",
     )
-    names = {name for found in all_found.values() for name in found}
-    cell = canvas.WIDTH / across
-    width = cell - LEFT - curve_chart.names_room(names, SIZE)
     limits = limits_of(all_found)
-    for i, (subject, found) in enumerate(all_found.items()):
-        left, top = LEFT + i % across * cell, HEAD + i // across * (height + GAP)
-        axes = canvas.plot_area(figure, left, top, width, height)
+    for subject, (axes, _) in panels.items():
+        found = all_found[subject]
         set_axes(axes, last_nines(found), limits)
         draw_lines(axes, found)
         curve_chart.put_slices(axes, SLICES, partial(slice_text, found))
         curve_chart.put_failures(axes, summary, subject)
-        canvas.put_panel_title(axes, subject, width)
     return figure
 
 

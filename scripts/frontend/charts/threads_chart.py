@@ -2,7 +2,6 @@
 numbers of threads, a line for each allocator.
 """
 
-import math
 import re
 
 from matplotlib import ticker
@@ -10,7 +9,6 @@ from matplotlib import ticker
 from frontend.charts import canvas, curve_chart, lettering, palette
 
 NAME = re.compile(r"(.*)/threads:(\d+)")
-ACROSS = 2  # panels in a row
 HEAD, PANEL, GAP = 0.95, 1.75, 0.75  # inches
 SIZE = 8
 
@@ -27,23 +25,17 @@ def scaled_workloads(summary):
 
 def threads_figure(summary):
     scaled = scaled_workloads(summary)
-    across = min(ACROSS, len(scaled))
-    rows = math.ceil(len(scaled) / across)
-    figure = canvas.sheet(
-        HEAD + rows * (PANEL + GAP),
+    figure, panels = canvas.grid(
+        scaled,
+        (HEAD, PANEL, GAP, 0.5, curve_chart.names_room(summary.allocators, SIZE)),
         canvas.caption(summary),
         "Throughput by threads",
         "Million calls a second of all threads together, from zero. Higher is better.",
     )
-    cell = canvas.WIDTH / across
-    width = cell - 0.5 - curve_chart.names_room(summary.allocators, SIZE)
-    for i, (name, counts) in enumerate(scaled.items()):
-        left, top = 0.5 + i % across * cell, HEAD + i // across * (PANEL + GAP)
-        axes = canvas.plot_area(figure, left, top, width, PANEL)
-        draw_panel(axes, summary, counts)
-        canvas.put_panel_title(axes, name, width)
+    for name, (axes, width) in panels.items():
+        draw_panel(axes, summary, scaled[name])
         room = width - lettering.width_of(axes.get_title("left"), 10, "bold") - 0.2
-        put_failures(axes, failing(summary, counts), room)
+        put_failures(axes, failing(summary, scaled[name]), room)
         axes.set_xlabel("threads")
     return figure
 

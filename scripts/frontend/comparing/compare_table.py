@@ -8,11 +8,8 @@ from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
 from frontend.counted import counted
 from frontend.figures import markdown
 from frontend.figures.digest import commit_text, interval, number_text
-from frontend.figures.table import console, coverage_text, new_table
-from frontend.lazily import Lazy
+from frontend.figures.table import Text, console, coverage_text, new_table
 from frontend.paths import shown
-
-Text = Lazy("rich.text", "Text")
 
 COLOURS = {FAILED: "bold red", WORSE: "red", BETTER: "green"}
 DOUBT = " *"  # behind a verdict: by itself

@@ -1,10 +1,7 @@
 """The table of micro-benchmarks: a line for each benchmark, a column for each allocator."""
 
 from frontend.figures.digest import NOT_RUN, digest, number_text, verdict
-from frontend.figures.table import COLOURS, console, coverage_text, new_table, print_prose
-from frontend.lazily import Lazy
-
-Text = Lazy("rich.text", "Text")
+from frontend.figures.table import COLOURS, Text, console, coverage_text, new_table, print_prose
 
 RIVALS_A_TABLE = 3  # fit 100 columns
 

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 from frontend.counted import counted
 from frontend.figures import digest, markdown, metrics
-from frontend.figures.table import console, new_table
+from frontend.figures.table import Text, console, new_table
 from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNJUDGED, UNKNOWN, WORSE
 from frontend.gate.gate_verdict import judge_figures_mean
-from frontend.lazily import Lazy
-
-Text = Lazy("rich.text", "Text")
 
 HEADS = ("figure", "row", "base", "head", "head / base", "verdict")
 COLOURS = {WORSE: "bold red", SUSPECT: "yellow", UNKNOWN: "yellow", BETTER: "green"}

@@ -1,11 +1,8 @@
 """What two recordings differ in, as tables for people and as JSON."""
 
 from frontend.counted import counted
-from frontend.figures.table import console, new_table
-from frontend.lazily import Lazy
+from frontend.figures.table import Text, console, new_table
 from frontend.inspecting.differing import FAIL, PASS
-
-Text = Lazy("rich.text", "Text")
 
 SIZES_MOST = SITES_MOST = 20  # in the tables; arbitrary
 COLOURS = {PASS: "green", FAIL: "red"}

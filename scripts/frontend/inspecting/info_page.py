@@ -1,11 +1,8 @@
 """The page of a trace for people: what `trace info` says of it and of its call sites, as tables."""
 
 from frontend.counted import counted
-from frontend.figures.table import console, new_table, size_text
-from frontend.lazily import Lazy
+from frontend.figures.table import Text, console, new_table, size_text
 from frontend.progress import say
-
-Text = Lazy("rich.text", "Text")
 
 RECORDED = "recorded_"  # how keys begin that are no losses
 CURVE_COLUMNS = 72  # of the live curve in text; arbitrary, as the next

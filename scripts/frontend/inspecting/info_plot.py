@@ -4,9 +4,9 @@ from matplotlib import ticker
 
 from frontend.charts import canvas, palette
 from frontend.counted import counted
+from frontend.figures.metrics import MIB
 
 LEFT, HEAD, PANEL, GAP = 0.85, 0.95, 2.1, 0.85  # inches
-MIB = 1 << 20
 
 
 def info_figure(name, info):

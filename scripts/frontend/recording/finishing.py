@@ -11,7 +11,7 @@ from frontend.paths import shown
 from frontend.progress import say
 from frontend.recording import compiling, images, reasons
 from frontend.recording.compiling import CompileFailed
-from frontend.recording.control import Vanished
+from frontend.recording.control import Process, Vanished
 from frontend.recording.following import named
 
 LOSSES = {
@@ -56,9 +56,7 @@ class Recording:
 
     def is_about_root(self, vanished):
         """Whether an image that was not recorded would have been the command's."""
-        namespaces = (vanished.namespace, self.root.namespace)
-        same = namespaces[0] == namespaces[1] or not all(namespaces)
-        return vanished.pid == self.root.pid and same
+        return Process(vanished.pid, vanished.namespace, 0).is_same(self.root)
 
     def vanished(self):
         """All images that were not recorded."""

@@ -1,13 +1,10 @@
 """The verb allocators: those found on this machine."""
 
 from frontend.allocators import registry
-from frontend.figures.table import console
-from frontend.lazily import Lazy
+from frontend.figures.table import Text, console
 from frontend.paths import shown
 from frontend.verbs.options import add_json
 from frontend.verbs.outcome import print_json
-
-Text = Lazy("rich.text", "Text")
 
 EXAMPLES = (
     "spanbench allocators",

@@ -10,19 +10,16 @@ from pathlib import Path
 from frontend.allocators.preload import Links
 from frontend.allocators.registry import Allocator
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
-from frontend.figures.table import console, new_table
+from frontend.figures.table import Text, console, new_table
 from frontend.gate import bisect_judge, gate_subjects, revisions
 from frontend.gate.bisect_judge import BAD, GOOD, SKIP
 from frontend.gate.gate_verdict import TIME
 from frontend.gate.revisions import BUILDS, git
-from frontend.lazily import Lazy
 from frontend.measuring import callgrind
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.progress import say
 from frontend.verbs.options import add_choice, add_json, add_repeats, add_whole
 from frontend.verbs.outcome import print_json
-
-Text = Lazy("rich.text", "Text")
 
 EXAMPLES = ("spanbench bisect v1 HEAD --metric instructions redis",)
 STATUSES = "Exit status: 0 found; 1 the work failed; 2 usage, or bad input; 77 cannot tell."

@@ -7,16 +7,13 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import Failure, blamed_on
 from frontend.figures import results
-from frontend.figures.table import console, new_table
+from frontend.figures.table import Text, console, new_table
 from frontend.guess import meant
-from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
 from frontend.measuring.budget import Rounds
 from frontend.paths import PROFILE, check_apart, check_regular, shown
 from frontend.verbs.options import add_measuring, add_whole, positive
 from frontend.verbs.outcome import print_json, show
-
-Text = Lazy("rich.text", "Text")
 
 EXAMPLES = (
     "spanbench run",
