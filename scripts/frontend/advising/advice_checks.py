@@ -1,16 +1,19 @@
-"""What is looked at before a program is run for advice: which allocators there are to choose from,
-whether all that runs is built, whether the program has a malloc of its own, and what it reads."""
+"""What is seen to before a program is run for advice: which allocators there are to choose from,
+whether all that runs is built, whether the program has a malloc of its own, what it reads, and the
+folder in which everything is made."""
 
 import os
 import shutil
 import stat
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from frontend.allocators import own_malloc, registry
 from frontend.failure import WORK_FAILED, Failure
+from frontend.figures import results
 from frontend.measuring import replays
-from frontend.paths import built
+from frontend.paths import built, shown
 from frontend.progress import say
 
 
@@ -63,3 +66,42 @@ def standard_input(name):
         if stat.S_ISFIFO(mode):
             say(f"standard input is a pipe: {name} reads nothing; a file (<FILE) can be read often")
     return os.devnull
+
+
+@dataclass
+class Folder:
+    """Where everything goes, and what is left of it when the work ends early."""
+
+    path: Path
+    is_ours: bool = False  # whether it was not there before
+    made: list = field(default_factory=list)  # files, in the order in which they were made
+
+    def begin(self):
+        """Makes it, unless it is there."""
+        self.is_ours = not self.path.exists()
+        results.make_folder(self.path)
+
+    def place(self, name):
+        """A path in it for a file that is made now."""
+        self.made.append(self.path / name)
+        return self.made[-1]
+
+    def leave(self, is_wanted):
+        """After an end before the end: says what there is, or removes it if nobody wants it."""
+        if not is_wanted:
+            self.remove()
+            return
+        kept = [shown(path) for path in self.made if path.exists()]
+        if kept:
+            say(f"what was made until now: {', '.join(kept)}")
+        elif self.is_ours:
+            self.remove()
+
+    def remove(self):
+        """Takes away what was made in it; all of it, if it was made for that."""
+        if self.is_ours:
+            shutil.rmtree(self.path, ignore_errors=True)
+            return
+        for path in self.made:
+            path.unlink(missing_ok=True)
+            shutil.rmtree(path.with_name(f"{path.name}.d"), ignore_errors=True)

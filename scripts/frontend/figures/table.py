@@ -5,7 +5,7 @@ import sys
 from frontend.allocators.registry import FLOOR
 from frontend.counted import counted
 from frontend.figures import decision, stats
-from frontend.figures.digest import digest, interval, ratio_number
+from frontend.figures.digest import NOT_RUN, digest, interval, number_text, ratio_number
 from frontend.figures.digest import thread_order_text, verdict
 from frontend.figures.metrics import MIB
 from frontend.lazily import Lazy
@@ -21,6 +21,7 @@ PROSE_WIDTH = 100  # of sentences; arbitrary
 COLOURS = {"better": "green", "worse": "red"}
 WAITING_MOST = 1.1  # a replay waits for nothing; arbitrary, above what a quiet machine shows
 SUBJECTS = {"replay": "trace", "run": "workload", "exec": "command"}
+RIVALS_A_TABLE = 3  # micro-benchmarks fit 100 columns
 # head, figure, what it is divided by, digits
 TIME_COLUMNS = {
     "replay": (("ns/op", "ns_per_op", 1, 1), ("net", "net_ns_per_op", 1, 1)),
@@ -56,6 +57,9 @@ def show(measured):
     """Prints all results, each compared with the reference allocator's."""
     out = console()
     for summed in filter(None, (digest(measured, kind) for kind in measured.kinds())):
+        if summed.kind == "micro":
+            show_matrix(out, summed)
+            continue
         rows = [row for row in measured.rows if row.kind == summed.kind]
         out.print(rows_table(summed, rows))
         if len(summed.subjects) > 1:
@@ -268,3 +272,54 @@ def coverage_text(estimates):
         return "; one round has no intervals" if given else ""
     least = min(covered, key=lambda e: e.coverage)
     return f"; intervals cover {100 * least.coverage:.4g} % (n = {least.n})"
+
+
+# Micro-benchmarks: a line for each benchmark, a column for each allocator.
+
+
+def show_matrix(out, summed):
+    """Prints the micro-benchmarks, each compared with the reference allocator's."""
+    rivals = summed.rivals
+    for i in range(0, len(rivals) or 1, RIVALS_A_TABLE):
+        out.print(matrix(summed, rivals[i : i + RIVALS_A_TABLE]))
+    print_prose(out, Text(matrix_legend(summed), style="dim"))
+
+
+def matrix(summed, rivals):
+    """The table of the reference and some of its rivals."""
+    table = new_table("ns", numbers=[summed.reference, *rivals])
+    for subject in summed.subjects:
+        first = time_text(summed.cells[subject, summed.reference])
+        others = [rival_text(summed.cells[subject, name]) for name in rivals]
+        if any([first, *others]):
+            table.add_row(subject, first, *others)
+    return table
+
+
+def time_text(cell):
+    """The median time; what is missing where a run failed, nothing where none was meant."""
+    if cell.error:
+        return Text("" if cell.error == NOT_RUN else cell.gap, style="bold red")
+    return Text(number_text(cell.time.median))
+
+
+def rival_text(cell):
+    """Time and ratio: "27.6 (2.30)", coloured as its verdict is."""
+    text = time_text(cell)
+    if cell.time_ratio:
+        ratio = f" ({short_ratio(cell.time_ratio.median)})"
+        text.append(f"{ratio:>7}", COLOURS.get(verdict(cell.time_ratio), ""))
+    return text
+
+
+def short_ratio(ratio):
+    """Two digits after the point, or none where they would say nothing."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def matrix_legend(summed):
+    cover = coverage_text([cell.time_ratio for cell in summed.cells.values()])
+    return (
+        "Nanoseconds of one iteration, medians; less is better. In brackets: ratio to "
+        f"{summed.reference}, the median over rounds of ratios within a round{cover}."
+    )

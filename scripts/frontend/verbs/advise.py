@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 
 from frontend.advising import advice, advice_lines, advice_plan
-from frontend.advising.advice_checks import check_programs, find_allocators, own_malloc_text
-from frontend.advising.advice_checks import refuse_own_malloc, standard_input
-from frontend.advising.advice_folder import Folder
+from frontend.advising.advice_checks import Folder, check_programs, find_allocators
+from frontend.advising.advice_checks import own_malloc_text, refuse_own_malloc, standard_input
 from frontend.advising.advice_plan import Clock
 from frontend.allocators.preload import Links
 from frontend.counted import counted

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from frontend.comparing import merging
 from frontend.failure import Failure
-from frontend.figures import matrix, results, table
-from frontend.figures.results import Results
+from frontend.figures import results, table
 from frontend.paths import check_apart
 from frontend.progress import say
 from frontend.verbs.options import add_output
@@ -21,7 +20,6 @@ NOTES = (
     "in two files, or a trace whose allocators do. Machines may differ, and are told in the\n"
     "context, shard by shard: ratios are of one machine each, absolute times are not."
 )
-MICRO = "micro"
 
 
 def add_arguments(parser):
@@ -46,7 +44,7 @@ def run(options, argv):
             merging.copy_curves(parts, curves)
             keep(whole, options.output, curves, f"{options.output.stem}.curves")
     if whole.path != results.STDOUT:
-        show(whole)
+        table.show(whole)
     results.check_kept(whole)
     return 0
 
@@ -62,15 +60,3 @@ def tell(parts):
     differing = merging.machine_differences(parts)
     if differing:
         say(f"the machines differ in {', '.join(differing)}: compare ratios, not times")
-
-
-def show(whole):
-    """Prints the tables of all kinds."""
-    for is_micro, printer in ((False, table.show), (True, matrix.show)):
-        entries = [
-            entry
-            for entry in whole.benchmarks
-            if (results.split_name(entry["name"])[0] == MICRO) == is_micro
-        ]
-        if entries:
-            printer(Results(whole.context, entries))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from frontend.allocators import registry
 from frontend.allocators.preload import Links, measured_environment
 from frontend.failure import WORK_FAILED, Failure
-from frontend.figures import matrix, results
+from frontend.figures import results, table
 from frontend.figures.results import unique
 from frontend.measuring import campaign, context, driver
 from frontend.measuring.budget import Rounds
@@ -103,7 +103,7 @@ def show(measured):
     """Prints the table, unless the results themselves were printed, and the failures; the exit
     status."""
     if measured.path != results.STDOUT:
-        matrix.show(measured)
+        table.show(measured)
     return say_failures(measured)
 
 
