@@ -56,7 +56,6 @@ LAYERS = (
         "guess",
         "paths",
         "progress",
-        "collector",
         "allocators",
     ),
     *("figures", "measuring", "charts", "page", "comparing", "gate", "recording", "advising"),

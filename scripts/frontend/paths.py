@@ -6,9 +6,13 @@ import json
 import os
 import shutil
 import stat
+from contextlib import contextmanager
 from pathlib import Path
 
 from frontend.failure import Failure, blamed_on
+from frontend.lazily import Lazy
+
+tempfile = Lazy("tempfile")
 
 HOME = (
     Path(__file__).resolve().parents[1]
@@ -56,6 +60,13 @@ def built(name):
     if not path.exists():
         raise Failure(f"{shown(path)}: not {'installed' if IS_INSTALLED else 'built; run make'}")
     return path
+
+
+@contextmanager
+def temporary_folder():
+    """A folder of our own, for as long as a `with` lasts."""
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        yield Path(folder)
 
 
 def check_regular(path):

@@ -8,7 +8,6 @@ neighbours in time; programs vary by more than that from run to run.
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest, markdown, paired_samples, stats
 from frontend.measuring import context, traces
-from frontend.paths import ROOT, built
+from frontend.paths import ROOT, built, temporary_folder
 from frontend.progress import say
 
 MARKERS = "<!-- cost:begin -->", "<!-- cost:end -->"
@@ -119,11 +118,11 @@ def turned(ways, number):
 
 def own_run(command, folder, environment):
     """Under our recorder, and then compiled, which the time does not hold."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as place:
-        with recorder(Path(place)) as more:
+    with temporary_folder() as place:
+        with recorder(place) as more:
             run = timed(command, folder, {**environment, **more})
-        [raw] = Path(place).glob("*.raw")
-        trace = Path(place) / "out.trace"
+        [raw] = place.glob("*.raw")
+        trace = place / "out.trace"
         execute([built("trace"), "compile", raw, "-o", trace], {})
         return Run(run.seconds, trace.stat().st_size)
 
@@ -190,7 +189,7 @@ RECORDERS = {
 def recorder(place=None, is_with_sites=False):
     """The variables under which a program is recorded into a folder, one that goes if none is
     given."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as scratch:
+    with temporary_folder() as scratch:
         sites = {"SPANBENCH_RECORD_SITES": "1"} if is_with_sites else {}
         yield {
             **sites,

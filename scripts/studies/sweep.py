@@ -12,7 +12,6 @@ and a sweep's own "made" says it of a constant that was swept by itself later.
 """
 
 import shutil
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from frontend.measuring import building, campaign, context, deterministic, repla
 from frontend.measuring import traces
 from frontend.measuring.budget import Rounds
 from frontend.measuring.campaign import Figures, RunFailed
-from frontend.paths import ROOT
+from frontend.paths import ROOT, temporary_folder
 from frontend.progress import say
 from studies import tuning
 
@@ -141,8 +140,7 @@ def build(sweep, value, tree):
 def each(names, builds):
     """(Sweep, a tree to build its values in, Links) one after the other; says how far it is."""
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
-        tree = Path(folder)
+    with temporary_folder() as tree, Links() as links:
         copy_tree(tree)
         sweeps = plan(names, builds, tree / "allocator")
         for done, sweep in enumerate(sweeps):

@@ -15,7 +15,7 @@ from frontend.failure import WORK_FAILED, Failure, blamed_on
 from frontend.figures import markdown, stats
 from frontend.gate import gate_subjects
 from frontend.measuring import deterministic, driver, traces
-from frontend.measuring.campaign import RunFailed
+from frontend.measuring.campaign import RunFailed, must_succeed
 from frontend.progress import say
 from studies import study
 
@@ -114,11 +114,9 @@ class Bench:
         """The CPU time of one replay, the quickest of some."""
         words = ["--pass", "speed", "--repeats", str(REPEATS), "--touch", "page"]
         words += ["--threads", "serial", str(trace.path)]
-        try:
-            done = driver.run_once("replay", allocator, words, self.links, deterministic.TIMEOUT_S)
-        except RunFailed as reason:
-            raise Failure(f"{trace.name} on {allocator.name}: {reason}", WORK_FAILED) from reason
-        return done[TIME]
+        timeout_s = deterministic.TIMEOUT_S
+        with must_succeed(f"{trace.name} on {allocator.name}"):
+            return driver.run_once("replay", allocator, words, self.links, timeout_s)[TIME]
 
 
 class Record(study.Record):

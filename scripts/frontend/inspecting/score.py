@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import stats
 from frontend.figures.table import console, new_table
 from frontend.measuring import replays
-from frontend.measuring.campaign import RunFailed
+from frontend.measuring.campaign import must_succeed
 
 UTILISATION_WEIGHT = 0.6  # of mdriver, as is the next
 REFERENCE = "glibc"
@@ -48,11 +47,9 @@ def scores(trace, words):
 
 def measure(trace, allocator, manner):
     """(utilisation, kops) of one allocator."""
-    try:
+    with must_succeed(f"{trace.path}: {allocator.name}"):
         memory = replays.one_pass("memory", trace, allocator, manner)
         speeds = [replays.one_pass("speed", trace, allocator, manner) for _ in range(TIMES)]
-    except RunFailed as reason:
-        raise Failure(f"{trace.path}: {allocator.name}: {reason}", WORK_FAILED) from reason
     ns = stats.median([speed["real_time_ns"] for speed in speeds])
     return memory["peak_live"] / max(memory["peak_rss"], 1), memory["ops"] / max(ns, 1) * 1e6
 

@@ -10,8 +10,10 @@ scattered pages.
 
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results
 from frontend.lazily import Lazy
 from frontend.progress import progress
@@ -24,6 +26,15 @@ MOST_AT_ONCE = 4  # untimed runs side by side; arbitrary, each may need much mem
 
 class RunFailed(Exception):
     """One run cannot count; the message says why."""
+
+
+@contextmanager
+def must_succeed(what):
+    """Ends the command where a run within fails; it is told what it was."""
+    try:
+        yield
+    except RunFailed as reason:
+        raise Failure(f"{what}: {reason}", WORK_FAILED) from reason
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ from run to run, and with them what is counted.
 """
 
 import os
-import tempfile
-from pathlib import Path
 
 from frontend.figures.metrics import LIMITED
 from frontend.lazily import Lazy
 from frontend.measuring import callgrind, driver
 from frontend.measuring.campaign import RunFailed
-from frontend.paths import built
+from frontend.paths import built, temporary_folder
 
 ThreadPoolExecutor = Lazy("concurrent.futures", "ThreadPoolExecutor")
 
@@ -53,8 +51,8 @@ def measure_all(jobs, links, keys):
 
 def count(subject, allocator, links):
     """What callgrind counts, and the work done."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        output = Path(folder) / "callgrind"
+    with temporary_folder() as folder:
+        output = folder / "callgrind"
         under = callgrind.command(subject.program, output)
         done = run(subject, allocator, links, [], under)
         program = built(driver.find(subject.program, allocator)[0]).resolve()

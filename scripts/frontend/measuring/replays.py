@@ -1,17 +1,16 @@
 """Replaying traces against allocators."""
 
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import latency_counts, prediction, results, stats
 from frontend.measuring import campaign, context, driver, limits, traces
-from frontend.measuring.campaign import Figures, RunFailed
+from frontend.measuring.campaign import Figures, RunFailed, must_succeed
 from frontend.measuring.running import TIMEOUT_S
+from frontend.paths import temporary_folder
 
 RECORDED = "recorded"
 TOUCHES = ("none", "first", "page", "all", RECORDED)
@@ -253,15 +252,13 @@ def one_pass(name, trace, allocator, manner, more=()):
 def seconds_per_op(trace, allocator, manner):
     """The seconds that a replay takes for each operation, with all that is around it. What is
     replayed for this counts for nothing else."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+    with temporary_folder() as folder:
         timed = trace
         if trace.info["ops"] > 2 * TIMED_OPS:
-            timed = traces.cut(trace, TIMED_OPS, Path(folder) / "timed.trace")
+            timed = traces.cut(trace, TIMED_OPS, folder / "timed.trace")
         began = time.monotonic()
-        try:
+        with must_succeed(trace.name):
             one_pass(SPEED, timed, allocator, manner)
-        except RunFailed as reason:
-            raise Failure(f"{trace.name}: {reason}", WORK_FAILED) from reason
         return (time.monotonic() - began) / timed.info["ops"]
 
 

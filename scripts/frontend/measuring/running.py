@@ -4,12 +4,11 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.failure import WORK_FAILED, blamed_on
-from frontend.paths import built
+from frontend.paths import built, temporary_folder
 
 TIMEOUT_S = 600.0
 TIMED_OUT = "timed out"  # how the error of a run begins that took too long
@@ -110,8 +109,8 @@ def read_report(path):
 def run_json(argv, environment, timeout, options=()):
     """Runs a program that prints one JSON object: (object, None) or (None, what went wrong). The
     options are launch's."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        with open(Path(folder) / "stdout", "w+b") as stdout:
+    with temporary_folder() as folder:
+        with open(folder / "stdout", "w+b") as stdout:
             run = launch(argv, environment, timeout, folder, stdout, options=options)
             stdout.seek(0)
             text = stdout.read().decode("utf-8", "replace")

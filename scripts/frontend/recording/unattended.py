@@ -8,15 +8,13 @@ import select
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from frontend.failure import blamed_on, io_failure
 from frontend.measuring.running import Run
-from frontend.paths import built
+from frontend.paths import built, temporary_folder
 from frontend.progress import say
 from frontend.recording import control as controls
 from frontend.recording.finishing import Recording, finish
@@ -75,12 +73,12 @@ class Unattended:
             self.remove_raw()
             raise io_failure(error, self.raw) from error
         with (
-            tempfile.TemporaryDirectory(prefix="spanbench-") as folder,
+            temporary_folder() as folder,
             preloadable(built("librecord.so")) as library,
         ):
             environment = recording_environment(library, self.raw, has_children=True)
             try:
-                return self.attend(environment, Path(folder))
+                return self.attend(environment, folder)
             except BaseException:
                 self.remove_raw()
                 raise

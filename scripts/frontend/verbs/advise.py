@@ -7,7 +7,6 @@ recorded, replayed and run is recording/, measuring/ and the verb exec.
 import importlib
 import math
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from frontend.figures import results, table
 from frontend.lazily import require
 from frontend.measuring import replays, traces
 from frontend.measuring.budget import Budget, replay_growth
-from frontend.measuring.campaign import RunFailed
+from frontend.measuring.campaign import must_succeed
+from frontend.paths import temporary_folder
 from frontend.progress import say
 from frontend.recording import finishing
 from frontend.recording.unattended import Room, Unattended
@@ -215,12 +215,9 @@ class Adviser:
 
     def probe(self):
         """Fails if the program cannot be run on another allocator; found out before the replays."""
-        with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-            runner = execute.Runner(self.links, Path(folder), self.running_options())
-            try:
-                runner.attempt(self.command, self.base, is_warm_up=True)
-            except RunFailed as reason:
-                raise Failure(f"{self.command.name}: {reason}", WORK_FAILED) from reason
+        with temporary_folder() as folder, must_succeed(self.command.name):
+            runner = execute.Runner(self.links, folder, self.running_options())
+            runner.attempt(self.command, self.base, is_warm_up=True)
 
     def running_options(self):
         """The options of exec, for the real runs."""

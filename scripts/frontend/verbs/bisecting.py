@@ -2,7 +2,6 @@
 in a worktree of its own: the user's tree, index and branches stay as they are."""
 
 import re
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from frontend.gate.gate_verdict import TIME
 from frontend.gate.revisions import BUILDS, git
 from frontend.measuring import callgrind
 from frontend.measuring.deterministic import COUNTED, KEYS
+from frontend.paths import temporary_folder
 from frontend.progress import say
 from frontend.verbs.options import add_choice, add_json, add_repeats, add_whole
 from frontend.verbs.outcome import print_json
@@ -103,14 +103,14 @@ def check_ends(good, bad):
 def measuring(options, subject, commit):
     """A Search with its tree and folders, for as long as a `with` lasts."""
     with (
-        tempfile.TemporaryDirectory(prefix="spanbench-") as folder,
+        temporary_folder() as folder,
         Links() as links,
         revisions.worktree(commit) as tree,
     ):
         bench = bisect_judge.Bench(subject, folder, links, options.repeats, options.most)
         is_time = options.metric == TIME
         judge = bisect_judge.Timed(bench) if is_time else bisect_judge.Steady(bench, options.metric)
-        yield Search(tree, Path(folder), options.build, judge)
+        yield Search(tree, folder, options.build, judge)
 
 
 class Search:

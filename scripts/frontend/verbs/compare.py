@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from frontend import collector
 from frontend.allocators.registry import FLOOR
 from frontend.comparing import comparability, compare_table, comparing
 from frontend.comparing.comparing import BETTER, UNKNOWN, WORSE, Comparer, Manner
 from frontend.counted import counted
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
-from frontend.figures import decision, metrics, results
+from frontend.figures import decision, documents, metrics, results
 from frontend.paths import check_apart
 from frontend.progress import say
 from frontend.verbs.options import add_flag, add_json, percent
@@ -80,7 +79,7 @@ def add_arguments(parser):
     add_json(form)
 
 
-@collector.paused()
+@documents.uncollected()
 def run(options, _argv):
     check(options)
     a = results.read(options.before)

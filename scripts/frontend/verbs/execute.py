@@ -5,7 +5,6 @@ calls."""
 import argparse
 import json
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from frontend.measuring import campaign, context
 from frontend.measuring.budget import Rounds
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
-from frontend.paths import built, check_command
+from frontend.paths import built, check_command, temporary_folder
 from frontend.progress import say
 from frontend.verbs.options import add_command, add_flag, add_measuring, rest_of_line
 from frontend.verbs.outcome import show
@@ -136,8 +135,8 @@ def run_rounds(commands, allocators, options, argv, budget):
     """The Results of as many rounds as the budget has; what the runs printed is not compared
     yet."""
     facts = context.gather(allocators, argv)
-    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        runner = Runner(links, Path(folder), options)
+    with Links() as links, temporary_folder() as folder:
+        runner = Runner(links, folder, options)
 
         def attempt(command, allocator, number):
             return runner.attempt(command, allocator, is_warm_up=number == campaign.WARM_UP)

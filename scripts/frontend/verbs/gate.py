@@ -1,7 +1,6 @@
 """The verb gate: is head slower or fatter than base? Both are measured in one run, side by side.
 The rules are in gate_verdict, docs/method.md shows what they are worth."""
 
-import tempfile
 from argparse import ArgumentTypeError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from frontend.measuring import callgrind, context, deterministic, replays
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.guess import meant
-from frontend.paths import check_apart, latest, shown
+from frontend.paths import check_apart, latest, shown, temporary_folder
 from frontend.progress import progress, say
 from frontend.verbs.options import add_flag, add_folder, add_json, add_whole, names_of, percent
 from frontend.verbs.options import positive
@@ -147,7 +146,7 @@ def run(options, argv):
     stored = results.read(options.base) if is_stored(options.base) else None
     if stored and not comparable(stored):
         return CANNOT_TELL
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+    with temporary_folder() as folder, Links() as links:
         base_text = None if stored else options.base
         base, head = gate_sides.prepare(base_text, options.head, builds_of(options), folder)
         copies = gate_sides.copies(base, head, folder)
@@ -254,7 +253,7 @@ def comparable(stored):
 def save(options, subjects):
     if options.head and gate_sides.is_library(options.head):
         raise Failure(f"{options.head}: a baseline is that of a revision or of the working tree")
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+    with temporary_folder() as folder, Links() as links:
         _, head = gate_sides.prepare(None, options.head, builds_of(options), folder)
         copies = gate_sides.copies(None, head, folder)
         measured = Measured()

@@ -94,8 +94,6 @@ def run(options, argv):
     if JSON in flags and options.output != results.STDOUT:
         print(results.to_text(measured))
         return say_failures(measured)
-    if results.is_stdout(options.output):
-        return say_failures(measured)
     return show(measured)
 
 

@@ -1,12 +1,11 @@
 """What becomes of the results that a verb has measured."""
 
 import json
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table, together
+from frontend.paths import temporary_folder
 from frontend.progress import say
 
 # What drawing charts and page loads: who draws at the end of long work sees to it at the beginning.
@@ -21,8 +20,8 @@ def print_json(document):
 @contextmanager
 def curves_folder():
     """An empty folder for curves, for as long as a `with` lasts; it may be moved away meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        curves = Path(folder) / "curves"
+    with temporary_folder() as folder:
+        curves = folder / "curves"
         curves.mkdir()
         yield curves
 

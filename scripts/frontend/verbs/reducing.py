@@ -4,14 +4,13 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from frontend.counted import counted
 from frontend.failure import Failure, blamed_on
 from frontend.figures import results
 from frontend.measuring import traces
-from frontend.paths import check_apart, check_regular
+from frontend.paths import check_apart, check_regular, temporary_folder
 from frontend.progress import say
 from frontend.verbs.options import add_timeout, add_trace_output
 
@@ -48,8 +47,8 @@ def run(options, _argv):
     (loaded,) = traces.load([options.trace])
     check_output(options.output)
     check_apart(options.output, options.trace)
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        search = Search(options, Path(folder))
+    with temporary_folder() as folder:
+        search = Search(options, folder)
         search.begin()
         try:
             reduce_units(list(range(search.units)), search.holds)
