@@ -16,7 +16,6 @@ from frontend.measuring import replays
 from frontend.measuring.campaign import must_succeed
 
 UTILISATION_WEIGHT = 0.6  # of mdriver, as is the next
-REFERENCE = "glibc"
 TIMES = 5  # speed passes, whose median counts; arbitrary
 
 
@@ -33,13 +32,13 @@ class Score:
 def scores(trace, words):
     """The Scores of the allocators that the words name, glibc among them."""
     asked = registry.resolve(words)
-    if not any(allocator.name == REFERENCE for allocator in asked):
-        asked = [*registry.resolve([REFERENCE]), *asked]
+    if not any(allocator.name == registry.REFERENCE for allocator in asked):
+        asked = [*registry.resolve([registry.REFERENCE]), *asked]
     replays.check_programs(asked)
     with Links() as links:
         manner = replays.Manner(links=links)
         raw = {a.name: measure(trace, a, manner) for a in asked}
-    _, full = raw[REFERENCE]
+    _, full = raw[registry.REFERENCE]
     return [
         Score(name, used, kops, index_of(used, kops, full)) for name, (used, kops) in raw.items()
     ]
@@ -69,6 +68,6 @@ def show(found):
     out.print(table)
     out.print(
         "utilisation: peak live over most memory taken, which is whole pages: short traces score "
-        f"low. index: 60 % utilisation, 40 % throughput, full at {REFERENCE}'s.",
+        f"low. index: 60 % utilisation, 40 % throughput, full at {registry.REFERENCE}'s.",
         soft_wrap=True,
     )

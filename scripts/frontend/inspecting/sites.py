@@ -1,12 +1,15 @@
-"""Who asked for memory: the call sites of a trace with their names."""
+"""Who asked for memory: the call sites of a trace with their names. Of replays, who made the worst
+calls, and whose blocks live where most memory is wasted, for traces that tell their call sites."""
 
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 
+from frontend.figures import replay_details
 from frontend.inspecting.symbols import Place, places_of
 from frontend.measuring import traces
 
+COLUMN = "sites"  # of those that `trace info` names
 UNKNOWN = Place("", 0, "unknown caller")
 BETWEEN = " < "  # a function and the one that called it
 
@@ -94,3 +97,48 @@ def by_name(found):
         ops, size = sums.get(site.names, (0, 0))
         sums[site.names] = (ops + site.ops, size + site.bytes)
     return sums
+
+
+# Replays
+
+
+def add_to_replays(measured, loaded):
+    """Sets the sites in the Results of replays of the Traces; why some modules have no names."""
+    reasons = []
+    for trace in loaded:
+        if COLUMN in trace.info.get("columns", ()):
+            entries = [e for row in measured.rows if row.subject == trace.name for e in row.samples]
+            reasons += [why for why in add_to_entries(entries, trace.path) if why not in reasons]
+    return reasons
+
+
+def add_to_entries(entries, path):
+    """The same for the entries of the trace at `path`."""
+    calls = [call for entry in entries for call in replay_details.calls_of(entry)]
+    moments = [found for entry in entries if (found := replay_details.moment_of(entry))]
+    wanted = {("op", call["op"]) for call in calls} | {("live", m["op"]) for m in moments}
+    if not wanted:
+        return []
+    told, places, reasons = ask(path, sorted(wanted, key=lambda line: line[1]))
+    for call in calls:
+        call["site"] = owner_text(told["op", call["op"]], places)
+    for moment in moments:
+        owners = told["live", moment["op"]]["sites"]
+        moment["sites"] = [{"site": owner_text(o, places), "live": o["live"]} for o in owners]
+    return reasons
+
+
+def ask(path, wanted):
+    """({line: what `trace moments` answers}, {frame: Place}, why some modules have no names)."""
+    lines = "".join(f"{word} {op}\n" for word, op in wanted)
+    told = json.loads(traces.tool("moments", path, text=lines))
+    answers = dict(zip(wanted, told["moments"]))
+    owners = [owner for answer in told["moments"] for owner in answer.get("sites", [answer])]
+    frames = [frame for owner in owners for frame in owner["frames"]]
+    places, reasons = named(told["modules"], frames)
+    return answers, places, reasons
+
+
+def owner_text(owner, places):
+    """The stack of a site in a line."""
+    return stack_text([places[module, offset] for module, offset in owner["frames"]])

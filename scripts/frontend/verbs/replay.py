@@ -5,7 +5,7 @@ from frontend.allocators.preload import Links
 from frontend.failure import Failure
 from frontend.figures import prediction, replay_tables, results
 from frontend.figures.metrics import LATENCIES
-from frontend.inspecting import info_page, replay_sites
+from frontend.inspecting import info_page, sites
 from frontend.measuring import limits, replays, shards, traces
 from frontend.measuring.budget import Rounds
 from frontend.progress import say
@@ -102,7 +102,7 @@ def run(options, argv):
         manner = manner_of(options, kept, links)
         measured = replays.measure(loaded, allocators, manner, Rounds(options.repeats), argv)
         measured.context.update(options.shard.facts)
-        nameless = replay_sites.add(measured, loaded)
+        nameless = sites.add_to_replays(measured, loaded)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
