@@ -57,11 +57,10 @@ LAYERS = (
         "guess",
         "paths",
         "progress",
-        "collector",
         "allocators",
     ),
     *("figures", "measuring", "charts", "page", "comparing", "gate", "recording", "advising"),
-    *("inspecting", "verbs", "command_line", "cli", "parsers", "studies"),
+    *("inspecting", "verbs", "command_line", "cli", "studies"),
 )
 # What chooses the allocator's constants or judges its changes must not know what is held out.
 CHOOSERS = (

@@ -9,6 +9,7 @@ from frontend.advising import advice, advice_checks, advice_lines, advice_plan
 from frontend.advising.advice import Advice, Asked, Offer
 from frontend.allocators.registry import Allocator
 from frontend.figures.decision import BETTER, SAME, UNKNOWN, WORSE, Decision, runs_needed
+from frontend.measuring import budget
 
 GLIBC = Allocator("glibc", "glibc", Path("/lib/libc.so.6"))
 QUICK = Allocator("quick", "", Path("/lib/quick one.so"))
@@ -129,7 +130,7 @@ def test_replays_that_only_rank_take_less():
 
 
 def test_so_many_operations_fit(monkeypatch):
-    monkeypatch.setattr(advice_plan, "processors", lambda: 1)
+    monkeypatch.setattr(budget, "processors", lambda: 1)
     plan = advice_plan.Plan(0, 0, 60.0, 6)
     fitting = plan.ops_that_fit(1e-6, 4)
     assert fitting == int(60 / (1.5 * 1e-6 * 4 * (1 + 6 * 2.3)))

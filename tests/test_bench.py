@@ -11,7 +11,7 @@ import pytest
 from places import REPO
 
 from frontend.figures import paired_samples, results, stats
-from frontend.measuring import campaign, schedule
+from frontend.measuring import campaign
 from frontend.measuring.budget import Budget
 from frontend.verbs import bench
 
@@ -104,7 +104,7 @@ def machine(monkeypatch):
         now, run_once = [1e6], campaign.timed
 
         def timed(attempt, subject, allocator, number):
-            has_memory_pass = attempt.__module__.endswith("replays") and number != schedule.WARM_UP
+            has_memory_pass = attempt.__module__.endswith("replays") and number != campaign.WARM_UP
             now[0] += seconds * (1.65 if has_memory_pass else 1)
             if attempt.__module__.endswith("micro"):
                 return run_once(attempt, subject, allocator, number)
@@ -185,14 +185,14 @@ def test_rounds_that_are_dearer_than_the_warm_up_make_it_give_up_more(monkeypatc
     budget = Budget(100.0, ["a", "b", "c"], 6, 10)
     now[0] = 12.0
     assert budget.leave_out({"a": [4.0], "b": [4.0], "c": [4.0]}) == set()
-    assert budget.choose_rounds(1, 0) == 7
+    assert budget.choose_rounds(1) == 7
     now[0] = 42.0  # a round took 30 s instead of 12, so that five more of one subject fit
     seconds = {"a": [4.0, 10.0], "b": [4.0, 10.0], "c": [4.0, 10.0]}
     assert budget.leave_out(seconds) == {"b", "c"} and budget.left_out == ["c", "b"]
-    assert budget.choose_rounds(2, 0) == 6
+    assert budget.choose_rounds(2) == 6
     now[0] = 95.0  # once enough rounds are made, nothing is given up any more
     assert budget.leave_out({**seconds, "a": [4.0] + [10.0] * 6}) == {"b", "c"}
-    assert budget.choose_rounds(7, 0) == 6
+    assert budget.choose_rounds(7) == 6
 
 
 def test_how_quick_the_machine_is_decides_what_is_kept_for_the_charts(monkeypatch):

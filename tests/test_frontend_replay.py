@@ -7,8 +7,8 @@ from collections import Counter
 import made_up_results
 import pytest
 
-from frontend.figures import results, thread_figures
-from frontend.measuring import schedule
+from frontend.figures import replay_details, results
+from frontend.measuring import campaign
 
 USUAL = ("-a", "span,glibc", "-n", "2", "--no-null")
 WITH_NULL = ("-a", "span,glibc", "-n", "2")
@@ -221,8 +221,8 @@ def test_missing_build_is_told(made_up_build, spanbench, made_up_trace):
 def test_each_has_each_place_and_each_predecessor_equally_often(count):
     names = "abcdefg"[:count]
     cycle = 2 * count if count % 2 else count
-    first = schedule.WARM_UP
-    orders = [schedule.balanced(names, first + i) for i in range(cycle)]
+    first = campaign.WARM_UP
+    orders = [campaign.balanced(names, first + i) for i in range(cycle)]
     assert all(sorted(order) == list(names) for order in orders)
     for place in range(count):
         assert set(Counter(order[place] for order in orders).values()) == {cycle // count}
@@ -232,8 +232,8 @@ def test_each_has_each_place_and_each_predecessor_equally_often(count):
 
 
 def test_order_changes_with_round_and_subject():
-    assert schedule.one_round(["t", "u"], ["a", "b"], 0) == [("t", ["a", "b"]), ("u", ["b", "a"])]
-    assert schedule.one_round(["t", "u"], ["a", "b"], 1) == [("t", ["b", "a"]), ("u", ["a", "b"])]
+    assert campaign.in_turn(["t", "u"], ["a", "b"], 0) == [("t", ["a", "b"]), ("u", ["b", "a"])]
+    assert campaign.in_turn(["t", "u"], ["a", "b"], 1) == [("t", ["b", "a"]), ("u", ["a", "b"])]
 
 
 def test_decay_has_a_table_of_its_own(replay, made_up_trace, spanbench):
@@ -401,5 +401,5 @@ def test_figures_of_threads_may_be_anything():
     for entry, threads in zip(made.rows[0].samples, told):
         entry["per_thread"] = threads
         entry["other_threads"] = threads
-    found = thread_figures.of_row(made.rows[0])
-    assert found == [thread_figures.ThreadFigures("1", 5, None, 6, None)]
+    found = replay_details.thread_figures(made.rows[0])
+    assert found == [replay_details.ThreadFigures("1", 5, None, 6, None)]

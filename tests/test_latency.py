@@ -12,9 +12,9 @@ from android_trace import make_trace
 from places import BUILD, REPO
 
 from frontend.failure import Failure
-from frontend.figures import latency_counts, results, worst_calls
+from frontend.figures import latency_counts, replay_details, results
 from frontend.figures.digest import duration_text
-from frontend.figures.worst_calls import WorstCall
+from frontend.figures.replay_details import WorstCall
 
 SLOW = BUILD / "tests" / "subjects" / "slow_library.so"
 MALLOC_NS, FREE_NS = 3e6, 2e6  # that the slow calls of slow_library.c sleep
@@ -245,7 +245,7 @@ def test_an_operation_is_told_once_for_all_rounds():
     (row,) = made.rows
     for entry, worst in zip(row.samples, [*rounds, "none", {}]):
         entry["worst"] = worst
-    assert worst_calls.of_row(row) == [
+    assert replay_details.worst_calls(row) == [
         WorstCall(80.0, 7, 0, "malloc", 8, 2, rounds=2),
         WorstCall(30.0, 8, 0, "malloc", 8, 1, rounds=1),
         WorstCall(20.0, 9, 0, "malloc", 8, 1, rounds=1),

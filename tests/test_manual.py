@@ -9,7 +9,7 @@ from places import REPO
 
 from frontend import cli
 from frontend.measuring import traces
-from frontend.parsers import all_parsers, options_of
+from frontend.cli import all_parsers
 
 
 def written(script):
@@ -111,7 +111,7 @@ def test_verbs_and_every_option_of_each_are_completed(complete):
     assert complete("spanbench ") == [*cli.VERBS, "-h", "--help", "--version"]
     assert complete("spanbench wh") == ["whole-programs"]
     for name, parser in all_parsers().items():
-        expected = [option for action in options_of(parser) for option in action.option_strings]
+        expected = [option for action in parser.options() for option in action.option_strings]
         assert complete(f"spanbench {name} -") == expected
 
 
@@ -143,7 +143,7 @@ def test_words_are_completed(complete, line, expected):
 def test_every_option_that_takes_a_name_is_completed_to_those_there_are(complete):
     assert set(traces.STANDARD) <= set(complete("spanbench gate --workloads "))
     for name, parser in all_parsers().items():
-        for action in options_of(parser):
+        for action in parser.options():
             if action.choices:
                 line = f"spanbench {name} {action.option_strings[-1]} "
                 assert complete(line) == list(action.choices)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from frontend.charts import charts
-from frontend.figures import matrix, results
+from frontend.figures import results, table
 from frontend.page import report
 from frontend.verbs import micro
 from places import BUILD, REPO
@@ -147,7 +147,7 @@ def test_table_has_nanoseconds_and_ratios(measure):
 def test_table_of_many_allocators_is_cut_into_several(capfd):
     names = ["glibc", *(f"allocator-{i}" for i in range(5))]
     runs = [run_of(name, benchmark(cpu_time=12345678.0)) for name in names]
-    matrix.show(results.Results({}, micro.spread(runs, names)))
+    table.show(results.Results({}, micro.spread(runs, names)))
     out = capfd.readouterr().out
     assert out.count("pair/8") == 2 and out.count("12,345,678 (1.00)") == 5
     assert "…" not in out
@@ -157,7 +157,7 @@ def test_a_benchmark_of_one_allocator_stands_where_that_one_does(capfd):
     names = ["glibc", *(f"allocator-{i}" for i in range(5))]
     runs = [run_of(name, benchmark()) for name in names]
     runs[1]["document"]["benchmarks"].append(benchmark("inside"))
-    matrix.show(results.Results({}, micro.spread(runs, names)))
+    table.show(results.Results({}, micro.spread(runs, names)))
     assert capfd.readouterr().out.count("inside") == 1
 
 

@@ -20,7 +20,7 @@ def command():
 
 def test_what_is_added_is_a_difference_within_rounds():
     ways = {PLAIN: [10, 20, 30] * 3, RECORDED: [22, 32, 42] * 3, SITES: [30, 40, 50] * 3}
-    head, _, row = recording_cost.loop_table({1: ways})
+    head, row = recording_cost.loop_table({1: ways})
     recorded, sites, more = (f"+{n}.0 ns ({n}.0 to {n}.0)" for n in (12, 20, 8))
     assert row == [1, "20.0 ns", recorded, sites, more]
     assert len(head) == len(row)

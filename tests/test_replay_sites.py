@@ -11,7 +11,7 @@ import pytest
 from page_pieces import piece
 from places import BUILD
 
-from frontend.figures import wasteful_moments, worst_calls
+from frontend.figures import replay_details
 from frontend.page import report_tables
 
 SLOW = BUILD / "tests" / "subjects" / "slow_library.so"  # sleeps in a free of 7777 bytes
@@ -101,7 +101,7 @@ def test_worst_calls_and_owners_are_named(recorded, replayed, spanbench):
     if moment["op"] > 3012:  # all blocks are made, whichever of the last calls it was
         assert list(zip(functions, (owner["live"] for owner in moment["sites"]))) == LIVES
         assert moment["live"] - sum(live for _, live in LIVES) in (10, 10 + 7777)
-    text = f"most waste of slow on x: {wasteful_moments.mib_text(moment['bytes'])} (operation "
+    text = f"most waste of slow on x: {replay_details.mib_text(moment['bytes'])} (operation "
     assert text + f"{moment['op']:,}, " in out and f" of {moment['sites'][0]['site']}" in out
     status, out, err = spanbench("report", "out.json", "-o", "page")
     assert status == 0, err
@@ -199,8 +199,8 @@ def test_files_may_hold_anything():
     for entry, moment in zip(row.samples, moments_told):
         entry["worst"] = [{**call, "site": "<b>"}]
         entry["peak_waste"] = moment
-    assert wasteful_moments.of_row(row) == wasteful_moments.Moment(5, 3, 4, (("<a>", 4),))
-    assert worst_calls.of_row(row)[0].site == "<b>"
+    assert replay_details.wasteful_moment(row) == replay_details.Moment(5, 3, 4, (("<a>", 4),))
+    assert replay_details.worst_calls(row)[0].site == "<b>"
     worst = piece("macros", "table", report_tables.worst_table({"glibc": row}))
     assert '<td class="name">&lt;b&gt;</td>' in worst
     waste = piece("macros", "table", report_tables.waste_table({"glibc": row}))

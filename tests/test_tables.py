@@ -11,7 +11,7 @@ import pytest
 from rich.text import Text
 
 from frontend.comparing import compare_table, comparing
-from frontend.figures import digest, fitting, matrix, metrics, replay_tables, stats, table
+from frontend.figures import digest, fitting, metrics, replay_tables, stats, table
 from frontend.figures.decision import Decision
 from frontend.gate import gate_page
 from frontend.gate.gate_verdict import Finding
@@ -43,7 +43,7 @@ def workloads():
 
 def micros():
     """The tables of micro-benchmarks."""
-    matrix.show(made_up_results.make(rounds=2, kind="micro", **MADE_UP))
+    table.show(made_up_results.make(rounds=2, kind="micro", **MADE_UP))
 
 
 def comparison():

@@ -69,7 +69,6 @@ STATUSES = "Exit status: 0 ok; 1 the work failed; 2 usage, or bad input or outpu
 
 
 def main(argv=None):
-    """Runs the command and returns its exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     open_closed_streams()
     buffer_output()
@@ -208,6 +207,11 @@ def load(name):
     if VERBS[name].takes_command:
         parser.name_command()
     return module, parser
+
+
+def all_parsers():
+    """{verb: its parser} of all verbs, for what is made of them: the manual and the completion."""
+    return {name: load(name)[1] for name in VERBS}
 
 
 def epilog(module):

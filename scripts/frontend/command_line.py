@@ -38,6 +38,14 @@ class Parser(argparse.ArgumentParser):
         text = self.format_usage().removeprefix("usage: ")
         self.usage = text.rstrip().removesuffix("...") + "[--] CMD [ARGUMENT...]"
 
+    def options(self):
+        """The actions that are options, help included."""
+        return [action for action in self._actions if action.option_strings]
+
+    def operands(self):
+        """The actions that are words without a dash."""
+        return [action for action in self._actions if not action.option_strings]
+
     def unknown_option(self, words, has_command):
         """The first option that there is not, or None. Looked for before argparse does, which
         complains of what else is missing, as it may be for this very reason."""

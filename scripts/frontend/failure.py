@@ -1,6 +1,7 @@
 """The one exception for what went wrong outside our code: a line for people and an exit status."""
 
 import re
+from contextlib import contextmanager
 
 ERROR_NUMBER = re.compile(r"\[Errno \d+\] ([^:]*).*", re.DOTALL)
 
@@ -20,6 +21,15 @@ class Failure(Exception):
 def io_failure(error, path, status=BAD_INPUT):
     """The Failure that tells an OSError about `path`."""
     return Failure(f"{path}: {error_text(error)}", status)
+
+
+@contextmanager
+def blamed_on(path, status=BAD_INPUT):
+    """Tells an OSError that is raised within as a Failure about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise io_failure(error, path, status) from error
 
 
 def error_text(error):

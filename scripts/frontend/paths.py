@@ -6,9 +6,13 @@ import json
 import os
 import shutil
 import stat
+from contextlib import contextmanager
 from pathlib import Path
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
+from frontend.lazily import Lazy
+
+tempfile = Lazy("tempfile")
 
 HOME = (
     Path(__file__).resolve().parents[1]
@@ -58,13 +62,18 @@ def built(name):
     return path
 
 
+@contextmanager
+def temporary_folder():
+    """A folder of our own, for as long as a `with` lasts."""
+    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+        yield Path(folder)
+
+
 def check_regular(path):
     """Fails unless the path is a regular file: what several programs read can be no pipe, and one
     that nobody writes to would be waited for."""
-    try:
+    with blamed_on(path):
         mode = os.stat(path).st_mode
-    except OSError as error:
-        raise io_failure(error, path) from error
     if stat.S_ISDIR(mode):
         raise Failure(f"{path}: Is a directory")
     if not stat.S_ISREG(mode):

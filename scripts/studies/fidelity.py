@@ -13,16 +13,14 @@ that no program has to be run a second time for README.md's rows of programs.
 import argparse
 import json
 import subprocess
-import tempfile
-from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import prediction, results
-from frontend.measuring import campaign, context, replays, schedule, traces
+from frontend.measuring import campaign, context, replays, traces
 from frontend.measuring.campaign import RunFailed
-from frontend.paths import HOME, built
+from frontend.paths import HOME, built, temporary_folder
 from frontend.progress import progress, say
 from frontend.verbs import whole_programs
 from frontend.verbs.execute import Runner
@@ -96,9 +94,9 @@ def measure(record, names, rounds):
     allocators = registry.resolve([",".join((REFERENCE, *RIVALS))])
     replays.check_programs(allocators)
     built("launch")
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+    with temporary_folder() as folder, Links() as links:
         say("making the input of the programs")
-        place = str(Path(folder) / "programs")
+        place = str(folder / "programs")
         commands = list(whole_programs.present(whole_programs.asked(["--into", place, *names])))
         missing = [c for c in commands if record.rounds(c.name) < rounds]
         if not missing:
@@ -106,7 +104,7 @@ def measure(record, names, rounds):
         note_context(record, allocators, commands)
         recorded = {c.name: trace_of(c, record.path.parent) for c in missing}
         try:
-            run_rounds(record, missing, recorded, allocators, rounds, Bench(links, Path(folder)))
+            run_rounds(record, missing, recorded, allocators, rounds, Bench(links, folder))
         except RunFailed as reason:
             raise Failure(str(reason), WORK_FAILED) from reason
 
@@ -154,9 +152,9 @@ def run_rounds(record, commands, recorded, allocators, rounds, bench):
         for number in range(first - 1, rounds):
             is_warm_up = number < first
             due = [c for c in commands if is_warm_up or record.rounds(c.name) <= number]
-            place = schedule.WARM_UP if is_warm_up else number - first
+            place = campaign.WARM_UP if is_warm_up else number - first
             shown.begin_round(place, rounds - first, len(due) * len(allocators))
-            for command, ordered in schedule.one_round(due, allocators, number):
+            for command, ordered in campaign.in_turn(due, allocators, number):
                 done = {}
                 for allocator in ordered:
                     shown.begin_step(command.name, allocator.name)

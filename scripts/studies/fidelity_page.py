@@ -10,7 +10,6 @@ from frontend.charts import canvas, palette
 from frontend.charts.canvas import ticker
 from frontend.failure import Failure
 from frontend.figures import digest, markdown, paired_samples, results, stats
-from frontend.figures.digest import coverage_remark
 from frontend.lazily import Lazy
 from studies.fidelity import FITTED, LOAD_WORTH_TELLING, MODELLED, PLAIN, REFERENCE, RIVALS, WAYS
 
@@ -73,7 +72,13 @@ def pair_of(name, rival, is_fitted, times):
 def text_of(record):
     """The table, and what it comes to."""
     pairs = pairs_of(record)
-    lines = [circumstances(record, pairs), "", *sums(pairs), "", *table(pairs)]
+    lines = [
+        circumstances(record, pairs),
+        "",
+        markdown.table(sums(pairs)),
+        "",
+        markdown.table(table(pairs), texts=2),
+    ]
     return "\n".join(lines)
 
 
@@ -87,19 +92,16 @@ def circumstances(record, pairs):
     busy = f" **Busy machine** (load {load:.1f} before)." if load > LOAD_WORTH_TELLING else ""
     intervals = f"intervals of {coverage:.3g} %" if coverage else "no intervals, no ratios"
     return (
-        f"n = {n} interleaved rounds, medians, {intervals};"
-        f" {digest.machine_text(facts)}; commit {digest.commit_text(facts)},"
-        f" {str(facts.get('date', 'no date'))[:10]}.{busy}"
+        f"n = {n} interleaved rounds, medians, {intervals};" f" {digest.origin_text(facts)}.{busy}"
     )
 
 
 def sums(pairs):
     """How far predictions are from what is real, without the model and with it."""
     yield (
-        f"| real savings beyond {100 * LEAST:g} % | pairs | predicted / real, median | range"
-        f" | within {100 * NEAR:.0f} % | within a factor of {FACTOR:g} |"
+        *(f"real savings beyond {100 * LEAST:g} %", "pairs", "predicted / real, median", "range"),
+        *(f"within {100 * NEAR:.0f} %", f"within a factor of {FACTOR:g}"),
     )
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     counting = [pair for pair in pairs if pair.counts]
     fitted = [pair for pair in counting if pair.is_fitted]
     judged = [pair for pair in counting if not pair.is_fitted]
@@ -109,12 +111,12 @@ def sums(pairs):
         ("all", counting),
     ):
         for way in WAYS[1:]:
-            yield f"| {name}, {WORDS[way]} | {sum_cells(ratios_of(chosen, way))} |"
+            yield f"{name}, {WORDS[way]}", *sum_cells(ratios_of(chosen, way))
     for way in WAYS[1:]:
         factor = factor_of(fitted, way)
         if factor:
             ratios = [factor * ratio for ratio in ratios_of(judged, way)]
-            yield f"| judged programs, {WORDS[way]}, times {factor:.2f} | {sum_cells(ratios)} |"
+            yield f"judged programs, {WORDS[way]}, times {factor:.2f}", *sum_cells(ratios)
 
 
 def ratios_of(pairs, way):
@@ -132,32 +134,28 @@ def factor_of(fitted, way):
 def sum_cells(ratios):
     """The cells of a line of sums."""
     if not ratios:
-        return "0 | | | |"
+        return 0, "", "", "", ""
     near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
     within = sum(1 / FACTOR <= ratio <= FACTOR for ratio in ratios)
     of = len(ratios)
     cells = (of, f"{stats.median(ratios):.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}")
-    return " | ".join(map(str, (*cells, f"{near} of {of}", f"{within} of {of}")))
+    return *cells, f"{near} of {of}", f"{within} of {of}"
 
 
 def table(pairs):
     """A line for each Pair."""
-    yield "| program | allocator | saved really | replay says | model says | model / real |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: |"
+    yield "program", "allocator", "saved really", "replay says", "model says", "model / real"
     for pair in pairs:
         name = pair.program + ("" if pair.is_fitted else " (judged)")
         cells = [share_text(e) for e in (pair.real, pair.plain, pair.modelled)]
         ratio = digest.figure_text(pair.ratio) if pair.counts else ""
-        yield markdown.line((name, pair.allocator, *cells, ratio))
+        yield name, pair.allocator, *cells, ratio
 
 
 def share_text(estimate):
     """ "4.2 % (3.9–4.4)"; a loss has a minus."""
-    text = f"{100 * estimate.median:.1f} %"
-    if estimate.low is None:
-        return text
-    low, high = (f"{100 * end:.1f}" for end in (estimate.low, estimate.high))
-    return f"{text} ({low} to {high}){coverage_remark(estimate)}"
+    ends = digest.interval(estimate, lambda end: f"{100 * end:.1f}", " ({} to {})")
+    return f"{100 * estimate.median:.1f} %{ends}"
 
 
 # On the page
@@ -179,7 +177,7 @@ def figure_of(record):
     """Predicted savings against real ones: without the model on the left, with it on the right."""
     pairs = pairs_of(record)
     figure = canvas.sheet(
-        5.2,
+        4.78,
         textwrap.fill(circumstances(record, pairs).replace("**", ""), canvas.CAPTION_COLUMNS),
         "What replays predict, and what programs save",
         "share of the program's time saved against glibc; on the line, both agree",
@@ -194,14 +192,13 @@ def figure_of(record):
 
 
 def draw_panel(axes, pairs, way, title, ends):
-    """One way of predicting."""
     axes.plot(ends, ends, color=palette.MUTED, lw=0.8)
     for factor in (1 / FACTOR, FACTOR):
         axes.plot(ends, [factor * end for end in ends], color=palette.MUTED, lw=0.8, ls=":")
     for pair in pairs:
-        point = [[100 * pair.real.median], [100 * getattr(pair, way).median]]
-        style = palette.style(pair.allocator)
-        canvas.draw_points(axes, style, [point], [f"{pair.program}, {pair.allocator}"], size=4.5)
+        point = [100 * pair.real.median], [100 * getattr(pair, way).median]
+        tip = f"{pair.program}, {pair.allocator}"
+        canvas.draw_mark(axes, pair.allocator, point, tip, 4.5, mew=0.9)
     for allocator in RIVALS:
         style = palette.style(allocator)
         look = {"color": style.colour, "mfc": style.face, "ls": "", "marker": style.marker}

@@ -77,7 +77,6 @@ class Proof:
         return sum(s for s, _ in took) / pairs if pairs else math.nan
 
     def text(self):
-        """The tables."""
         parts = (
             circumstances(self),
             alarm_table(self),
@@ -132,7 +131,6 @@ def simulated(rows, looks, shift, random):
 
 
 def prefix(pairs, n):
-    """The first n Pairs."""
     return Pairs(pairs.logs[:n], pairs.noise[:n])
 
 
@@ -171,11 +169,6 @@ def share_text(share, has_interval=True):
     return f"{count} of {of} ({100 * count / of:.3g} %{ends})"
 
 
-def table(heads, rows):
-    """A Markdown table; all columns but the first are numbers."""
-    return markdown.table([heads, ["---", *["---:"] * (len(heads) - 1)], *rows])
-
-
 def circumstances(proof):
     """What was measured, where and when."""
     context = proof.data["context"]
@@ -185,8 +178,7 @@ def circumstances(proof):
     return (
         f"libspan-fast against itself: {counted(length(same), 'pair')} of each of "
         f"{counted(len(same), 'row')}{more}. "
-        f"{digest.machine_text(context)}; commit {digest.commit_text(context)}, "
-        f"{str(context['date'])[:10]}."
+        f"{digest.origin_text(context)}."
     )
 
 
@@ -220,7 +212,7 @@ def alarm_table(proof):
         for name, library, _, _ in gate_proof.PLANNED
         if library == SAME and proof.data["gates"].get(name)
     ]
-    return table(("nothing has changed", "regression", "cannot tell"), rows)
+    return markdown.table([("nothing has changed", "regression", "cannot tell"), *rows])
 
 
 def power_table(proof):
@@ -241,7 +233,7 @@ def power_table(proof):
     for name, library, _, _ in gate_proof.PLANNED:
         if library != SAME and proof.data["gates"].get(name):
             rows.append((f"real: {name}", real_effect(proof, name), *real_cells(proof, name)))
-    return table(("--quick", "slower by", "regression", "cannot tell"), rows)
+    return markdown.table([("--quick", "slower by", "regression", "cannot tell"), *rows])
 
 
 def power_row(name, effect, gates):
@@ -277,7 +269,7 @@ def duration_table(proof):
                 )
             )
     heads = ("gate", "slower by", "caught", "pairs, median", "time", "pairs, 95 of 100", "time")
-    return table(heads, rows)
+    return markdown.table([heads, *rows])
 
 
 def minutes(seconds):
@@ -308,7 +300,7 @@ def power_figure(proof):
         f"{digest.machine_text(proof.data['context'])}"
     )
     figure = canvas.sheet(
-        4.6,
+        4.32,
         text,
         "How long a gate needs to see a slowdown",
         "share of builds slower by 1, 2, 3, 5 and 10 % that its timing catches; higher is better",

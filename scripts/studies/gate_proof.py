@@ -23,7 +23,7 @@ from frontend.gate import gate_sides, gate_subjects, gate_time
 from frontend.gate.gate_sides import Side
 from frontend.gate.gate_verdict import MEAN, TIME, mean_of
 from frontend.measuring import building, context
-from frontend.paths import ROOT
+from frontend.paths import ROOT, temporary_folder
 from frontend.progress import Quiet, say
 from studies import study
 
@@ -88,15 +88,15 @@ def libraries(loops):
     library = f"lib{BUILD}.so"
     files = {SAME: library, FAT: f"share-{FAT_SHARE}/{library}"}
     files.update({name: f"loops-{n}/{library}" for name, n in loops.items()})
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+    with temporary_folder() as folder:
         building.make(ROOT, folder, dict.fromkeys(files.values()), "the working tree")
-        yield {name: Path(folder) / file for name, file in files.items()}
+        yield {name: folder / file for name, file in files.items()}
 
 
 @contextmanager
 def rows(base, head, subjects):
     """The gate_time.Rows of two libraries, and the Links that runs need."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+    with temporary_folder() as folder, Links() as links:
         sides = [Side(name, {"": path}) for name, path in (("base", base), ("head", head))]
         copies = gate_sides.copies(*sides, folder)[""]
         yield [gate_time.Row(subject, "", copies) for subject in subjects], links

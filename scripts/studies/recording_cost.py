@@ -8,7 +8,6 @@ neighbours in time; programs vary by more than that from run to run.
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest, markdown, paired_samples, stats
 from frontend.measuring import context, traces
-from frontend.paths import ROOT, built
+from frontend.paths import ROOT, built, temporary_folder
 from frontend.progress import say
 
 MARKERS = "<!-- cost:begin -->", "<!-- cost:end -->"
@@ -72,7 +71,6 @@ def loop_ns(way, threads):
 def loop_table(found):
     """The lines of the table."""
     yield ["threads", "a call", "recorded", "recorded with `--sites`", "`--sites` adds"]
-    yield ["---"] + ["---:"] * 4
     for threads, ways in found.items():
         plain = f"{stats.median(ways[PLAIN]):.1f} ns"
         pairs = ((PLAIN, RECORDED), (PLAIN, SITES), (RECORDED, SITES))
@@ -82,22 +80,16 @@ def loop_table(found):
 def added_text(before, after):
     """ "+10.2 ns (9.8 to 10.9)": what the second way takes more, in the same rounds."""
     found = paired_samples.effect([b - a for a, b in zip(before, after)], LEVEL)
-    if found.low is None:
-        return f"{found.median:+.1f} ns"
-    return f"{found.median:+.1f} ns ({found.low:.1f} to {found.high:.1f})"
+    return f"{found.median:+.1f} ns" + digest.interval(found, "{:.1f}".format, " ({} to {})")
 
 
 # Programs
 
 
-def program_rows(programs, rounds, workshop):
-    """[(name, calls, {recorder: [Run] or why there is none})] of programs of the corpus."""
-    rounds = min(rounds, PROGRAM_ROUNDS)
-    return [program_row(program, rounds, workshop) for program in programs]
-
-
 def program_row(program, rounds, workshop):
-    """One of them. `workshop` is the corpus's module of that name."""
+    """(name, calls, {recorder: [Run] or why there is none}) of a program of the corpus; `workshop`
+    is the corpus's module of that name."""
+    rounds = min(rounds, PROGRAM_ROUNDS)
     runs = {way: [] for way in RECORDERS}
     [trace] = traces.load([ROOT / "workloads" / "traces" / f"{program.name}.trace"])
     with workshop.workshop(program) as folder:
@@ -124,18 +116,13 @@ def turned(ways, number):
     return [*ways[first:], *ways[:first]]
 
 
-def plain_run(command, folder, environment):
-    """The program alone."""
-    return timed(command, folder, environment)
-
-
 def own_run(command, folder, environment):
     """Under our recorder, and then compiled, which the time does not hold."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as place:
-        with recorder(Path(place)) as more:
+    with temporary_folder() as place:
+        with recorder(place) as more:
             run = timed(command, folder, {**environment, **more})
-        [raw] = Path(place).glob("*.raw")
-        trace = Path(place) / "out.trace"
+        [raw] = place.glob("*.raw")
+        trace = place / "out.trace"
         execute([built("trace"), "compile", raw, "-o", trace], {})
         return Run(run.seconds, trace.stat().st_size)
 
@@ -167,15 +154,6 @@ def ltrace_run(command, folder, environment):
     return replace(run, ops=ops)
 
 
-RECORDERS = {
-    PLAIN: plain_run,
-    "spanbench": own_run,
-    "heaptrack": heaptrack_run,
-    "mtrace": mtrace_run,
-    "ltrace": ltrace_run,
-}
-
-
 def tool_run(name, words, command, folder, environment, most_s=None):
     """A Run under a tool that writes files whose names begin with the one that it is given."""
     if shutil.which(name, path=environment["PATH"]) is None:
@@ -198,11 +176,20 @@ def timed(command, folder, environment, most_s=None):
     return Run(time.monotonic() - start)
 
 
+RECORDERS = {
+    PLAIN: timed,
+    "spanbench": own_run,
+    "heaptrack": heaptrack_run,
+    "mtrace": mtrace_run,
+    "ltrace": ltrace_run,
+}
+
+
 @contextmanager
 def recorder(place=None, is_with_sites=False):
     """The variables under which a program is recorded into a folder, one that goes if none is
     given."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as scratch:
+    with temporary_folder() as scratch:
         sites = {"SPANBENCH_RECORD_SITES": "1"} if is_with_sites else {}
         yield {
             **sites,
@@ -241,7 +228,6 @@ def program_table(rows):
     """The lines of the table."""
     others = [way for way in RECORDERS if way != PLAIN]
     yield ["program", "calls", "alone", *others]
-    yield ["---"] + ["---:"] * (2 + len(others))
     for name, ops, runs in rows:
         alone = stats.median(run.seconds for run in runs[PLAIN])
         cells = [cell(runs[way], alone, ops) for way in others]
@@ -270,11 +256,9 @@ def text_of(loop, rows, rounds):
     of_programs = min(rounds, PROGRAM_ROUNDS)
     n = f"n = {rounds} interleaved rounds of the loop, {of_programs} of the programs, medians"
     coverage = 100 * paired_samples.effect(list(range(rounds)), LEVEL).coverage
-    where = f"{digest.machine_text(facts)}; commit {digest.commit_text(facts)}"
-    date = str(facts.get("date", ""))[:10]
     return "\n\n".join(
         (
-            f"{n}, intervals of {coverage:.3g} %; {where}, {date}.",
+            f"{n}, intervals of {coverage:.3g} %; {digest.origin_text(facts)}.",
             markdown.table(loop_table(loop)),
             markdown.table(program_table(rows)),
         )

@@ -26,9 +26,11 @@ class Record:
 
     PARTS = ()  # of the data, each of them an empty object or list to begin with
 
-    def __init__(self, path):
-        self.path = Path(path)
+    def __init__(self, path, reads=True):
+        self.path = path and Path(path)
         self.data = {name: kind() for name, kind in self.PARTS}
+        if not (path and reads):
+            return
         try:
             self.data = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -12,7 +12,6 @@ and a sweep's own "made" says it of a constant that was swept by itself later.
 """
 
 import shutil
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,14 +20,15 @@ from pathlib import Path
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.counted import counted
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 from frontend.figures import results
 from frontend.gate import gate_subjects
-from frontend.measuring import building, campaign, context, deterministic, replays, schedule
+from frontend.measuring import building, campaign, context, deterministic, replays
 from frontend.measuring import traces
+from frontend.measuring.budget import Rounds
 from frontend.measuring.campaign import Figures, RunFailed
-from frontend.paths import ROOT
-from frontend.progress import progress, say
+from frontend.paths import ROOT, temporary_folder
+from frontend.progress import say
 from studies import tuning
 
 KIND = "sweep"
@@ -50,16 +50,9 @@ TIMES = ("real_time_ns", "cpu_time_ns")
 COUNTED = ("instructions", "minor_faults")
 # Of each sample; the rest would make the file several times as large.
 KEPT = (
-    "name",
-    "repetition_index",
-    "iterations",
-    "real_time",
-    "cpu_time",
-    "time_unit",
-    "ns_per_op",
-    "peak_rss",
+    *("name", "repetition_index", "iterations", "real_time", "cpu_time", "time_unit", "ns_per_op"),
+    *("peak_rss", "error_occurred", "error_message"),
 )
-KEPT += ("error_occurred", "error_message")
 VERSION_FILE = Path("scripts/frontend/version.py")
 
 
@@ -113,13 +106,11 @@ def plan(names, builds, folder):
 
 def copy_tree(folder):
     """The Makefile, what it reads, and the allocator, to be changed and built there as here."""
-    try:
+    with blamed_on(folder):
         shutil.copy(ROOT / "Makefile", folder)
         (folder / VERSION_FILE).parent.mkdir(parents=True)
         shutil.copy(ROOT / VERSION_FILE, folder / VERSION_FILE)
         shutil.copytree(ROOT / "allocator", folder / "allocator")
-    except OSError as error:
-        raise io_failure(error, folder) from error
 
 
 @contextmanager
@@ -135,11 +126,6 @@ def changed(sources, values):
             path.write_text(text, encoding="utf-8")
 
 
-def build_all(sweep, tree):
-    """The Allocators of a sweep, built in a tree."""
-    return [build(sweep, value, tree) for value in sweep.values]
-
-
 def build(sweep, value, tree):
     """The Allocator with one value."""
     along = sweep.constant.along.get(value, {})
@@ -151,26 +137,31 @@ def build(sweep, value, tree):
     return registry.from_file(sweep.name(value), str(kept))
 
 
+def each(names, builds):
+    """(Sweep, a tree to build its values in, Links) one after the other; says how far it is."""
+    start = time.monotonic()
+    with temporary_folder() as tree, Links() as links:
+        copy_tree(tree)
+        sweeps = plan(names, builds, tree / "allocator")
+        for done, sweep in enumerate(sweeps):
+            say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
+            yield sweep, tree, links
+
+
 def measure(names, builds, loaded, rounds, command):
     """The Results of all sweeps over the Traces."""
-    start = time.monotonic()
     facts = context.gather([], [])
     facts.update(executable="scripts/studies/sweep_constants", command=command)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
-    facts.update(touch="page", rounds=rounds)
+    facts.update(touch="page", rounds=rounds, sweeps=[])
     entries = []
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
-        tree = Path(folder)
-        copy_tree(tree)
-        sweeps = plan(names, builds, tree / "allocator")
+    for sweep, tree, links in each(names, builds):
         manner = replays.Manner(timeout=TIMEOUT_S, links=links)
-        for done, sweep in enumerate(sweeps):
-            say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
-            allocators = build_all(sweep, tree)
-            entries += map(slim, replay_all(loaded, allocators, manner, rounds))
-    facts["sweeps"] = [sweep.describe() for sweep in sweeps]
+        allocators = [build(sweep, value, tree) for value in sweep.values]
+        entries += map(slim, replay_all(loaded, allocators, manner, rounds))
+        facts["sweeps"].append(sweep.describe())
     made = {key: facts[key] for key in MADE} | {"traces": len(loaded)}
-    facts["made"] = {sweep.build: made for sweep in sweeps}
+    facts["made"] = {described["build"]: made for described in facts["sweeps"]}
     return results.Results(facts, entries)
 
 
@@ -218,7 +209,7 @@ def replay_all(loaded, allocators, manner, rounds):
     warm-up round."""
 
     def attempt(trace, allocator, number):
-        if number == schedule.WARM_UP:
+        if number == campaign.WARM_UP:
             return Figures(0, 0, {}, lambda: one_pass("memory", ("peak_rss",), trace, allocator))
         speed = one_pass("speed", (*TIMES, *replays.WORK), trace, allocator)
         real_ns, cpu_ns = (speed.pop(key) for key in TIMES)
@@ -228,8 +219,7 @@ def replay_all(loaded, allocators, manner, rounds):
         figures = replays.one_pass(name, trace, allocator, manner)
         return {key: figures[key] for key in keys}
 
-    with progress() as shown:
-        done = campaign.measure("replay", loaded, allocators, attempt, lambda *_: rounds, shown)
+    done = campaign.measure("replay", loaded, allocators, attempt, Rounds(rounds))
     peaks = {e["name"]: {"peak_rss": e["peak_rss"]} for e in done.warm_ups if "peak_rss" in e}
     entries = campaign.reject_disagreements(done.entries, allocators[0].name, replays.WORK)
     return [e if "error_occurred" in e else {**e, **peaks[e["name"]]} for e in entries]
@@ -238,20 +228,14 @@ def replay_all(loaded, allocators, manner, rounds):
 def count(names, builds, loaded):
     """{allocator: {trace: {instructions, minor_faults}}} of the present values and their
     neighbours. The present values of a build are one allocator, which is counted once."""
-    start = time.monotonic()
     counts, present = {}, {}
     subjects = [gate_subjects.from_trace(trace) for trace in loaded]
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
-        tree = Path(folder)
-        copy_tree(tree)
-        sweeps = plan(names, builds, tree / "allocator")
-        for done, sweep in enumerate(sweeps):
-            say(f"{sweep.build} {sweep.constant.name}, {news(done, len(sweeps), start)}")
-            tried = [v for v in sweep.neighbours if v != sweep.now or sweep.build not in present]
-            made = [build(sweep, value, tree) for value in tried]
-            found = count_all(made, subjects, links)
-            present.setdefault(sweep.build, found.get(sweep.name(sweep.now), {}))
-            counts.update({sweep.name(sweep.now): present[sweep.build], **found})
+    for sweep, tree, links in each(names, builds):
+        tried = [v for v in sweep.neighbours if v != sweep.now or sweep.build not in present]
+        made = [build(sweep, value, tree) for value in tried]
+        found = count_all(made, subjects, links)
+        present.setdefault(sweep.build, found.get(sweep.name(sweep.now), {}))
+        counts.update({sweep.name(sweep.now): present[sweep.build], **found})
     return counts
 
 

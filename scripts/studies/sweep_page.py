@@ -71,7 +71,6 @@ def page(measured):
 
 
 def has_failures(measured):
-    """Whether any run failed."""
     return any(row.failures for row in measured.rows)
 
 
@@ -114,8 +113,7 @@ def method(made):
     return prose(
         f"Made by `{made['command']}`: {counted(made['traces'], 'trace')}, touch {made['touch']}, "
         f"one thread; {counted(rounds, 'round')} of time after a warm-up, in which peak RSS was "
-        f"measured{ends}; {digest.machine_text(made)}; commit {digest.commit_text(made)}, "
-        f"{made['date'][:10]}."
+        f"measured{ends}; {digest.origin_text(made)}."
     )
 
 
@@ -163,12 +161,12 @@ def mean_of(counts, present, key):
 
 def table(swept):
     """All constants of a build, the values of each in ascending order."""
-    lines = [HEADS, ("---", "---", *["---:"] * 7, "---")]
+    lines = [HEADS]
     for one in swept:
         ascending = sorted(one.values, key=lambda value: value.value)
         names = [(one.constant, one.file)] + [("", "")] * (len(ascending) - 1)
         lines += [(*name, *value_cells(one, value)) for name, value in zip(names, ascending)]
-    return markdown.table(lines)
+    return markdown.table(lines, texts=2, last=1)
 
 
 def value_cells(one, value):
@@ -240,7 +238,6 @@ def why(swept):
 
 
 def failures(swept):
-    """What failed, and why."""
     lines = [
         f"- {one.constant} {value.label} on {trace}: {message}"
         for one in swept

@@ -11,13 +11,13 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on
 from frontend.figures import markdown, stats
 from frontend.gate import gate_subjects
 from frontend.measuring import deterministic, driver, traces
-from frontend.measuring.campaign import RunFailed
-from frontend.measuring.trace_tool import run_trace
+from frontend.measuring.campaign import RunFailed, must_succeed
 from frontend.progress import say
+from studies import study
 
 INSTRUCTIONS, TIME = "instructions", "cpu_time_ns"
 MEMORY = ("peak_rss", "waste")
@@ -58,7 +58,7 @@ RELATIONS = (
 def synthesise(trace, folder, words):
     """The Trace that `trace synth` makes of a Trace, with further options."""
     path = Path(folder) / f"{trace.name}.trace"
-    if run_trace("synth", *words, "-o", path, "--", trace.path):
+    if traces.run_tool("synth", *words, "-o", path, "--", trace.path):
         raise Failure(f"{trace.path}: cannot be synthesised", WORK_FAILED)
     (made,) = traces.load([path])
     return made
@@ -114,40 +114,27 @@ class Bench:
         """The CPU time of one replay, the quickest of some."""
         words = ["--pass", "speed", "--repeats", str(REPEATS), "--touch", "page"]
         words += ["--threads", "serial", str(trace.path)]
-        try:
-            done = driver.run_once("replay", allocator, words, self.links, deterministic.TIMEOUT_S)
-        except RunFailed as reason:
-            raise Failure(f"{trace.name} on {allocator.name}: {reason}", WORK_FAILED) from reason
-        return done[TIME]
+        timeout_s = deterministic.TIMEOUT_S
+        with must_succeed(f"{trace.name} on {allocator.name}"):
+            return driver.run_once("replay", allocator, words, self.links, timeout_s)[TIME]
 
 
-class Record:
-    """What was measured, kept in a file, if there is a path: originals need not be measured for
-    each change of the model, and what there is of a study that was interrupted can be read."""
-
-    def __init__(self, path, reads=True):
-        self.path = path
-        self.figures = {}
-        if reads and path and path.exists():
-            try:
-                self.figures = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise Failure(f"{path}: no record of originals") from error
+class Record(study.Record):
+    """What was measured, {trace: {allocator: figures}}, kept in a file, if there is a path:
+    originals need not be measured for each change of the model, and what there is of a study that
+    was interrupted can be read."""
 
     def known(self, trace, names):
         """The figures of a trace on allocators of these names, or None."""
-        figures = self.figures.get(trace.name, {})
+        figures = self.data.get(trace.name, {})
         return figures if all(name in figures for name in names) else None
 
     def keep(self, trace, figures):
         """Adds the figures of a trace."""
-        self.figures[trace.name] = figures
-        if not self.path:
-            return
-        try:
-            self.path.write_text(json.dumps(self.figures, indent=1), encoding="utf-8")
-        except OSError as error:
-            raise io_failure(error, self.path) from error
+        self.data[trace.name] = figures
+        if self.path:
+            with blamed_on(self.path):
+                self.path.write_text(json.dumps(self.data, indent=1), encoding="utf-8")
 
 
 def compare(trace, bench, words, records, folder):
@@ -211,5 +198,4 @@ def relation_table(relation, rows):
     columns = [distance([both[n] for both in rows.values()]) for n in names]
     whole = distance([pair for both in rows.values() for pair in both.values()])
     body.append(["apart", *(f"{column:.0%}" for column in columns), f"{whole:.0%}"])
-    rule = [":--", *(["--:"] * (len(head) - 1))]
-    return [markdown.line(cells) for cells in (head, rule, *body)]
+    return markdown.table([head, *body]).splitlines()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from frontend.allocators.preload import Links
 from frontend.counted import counted
 from frontend.failure import WORK_FAILED
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import console, new_table
 from frontend.measuring import replays, traces
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.running import TIMED_OUT
@@ -80,8 +80,7 @@ def calls_of(trace):
 
 def show(counts, allocators):
     """Prints how the runs ended, a row for each allocator; the exit status."""
-    table = new_table("allocator")
-    add_number_columns(table, ("runs", *ENDS))
+    table = new_table("allocator", numbers=("runs", *ENDS))
     sums = {allocator.name: Counter() for allocator in allocators}
     for subject, ends in counts.items():
         sums[subject.allocator.name].update(ends)

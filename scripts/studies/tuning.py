@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 
 FAST, PLAIN = "span-fast", "span"
 BUILDS = (FAST, PLAIN)
@@ -126,10 +126,8 @@ def definition(name):
 
 def read(path):
     """The text of a source."""
-    try:
+    with blamed_on(path):
         return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise io_failure(error, path) from error
 
 
 def find(name, folder):

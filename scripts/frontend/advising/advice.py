@@ -111,7 +111,11 @@ class Advice:
 def ranked(measured, allocators):
     """The Offers of the replays of one trace, the quickest first; what failed, last."""
     summary = digest(measured, REPLAY)
-    offers = [offer(summary, allocator) for allocator in allocators]
+    return quickest_first(offer(summary, allocator) for allocator in allocators)
+
+
+def quickest_first(offers):
+    """The Offers in order; those without a time last."""
     return sorted(offers, key=lambda o: o.time.median if o.time else float("inf"))
 
 
@@ -129,10 +133,7 @@ def add_real(advice, measured, rivals):
     summary = digest(measured, REAL)
     advice.kind = REAL
     add_base(advice, summary)
-    advice.offers = sorted(
-        (offer(summary, allocator) for allocator in rivals),
-        key=lambda o: o.time.median if o.time else float("inf"),
-    )
+    advice.offers = quickest_first(offer(summary, allocator) for allocator in rivals)
 
 
 def add_replays(advice, measured, rivals, cpu_s):

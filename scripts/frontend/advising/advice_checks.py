@@ -18,9 +18,7 @@ def find_allocators(lists):
     """The allocators to choose from, the one that they are compared with first."""
     base = registry.find(registry.REFERENCE)
     if lists:
-        named = registry.resolve(lists)
-        if any(allocator.is_floor for allocator in named):
-            raise Failure("-a: null: its blocks overlap, no program can run on it")
+        named = registry.resolve_real(lists, "no program can run on it")
     else:
         named = unpoisoned([a for a in registry.found() if not a.is_floor])
     rivals = [allocator for allocator in named if allocator.name != base.name]

@@ -5,7 +5,7 @@ replayed in how many rounds, and whether, and how often, the program itself is r
 import time
 from dataclasses import dataclass
 
-from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
+from frontend.measuring.budget import loop_s, replay_growth
 
 RECORDED_SHARE = 0.3  # of the time, for the run that is recorded; arbitrary
 SIZE_A_SECOND = 4 << 20  # bytes of recording for each second of the limit: some 10 s to compile
@@ -65,7 +65,7 @@ class Plan:
 
     def ops_that_fit(self, op_s, allocators):
         """How many operations can be replayed on so many allocators, if one takes op_s seconds."""
-        passes = 1 + self.replay_rounds * (1 + MEMORY_PASS / processors())
+        passes = 1 + self.replay_rounds * replay_growth()
         fitting = self.replay_s / (SLOW_REPLAY * op_s * allocators * passes)
         return max(FEWEST_OPS, int(fitting))
 
@@ -97,14 +97,3 @@ def limit_for(run_s, page_s):
     """About the limit with which a program that takes run_s is run for real."""
     recorded = run_s + RESERVE * 2 * (SURE_ROUNDS + 1) * run_s / REAL_SHARE + page_s
     return max(recorded, run_s / RECORDED_SHARE)
-
-
-def budget(end_s, name, most, growth=1.0):
-    """The Budget of the one subject `name`, which is never given up: as many rounds as there is
-    time for, at least one. How little few rounds tell, their intervals say."""
-    return Budget(end_s, [name], 1, most, growth=growth)
-
-
-def replay_growth():
-    """How much longer a round of replays takes than the warm-up, which has no memory pass."""
-    return 1 + MEMORY_PASS / processors()

@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 from frontend.lazily import Lazy
 from frontend.paths import check_regular
 
@@ -95,10 +95,8 @@ def opened(path, what):
     """The ELFFile of a path for as long as a `with` lasts. A Failure if it is none, or if what the
     `with` asks it fails: at a damaged file pyelftools raises nearly every error there is."""
     check_regular(path)
-    try:
+    with blamed_on(path):
         file = open(path, "rb")
-    except OSError as error:
-        raise io_failure(error, path) from error
     with file:
         try:
             yield elffile.ELFFile(file)

@@ -12,11 +12,6 @@ OPERATORS = {
 }
 
 
-def spoken(function):
-    """A function's name for people: "operator new" for _Znwm and its like."""
-    return OPERATORS.get(function[:4], function)
-
-
 def served_elsewhere(caller, path):
     """Which function a process would not get from the allocator at path, in words, going by the
     line that the probe wrote of it; None if all is well."""
@@ -28,7 +23,8 @@ def served_elsewhere(caller, path):
         return f"{caller['elsewhere']} does not come from {path}"
     foreign = caller.get("foreign")
     if foreign:
-        return f"{spoken(foreign['function'])} comes from {foreign['object']['path']}, not {path}"
+        function = OPERATORS.get(foreign["function"][:4], foreign["function"])
+        return f"{function} comes from {foreign['object']['path']}, not {path}"
     return None
 
 

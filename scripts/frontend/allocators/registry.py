@@ -80,7 +80,8 @@ def find_path(base):
     if base == "glibc":
         return libc_path()
     if base == "scudo":
-        return scudo_path()
+        paths = sorted(Path("/usr/lib").glob(SCUDO), key=version_key, reverse=True)
+        return next(filter(is_usable, paths), None)
     return installed_path(LIBRARIES[base])
 
 
@@ -128,12 +129,6 @@ def loader_cache():
     return cache
 
 
-def scudo_path():
-    """The newest of LLVM's libraries, which lie where the loader does not look; or None."""
-    paths = sorted(Path("/usr/lib").glob(SCUDO), key=version_key, reverse=True)
-    return next(filter(is_usable, paths), None)
-
-
 def version_key(path):
     """Orders paths by the numbers in them."""
     return [int(number) for number in re.findall(r"\d+", str(path))]
@@ -164,6 +159,14 @@ def resolve(lists, default=DEFAULT):
     return chosen
 
 
+def resolve_real(lists, why, default=DEFAULT):
+    """As resolve; the null allocator, whose blocks overlap, is refused, and it is said why."""
+    chosen = resolve(lists, default)
+    if any(allocator.is_floor for allocator in chosen):
+        raise Failure(f"-a: null: its blocks overlap, {why}")
+    return chosen
+
+
 def items(text):
     """One -a option's allocators; with settings in it, it is one, and its commas are values'."""
     parts = [text] if ";" in text else text.split(",")
@@ -179,7 +182,7 @@ def parse(text):
     name, has_base, source = head.partition("=")
     if not has_base:
         source = name
-    if is_path(source):
+    if "/" in source or ".so" in source:
         allocator = from_file(name if has_base else "", source)
     else:
         allocator = from_registry(source)
@@ -189,11 +192,6 @@ def parse(text):
     if OWN_OPTIONS in chosen:
         check_own_options(allocator.path, chosen)
     return replace(allocator, name=name, settings=chosen)
-
-
-def is_path(source):
-    """Whether the source of an allocator is a file rather than a name."""
-    return "/" in source or ".so" in source
 
 
 def parse_settings(settings):
@@ -290,8 +288,6 @@ def own_version():
 @lru_cache
 def package_version(path):
     """The package that owns a file, "2.36-9 (libc6)", or None; a merged /usr has two names."""
-    if not shutil.which("dpkg-query"):
-        return None
     for name in (str(path), str(path).removeprefix("/usr"), f"/usr{path}"):
         owner = output_of(["dpkg-query", "-S", name])
         package = owner.partition(": ")[0].partition(",")[0]
@@ -302,5 +298,8 @@ def package_version(path):
 
 
 def output_of(argv):
-    """Standard output of a command that may fail, stripped."""
-    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    """Standard output of a command that may fail or not be there, stripped."""
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""

@@ -25,11 +25,9 @@ def blocks_of(summary, subject):
 
 def blocks_figure(summary, subject):
     """Both histograms side by side."""
-    text = caption(summary.context["traces"][subject])
-    height = HEAD + PANEL + 0.55 + canvas.caption_height(text)
     figure = canvas.sheet(
-        height,
-        text,
+        HEAD + PANEL + 0.55,
+        caption(summary.context["traces"][subject]),
         f"{subject}: sizes and lifetimes of its blocks",
         "Share of all blocks in each class; a class reaches up to the next one's number.",
     )

@@ -2,8 +2,6 @@
 and ticks for the live bytes and for what theory says that is needed.
 """
 
-from matplotlib import ticker
-
 from frontend.charts import canvas, far_out, lettering, palette, ratio_chart, tips
 from frontend.figures import digest
 
@@ -18,11 +16,10 @@ def bound_figure(summary):
     """All adversaries, one below the other on one axis."""
     subjects = list(summary.bound)
     row = LANE * max(2, len(summary.allocators)) + ROW_PAD
-    text = canvas.caption(summary, canvas.twin_note(summary))
     height = row * len(subjects)
     figure = canvas.sheet(
-        HEAD + height + 0.34 + canvas.caption_height(text),
-        text,
+        HEAD + height + 0.34,
+        canvas.caption(summary, canvas.twin_note(summary)),
         "Adversaries: memory needed, and what theory asks for",
         "Peak RSS in MiB, from zero; left is leaner. | needed according to theory, "
         "¦ live bytes at the peak.",
@@ -30,11 +27,9 @@ def bound_figure(summary):
     left, right = ratio_chart.names_width(subjects, ()), room_for_labels(summary)
     axes = canvas.plot_area(figure, left, HEAD, canvas.WIDTH - left - right, height)
     ratio_chart.draw_bands(axes, len(subjects), 0, row)
-    axes.set_xlim(0, limit(summary))
+    canvas.set_axis_from_zero(axes, limit(summary))
     for i, subject in enumerate(subjects):
         draw_row(axes, summary, subject, (row * (i + 0.5), row / 2 - 0.04))
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(8))
-    axes.grid(axis="x")
     return figure
 
 

@@ -79,14 +79,12 @@ def save(figure, stem, formats):
 
 
 def svg_bytes(figure):
-    """The figure as SVG."""
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     return put_tips(shorten(svg.getvalue())).encode()
 
 
 def png_bytes(figure):
-    """The figure as PNG."""
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
     return png.getvalue()
@@ -110,12 +108,12 @@ def put_tips(svg):
     return re.sub(rf"<g id=([\"']){TIP}(.*?)\1>", r"<g><title>\2</title>", svg, flags=re.DOTALL)
 
 
-def draw_points(axes, style, points, tips, size=3.6):
-    """A mark of an allocator at each of some points of its line, each with its tip."""
-    look = {"color": style.colour, "mfc": style.face, "ms": size, "mew": 0.9, "clip_on": False}
-    for point, text in zip(points, tips):
-        (mark,) = axes.plot(*point, style.marker, **look)
-        tip(mark, text)
+def draw_mark(axes, name, point, text, size, **look):
+    """The mark of an allocator, so large, with its tip."""
+    style = palette.style(name)
+    look = {"color": style.colour, "mfc": style.face, "ms": size, "clip_on": False, **look}
+    (mark,) = axes.plot(*point, style.marker, **look)
+    tip(mark, text)
 
 
 def caption(summary, remark="", shown=None):
@@ -129,7 +127,7 @@ def caption(summary, remark="", shown=None):
         *replay_words(summary),
         digest.machine_text(context),
         f"commit {digest.commit_text(context)}",
-        str(context.get("date", "no date"))[:10],
+        digest.date_text(context),
     ]
     text = " · ".join(part.replace(" ", NO_BREAK) for part in parts if part)
     wrapped = textwrap.wrap(text, CAPTION_COLUMNS, break_on_hyphens=False, break_long_words=False)
@@ -152,25 +150,44 @@ def plot_area(figure, left, top, width, height):
 
 
 def sheet(height, text, title, subtitle):
-    """A figure of the width of all, so many inches high, with its caption, headline and how to read
-    it: what every chart begins with."""
+    """A figure of the width of all, so many inches high without its caption, with that, headline
+    and how to read it: what every chart begins with."""
+    height += 0.14 * (text.count("\n") + 1) + 0.14
     figure = pyplot.figure(figsize=(WIDTH, height))
-    put_title(figure, lettering.fitted(title, WIDTH - 0.24, 13, "bold"), subtitle)
-    put_caption(figure, text)
+    left, title = 0.12 / WIDTH, lettering.fitted(title, WIDTH - 0.24, 13, "bold")
+    figure.text(left, 1 - 0.1 / height, title, va="top", size=13, weight="bold")
+    figure.text(left, 1 - 0.38 / height, subtitle, va="top", size=9.5, color=palette.MUTED)
+    figure.text(left, 0.08 / height, text, va="bottom", size=8, color=palette.MUTED)
     return figure
 
 
-def put_title(figure, title, subtitle):
-    """The headline, and under it how to read the chart."""
-    height = figure.get_size_inches()[1]
-    figure.text(0.12 / WIDTH, 1 - 0.1 / height, title, va="top", size=13, weight="bold")
-    figure.text(0.12 / WIDTH, 1 - 0.38 / height, subtitle, va="top", size=9.5, color=palette.MUTED)
+def grid(names, sizes, *words):
+    """(figure, {name: (axes, inches of their width)}) of a panel for each name, two in a row; one
+    by itself is as wide as both. Sizes in inches: what is above the panels, the height of one, what
+    is below it, left and right of it; words as for sheet."""
+    head, height, below, left, right = sizes
+    across = min(2, len(names))
+    figure = sheet(head + -(-len(names) // across) * (height + below), *words)
+    cell, panels = WIDTH / across, {}
+    for i, name in enumerate(names):
+        top = head + i // across * (height + below)
+        axes = plot_area(figure, left + i % across * cell, top, cell - left - right, height)
+        put_panel_title(axes, name, cell - left - right)
+        panels[name] = (axes, cell - left - right)
+    return figure, panels
 
 
-def put_caption(figure, text):
-    """The caption at the foot."""
-    height = figure.get_size_inches()[1]
-    figure.text(0.12 / WIDTH, 0.08 / height, text, va="bottom", size=8, color=palette.MUTED)
+def put_panel_title(axes, title, inches=WIDTH):
+    """The headline of one panel of several, in so many inches."""
+    shown = lettering.fitted(title, inches, 10, "bold")
+    axes.set_title(shown, loc="left", size=10, weight="bold", pad=4)
+
+
+def set_axis_from_zero(axes, end, ticks=8):
+    """Makes the lower axis one of absolute figures."""
+    axes.set_xlim(0, end)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(ticks))
+    axes.grid(axis="x")
 
 
 NAMES_SIZE, NAMES_LINE, NAMES_GAP, NAMES_MARK = 9.5, 0.2, 0.22, 0.16  # the last three in inches
@@ -216,11 +233,6 @@ def note(axes, text, at, shift, coords="data", **look):
     return axes.annotate(
         text, at, shift, xycoords=coords, textcoords="offset points", annotation_clip=False, **look
     )
-
-
-def caption_height(text):
-    """Inches that the caption takes."""
-    return 0.14 * (text.count("\n") + 1) + 0.14
 
 
 def twin_note(summary):

@@ -18,6 +18,34 @@ from frontend.charts import threads_chart
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest
 
+# Of each kind of entries: the name of a chart, whether a Digest has something for it, who draws it.
+COMPARED = (
+    ("time", lambda _: True, lambda summary: ratio_chart.ratio_figure(summary, summary.time)),
+    (
+        "memory",
+        lambda summary: any(cell.rss for cell in summary.cells.values()),
+        lambda summary: ratio_chart.ratio_figure(summary, digest.RSS),
+    ),
+    ("limits", limit_chart.limits_of, limit_chart.limit_figure),
+    (
+        "frontier",
+        lambda summary: len(frontier_chart.frontier_points(summary)) > 1,
+        frontier_chart.frontier_figure,
+    ),
+)
+CHARTS = {
+    "replay": COMPARED,
+    "exec": COMPARED,
+    "run": (
+        ("heat", lambda _: True, heat_chart.heat_figure),
+        ("threads", threads_chart.scaled_workloads, threads_chart.threads_figure),
+        ("bounds", lambda summary: summary.bound, bound_chart.bound_figure),
+    ),
+    "micro": (
+        ("size", size_chart.panels_of, size_chart.size_figure),
+        ("calls", dot_chart.rows_of, dot_chart.dot_figure),
+    ),
+}
 ENDING = (signal.SIGINT, signal.SIGTERM)
 _jobs = []  # functions that draw a chart and save it, inherited by the processes that call them
 
@@ -49,7 +77,7 @@ def call_all(count):
     """
     workers = min(count, len(os.sched_getaffinity(0)))
     if workers < 2:
-        return [call(i) for i in range(count)]
+        return [job() for job in _jobs]
     forking = multiprocessing.get_context("fork")
     children = []
     try:
@@ -85,7 +113,7 @@ def call_share(share, sender):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # held by the parent at the fork
     try:
-        sender.send([(i, call(i)) for i in share])
+        sender.send([(i, _jobs[i]()) for i in share])
     except Exception as error:
         sender.send(error)
 
@@ -108,73 +136,39 @@ def end(child):
         child.join()
 
 
-def call(i):
-    """Does one job."""
-    return _jobs[i]()
-
-
 def charts(results, summary):
     """{name: function that draws it} of the charts of one kind of entry."""
-    if summary.kind == "micro":
-        return micro_charts(summary)
-    if summary.kind == "run":
-        return workload_charts(summary)
     prefix = "" if summary.kind == "replay" else f"{summary.kind}-"
-    found = {f"{prefix}time": partial(ratio_chart.ratio_figure, summary, summary.time)}
-    if any(cell.rss for cell in summary.cells.values()):
-        found[f"{prefix}memory"] = partial(ratio_chart.ratio_figure, summary, digest.RSS)
-    if limit_chart.limits_of(summary):
-        found[f"{prefix}limits"] = partial(limit_chart.limit_figure, summary)
-    if len(frontier_chart.frontier_points(summary)) > 1:
-        found[f"{prefix}frontier"] = partial(frontier_chart.frontier_figure, summary)
+    found = {
+        f"{prefix}{name}": partial(draw, summary)
+        for name, tells, draw in CHARTS[summary.kind]
+        if tells(summary)
+    }
+    if summary.kind != "replay":
+        return found
     found |= latency_charts(results, summary)
     found |= trace_charts(summary, "held", held_chart.held_of, held_chart.held_figure)
     found |= trace_charts(summary, "blocks", blocks_chart.blocks_of, blocks_chart.blocks_figure)
     return found | curve_charts(results, summary)
 
 
-def workload_charts(summary):
-    """{name: function that draws it} of synthetic workloads."""
-    found = {"run-heat": partial(heat_chart.heat_figure, summary)}
-    if threads_chart.scaled_workloads(summary):
-        found["run-threads"] = partial(threads_chart.threads_figure, summary)
-    if summary.bound:
-        found["run-bounds"] = partial(bound_chart.bound_figure, summary)
-    return found
-
-
-def micro_charts(summary):
-    """{name: function that draws it} of micro-benchmarks."""
-    found = {}
-    if size_chart.panels_of(summary):
-        found["micro-size"] = partial(size_chart.size_figure, summary)
-    if dot_chart.rows_of(summary):
-        found["micro-calls"] = partial(dot_chart.dot_figure, summary)
-    return found
-
-
 def trace_charts(summary, name, tells, draw):
     """{name: function that draws it} of a chart that each trace of replays has of its own, if
     tells(summary, trace) something."""
-    subjects = summary.subjects if summary.kind == "replay" else ()
-    return {f"{name}-{s}": partial(draw, summary, s) for s in subjects if tells(summary, s)}
+    told = [subject for subject in summary.subjects if tells(summary, subject)]
+    return {f"{name}-{subject}": partial(draw, summary, subject) for subject in told}
 
 
 def latency_charts(results, summary):
     """{name: function that draws it} of the latencies of replays."""
-    subjects = summary.subjects if summary.kind == "replay" else ()
-    found = {s: latency_chart.latencies_of(results, summary, s) for s in subjects}
+    found = {s: latency_chart.latencies_of(results, summary, s) for s in summary.subjects}
     found = {subject: lines for subject, lines in found.items() if lines}
     return {"latency": partial(latency_chart.latency_figure, summary, found)} if found else {}
 
 
 def curve_charts(results, summary):
     """{name: function that draws it} of the curves of replays."""
-    if summary.kind != "replay":
-        return {}
-    curves = {
-        subject: curve_chart.curves_of(results, summary, subject) for subject in summary.subjects
-    }
+    curves = {s: curve_chart.curves_of(results, summary, s) for s in summary.subjects}
     curves = {subject: lines for subject, lines in curves.items() if lines}
     found = {"curves": partial(curve_chart.overview_figure, summary, curves)} if curves else {}
     for subject, lines in curves.items():

@@ -21,32 +21,21 @@ def prepare():
     import."""
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # "building the cache"
     before = os.environ.get(VARIABLE)
-    if all(is_usable(folder) for folder in default_folders(before)):
+    usual = [Path(before)] if before else [default_folder(*d) for d in DEFAULTS.items()]
+    if all(map(is_usable, usual)):
         return
     os.environ[VARIABLE] = tempfile.mkdtemp(prefix="spanbench-")
     atexit.register(shutil.rmtree, os.environ[VARIABLE], ignore_errors=True)
-    take_folders()
+    matplotlib = importlib.import_module("matplotlib")
+    matplotlib.get_configdir()  # it chooses its folders now, once
+    matplotlib.get_cachedir()
     del os.environ[VARIABLE]
     if before is not None:
         os.environ[VARIABLE] = before
 
 
-def take_folders():
-    """Makes matplotlib choose its folders, which it does once."""
-    matplotlib = importlib.import_module("matplotlib")
-    matplotlib.get_configdir()
-    matplotlib.get_cachedir()
-
-
-def default_folders(given):
-    """The folders that matplotlib would take by itself; None for one that cannot be named."""
-    if given:
-        return [Path(given)]
-    return [default_folder(*default) for default in DEFAULTS.items()]
-
-
 def default_folder(variable, name):
-    """One of them."""
+    """One of the folders that matplotlib would take by itself; None if it cannot be named."""
     base = os.environ.get(variable)
     try:
         return Path(base or Path.home() / name) / "matplotlib"

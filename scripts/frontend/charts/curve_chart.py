@@ -83,27 +83,22 @@ def set_limits(axes, curves):
     axes.set_ylim(0, top or 1)
 
 
-def put_slices(axes, curves):
-    """Invisible upright slices that say as tips how much memory there is in their middle."""
-    edges = numpy.linspace(*axes.get_xlim(), SLICES + 1)
+def put_slices(axes, count, text_at):
+    """Invisible upright slices, so many, that say as tips what text_at has for their middle."""
+    edges = numpy.linspace(*axes.get_xlim(), count + 1)
     for left, right in pairwise(edges):
-        canvas.tip(
-            axes.axvspan(left, right, fc="none", lw=0), slice_text(curves, (left + right) / 2)
-        )
+        text = text_at((left + right) / 2)
+        canvas.tip(axes.axvspan(left, right, fc="none", lw=0), text)
 
 
 def slice_text(curves, op):
     """What is resident after so many operations, most first."""
     live = next(iter(curves.values()))
     resident = {name: value_at(curve, "rss", op) for name, curve in curves.items()}
-    lines = [f"{name} {number:.1f}" for name, number in sorted(resident.items(), key=by_number)]
+    most_first = sorted(resident.items(), key=lambda item: -item[1])
+    lines = [f"{name} {number:.1f}" for name, number in most_first]
     head = f"after {ticker.EngFormatter(places=0, sep='')(op)} {plural(op, 'operation')}, MiB"
     return "\n".join([head, *lines, f"{LIVE} {value_at(live, 'live', op):.1f}"])
-
-
-def by_number(item):
-    """The key that puts the greatest of (name, number) first."""
-    return -item[1]
 
 
 def value_at(curve, column, op):
@@ -113,39 +108,48 @@ def value_at(curve, column, op):
 
 
 def put_failures(axes, summary, subject):
-    """Names what has no line, and why, in the upper left corner."""
-    gaps = [(name, summary.cells[subject, name].gap) for name in summary.allocators]
+    """Names what of a subject has no line, and why."""
+    put_gaps(axes, [(name, summary.cells[subject, name].gap) for name in summary.allocators])
+
+
+def put_gaps(axes, gaps):
+    """Names each of [(allocator, what it has in the place of figures or None)] that has something,
+    in the upper left corner."""
     for i, (name, gap) in enumerate(pair for pair in gaps if pair[1]):
         look = {"va": "top", "size": 8, "weight": "bold", "color": palette.style(name).colour}
         canvas.note(axes, f"× {name} {gap}", (0, 1), (5, -4 - 11 * i), "axes fraction", **look)
 
 
-def label_lines(axes, curves, size):
-    """Names the lines and the area at their right ends, moved apart, with a thin leader to each."""
-    live = next(iter(curves.values()))["live"]
-    at = [curve["rss"][-1] / digest.MIB for curve in curves.values()] + [live[-1] / digest.MIB]
-    colours = [palette.style(name).colour for name in curves] + [palette.MUTED]
-    top = axes.get_ylim()[1]
-    step = 1.25 * size * axes.figure.dpi / 72 / axes.get_window_extent().height * top
-    places = spread(at, step, top)
-    for name, y, place, colour in zip([*curves, LIVE], at, places, colours):
-        label_line(axes, name, (y, place), {"size": size, "color": colour})
+def label_curves(axes, curves, size):
+    """Names the lines and the area."""
+    ends = {name: curve["rss"][-1] / digest.MIB for name, curve in curves.items()}
+    label_lines(axes, {**ends, LIVE: next(iter(curves.values()))["live"][-1] / digest.MIB}, size)
+
+
+def label_lines(axes, ends, size):
+    """Names lines, {name: its last height}, right of the axes, moved apart, with a thin leader to
+    each; heights are in the axes' scale, whichever it is."""
+    right, frame = axes.get_xlim()[1], axes.get_window_extent()
+    scale = axes.transScale + axes.transLimits
+    heights = [scale.transform((right, end))[1] for end in ends.values()]
+    places = spread(heights, 1.25 * size * axes.figure.dpi / 72 / frame.height, 1)
+    for name, height, place in zip(ends, heights, places):
+        colour = palette.MUTED if name == LIVE else palette.style(name).colour
+        leader = {"arrowstyle": "-", "color": colour, "lw": 0.7, "relpos": (0, 0.5)}
+        axes.annotate(
+            lettering.fitted(name, NAMES_MOST, size),
+            *((1, height), (1 + 14 / frame.width, place), "axes fraction", "axes fraction"),
+            arrowprops={**leader, "shrinkA": 1, "shrinkB": 0},
+            annotation_clip=False,
+            va="center",
+            size=size,
+            color=colour,
+        )
 
 
 def names_room(names, size):
     """Inches for names right of a panel, and their leaders."""
     return min(NAMES_MOST, lettering.widest(names, size)) + LEADER_ROOM
-
-
-def label_line(axes, name, heights, look):
-    """Writes a name right of the axes; heights are those of the line's end and of the name."""
-    frame = axes.get_yaxis_transform()
-    name = lettering.fitted(name, NAMES_MOST, look["size"])
-    x = 1 + 14 / axes.get_window_extent().width
-    leader = {"arrowstyle": "-", "color": look["color"], "lw": 0.7, "relpos": (0, 0.5)}
-    leader.update(shrinkA=1, shrinkB=0)
-    options = {"arrowprops": leader, "annotation_clip": False, "va": "center", **look}
-    axes.annotate(name, (1, heights[0]), (x, heights[1]), frame, frame, **options)
 
 
 def spread(values, step, top):
@@ -170,21 +174,19 @@ def pushed(values, order, step):
 
 def curve_figure(summary, subject, curves):
     """One subject: all allocators in one large panel, the waste under each in a small one."""
-    text = canvas.caption(summary)
     rows = math.ceil(len(curves) / ACROSS)
-    height = HEAD + MAIN + BETWEEN + rows * (SMALL + SMALL_GAP) + canvas.caption_height(text)
     figure = canvas.sheet(
-        height,
-        text,
+        HEAD + MAIN + BETWEEN + rows * (SMALL + SMALL_GAP),
+        canvas.caption(summary),
         f"{subject}: memory over operations",
         "MiB; lines: resident (RSS) under each allocator, grey area: live bytes. Lower is leaner.",
     )
     width = canvas.WIDTH - LEFT - names_room([*curves, LIVE], 9)
     axes = canvas.plot_area(figure, LEFT, HEAD, width, MAIN)
     draw_curves(axes, summary, subject, curves, CURVE_POINTS)
-    put_slices(axes, curves)
+    put_slices(axes, SLICES, lambda op: slice_text(curves, op))
     axes.set_xlabel("operations")
-    label_lines(axes, curves, 9)
+    label_curves(axes, curves, 9)
     draw_wastes(figure, summary, subject, curves)
     return figure
 
@@ -223,24 +225,17 @@ def draw_waste(axes, colour, curve):
 
 
 def overview_figure(summary, all_curves):
-    """All subjects, small, two in a row; one by itself is as wide as both."""
-    across = min(2, len(all_curves))
-    rows = math.ceil(len(all_curves) / across)
-    text = canvas.caption(summary)
+    """All subjects, small."""
     names = {name for curves in all_curves.values() for name in (*curves, LIVE)}
-    cell, room = canvas.WIDTH / across, names_room(names, 8)
-    figure = canvas.sheet(
-        0.7 + 1.95 * rows + 0.1 + canvas.caption_height(text),
-        text,
+    figure, panels = canvas.grid(
+        all_curves,
+        (0.92, 1.4, 0.55, 0.5, names_room(names, 8)),
+        canvas.caption(summary),
         "Memory over operations",
         "MiB over operations; lines: resident (RSS) under each allocator, "
         "grey area: live bytes. Lower is leaner.",
     )
-    for i, (subject, curves) in enumerate(all_curves.items()):
-        left, top = 0.5 + (i % across) * cell, 0.95 + 1.95 * (i // across)
-        axes = canvas.plot_area(figure, left, top, cell - 0.5 - room, 1.4)
-        draw_curves(axes, summary, subject, curves, OVERVIEW_POINTS)
-        title = lettering.fitted(subject, cell - 0.5 - room, 10, "bold")
-        axes.set_title(title, loc="left", size=10, weight="bold", pad=4)
-        label_lines(axes, curves, 8)
+    for subject, (axes, _) in panels.items():
+        draw_curves(axes, summary, subject, all_curves[subject], OVERVIEW_POINTS)
+        label_curves(axes, all_curves[subject], 8)
     return figure

@@ -30,19 +30,17 @@ def is_compared(summary, subject):
 
 
 def dot_figure(summary):
-    """All rows."""
     subjects, rivals = rows_of(summary), ratio_chart.by_overall(summary, summary.time)
     lane = min(LANE, LANES / max(1, len(rivals)))
     row = lane * max(2, len(rivals)) + ROW_PAD
-    text = canvas.caption(summary, canvas.twin_note(summary))
     left = ratio_chart.names_width(subjects, ())
     rows = canvas.rows_of_names(rivals)
     tall = row * len(subjects)
     top = HEAD + canvas.NAMES_LINE * len(rows)
     top += ratio_chart.TOP_AXIS if tall > ratio_chart.TALL else 0
     figure = canvas.sheet(
-        top + tall + 0.34 + canvas.caption_height(text),
-        text,
+        top + tall + 0.34,
+        canvas.caption(summary, canvas.twin_note(summary)),
         "Time of single calls and of small patterns, by allocator",
         f"Left is faster. Ratio to {summary.reference}, logarithmic; at the right edge the "
         f"nanoseconds of {summary.reference}.",
@@ -64,10 +62,8 @@ def set_axis(axes, summary, subjects):
     ratios = [ratio for ratio in ratios if ratio]
     bounds = far_out.near([ratio.median for ratio in ratios])
     edges = [edge_share(axes, summary, subjects, bounds, which) for which in (-1, 1)]
-    canvas.set_ratio_axis(axes, "x", far_out.limits_of(ratios, edges=edges))
-    axes.grid(axis="x")
-    axes.axvline(1, color=palette.style(summary.reference).colour, lw=1.6)
-    ratio_chart.put_directions(axes, summary.time)
+    limits = far_out.limits_of(ratios, edges=edges)
+    ratio_chart.set_ratio_axis(axes, summary, summary.time, limits)
 
 
 def edge_share(axes, summary, subjects, bounds, which):

@@ -35,10 +35,9 @@ def frontier_figure(summary):
     """Geometric means of time against memory, each subject faintly behind, and the frontier."""
     points, faint = frontier_points(summary), faint_points(summary)
     limits = [axis_limits(summary, key) for key in ("time_ratio", "rss_ratio")]
-    text = canvas.caption(summary, remarks(summary, faint, limits))
     figure = canvas.sheet(
-        6.35 + canvas.caption_height(text),
-        text,
+        6.35,
+        canvas.caption(summary, remarks(summary, faint, limits)),
         "Time against memory",
         f"Ratios to {summary.reference}, {means_text(summary)}; "
         "lower left is better. Dashed: frontier, nobody is better in both.",
@@ -46,7 +45,8 @@ def frontier_figure(summary):
     axes = canvas.plot_area(figure, 0.85, 0.75, canvas.WIDTH - 1.1, 5.0)
     set_frontier_axes(axes, summary, limits)
     for key, point in faint.items():
-        draw_faint_mark(axes, summary, key, held(point, limits))
+        tip = tips.pair(summary, ", ".join(key), summary.cells[key])
+        canvas.draw_mark(axes, key[1], held(point, limits), tip, 4.5, alpha=0.45)
     covered = draw_frontier(axes, points)
     places = {name: held(point, limits) for name, point in points.items()}
     for name, point in places.items():
@@ -74,14 +74,12 @@ def held(point, limits):
 def remarks(summary, faint, limits):
     """What the caption explains: hollow marks, and marks at the edge."""
     beyond = [point for point in faint.values() if held(point, limits) != point]
-    farthest = [far_out.figure(max(values, key=from_one)) for values in zip(*beyond)]
+    farthest = [
+        far_out.figure(max(values, key=lambda ratio: abs(math.log(ratio))))
+        for values in zip(*beyond)
+    ]
     told = f"marks at the edge lie beyond it, up to {' in time and '.join(farthest)} in memory"
     return "\n".join(filter(None, (canvas.twin_note(summary), told if beyond else "")))
-
-
-def from_one(ratio):
-    """How far a ratio is from 1."""
-    return abs(math.log(ratio))
 
 
 def faint_points(summary):
@@ -91,14 +89,6 @@ def faint_points(summary):
         for key, cell in summary.cells.items()
         if key[1] in summary.rivals and cell.time_ratio and cell.rss_ratio
     }
-
-
-def draw_faint_mark(axes, summary, key, point):
-    """A small mark for one (subject, rival)."""
-    style = palette.style(key[1])
-    look = {"color": style.colour, "mfc": style.face, "ms": 4.5, "alpha": 0.45, "clip_on": False}
-    (mark,) = axes.plot(*point, style.marker, **look)
-    canvas.tip(mark, tips.pair(summary, ", ".join(key), summary.cells[key]))
 
 
 def set_frontier_axes(axes, summary, limits):
@@ -153,14 +143,12 @@ def cross_boxes(axes, cell):
 
 def draw_crossed_mark(axes, summary, name, point):
     """A large mark with the intervals of both ratios."""
-    style, cell = palette.style(name), summary.overall[name]
+    colour, cell = palette.style(name).colour, summary.overall[name]
     time, rss = digest.ends(cell.time_ratio), digest.ends(cell.rss_ratio)
-    axes.plot(time[::2], [point[1]] * 2, color=style.colour, lw=1.4)
-    axes.plot([point[0]] * 2, rss[::2], color=style.colour, lw=1.4)
-    look = {"color": style.colour, "mfc": style.face, "ms": 10, "mew": 1.6, "clip_on": False}
-    (mark,) = axes.plot(*point, style.marker, **look)
+    axes.plot(time[::2], [point[1]] * 2, color=colour, lw=1.4)
+    axes.plot([point[0]] * 2, rss[::2], color=colour, lw=1.4)
     label = f"{name}, geometric mean{digest.counted_text(summary, name)}"
-    canvas.tip(mark, tips.pair(summary, label, cell))
+    canvas.draw_mark(axes, name, point, tips.pair(summary, label, cell), 10, mew=1.6)
 
 
 def name_text(summary, name, point, limits):
@@ -184,13 +172,8 @@ def label_points(axes, points, names, covered):
         written.append(place_text(text, place, renderer))
         if math.hypot(*place[:2]) > LEADER_FROM:
             ends = {"xytext": place[:2], "xycoords": "data", "textcoords": "offset points"}
-            line = {
-                "arrowstyle": "-",
-                "color": look["color"],
-                "lw": 0.7,
-                "shrinkA": 2,
-                "shrinkB": 5,
-            }
+            line = {"arrowstyle": "-", "color": look["color"], "lw": 0.7}
+            line.update(shrinkA=2, shrinkB=5)
             axes.annotate("", point, **ends, arrowprops=line, annotation_clip=False)
 
 

@@ -27,8 +27,6 @@ INK_ON_LIGHT, INK_ON_DARK, GAP = "#24292e", "#fdfcf8", "#8b949e"
 
 
 def heat_figure(summary):
-    """Both panels."""
-    text = canvas.caption(summary)
     height = ROW * len(summary.subjects)
     start = 0.2 + min(SUBJECT_MOST, lettering.widest(summary.subjects, SUBJECT_SIZE))
     columns = len(summary.allocators)
@@ -36,8 +34,8 @@ def heat_figure(summary):
     column = min(COLUMN_MOST, (room - BEST) / columns)
     names = names_height(summary.allocators, column)
     figure = canvas.sheet(
-        HEAD + TITLES + names + height + 0.12 + canvas.caption_height(text),
-        text,
+        HEAD + TITLES + names + height + 0.12,
+        canvas.caption(summary),
         "Synthetic workloads: time and peak RSS, by allocator",
         "In each cell: how many times the best figure of its row. Lighter is better; 1 is best.",
     )

@@ -4,11 +4,9 @@ mapped bytes by cause, where the replay needs most, and a tick for how many of t
 
 from dataclasses import dataclass
 
-from matplotlib import ticker
-
 from frontend.charts import canvas, lettering, palette, ratio_chart
 from frontend.figures import digest
-from frontend.figures.results import is_figure
+from frontend.figures.results import has_figures
 
 HEAD, AXIS = 1.12, 0.36  # inches
 LANE, BAR = 0.3, 0.17
@@ -39,17 +37,12 @@ class Held:
 
 def of_row(row):
     """The Held of a results.Row in the round with the highest RSS; None if it does not tell."""
-    told = [entry[KEY] for entry in row.samples if is_told(entry.get(KEY))]
+    told = [entry[KEY] for entry in row.samples if has_figures(entry.get(KEY), NUMBERS)]
     if not told:
         return None
     most = max(told, key=lambda held: held["rss"])
     overhead = max(0, most["used"] - most["live"])
     return Held(most["rss"], most["live"], overhead, *(most[key] for key in NUMBERS[3:]))
-
-
-def is_told(held):
-    """Whether an entry's value has the figures, since files may hold anything."""
-    return isinstance(held, dict) and all(is_figure(held.get(key)) for key in NUMBERS)
 
 
 def held_of(summary, subject):
@@ -62,11 +55,10 @@ def held_of(summary, subject):
 def held_figure(summary, subject):
     """A bar for each allocator."""
     told = held_of(summary, subject)
-    text = canvas.caption(summary, "By each allocator's own mallinfo2; the others have none.")
     tall = LANE * len(told)
     figure = canvas.sheet(
-        HEAD + tall + AXIS + canvas.caption_height(text),
-        text,
+        HEAD + tall + AXIS,
+        canvas.caption(summary, "By each allocator's own mallinfo2; the others have none."),
         f"{subject}: what memory is held for, where most is needed",
         "MiB mapped, from zero; | marks what is resident: the rest was never touched.",
     )
@@ -74,9 +66,8 @@ def held_figure(summary, subject):
     left = ratio_chart.names_width(told, ())
     axes = canvas.plot_area(figure, left, HEAD, canvas.WIDTH - left - 0.3, tall)
     ratio_chart.draw_bands(axes, len(told), 0, LANE)
-    axes.set_xlim(0, 1.04 * max(max(mapped(held), held.rss) for held in told.values()) / digest.MIB)
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(8))
-    axes.grid(axis="x")
+    most = max(max(mapped(held), held.rss) for held in told.values())
+    canvas.set_axis_from_zero(axes, 1.04 * most / digest.MIB)
     for i, (name, held) in enumerate(told.items()):
         ratio_chart.put_name(axes, name, LANE * (i + 0.5))
         draw_bar(axes, name, held, LANE * (i + 0.5))
@@ -112,5 +103,5 @@ def draw_bar(axes, name, held, y):
         canvas.tip(bar, f"{name}, {words}\n{digest.number_text(size)} MiB")
         start += size
     rss = held.rss / digest.MIB
-    (tick,) = axes.plot([rss] * 2, [y - LANE / 2.4, y + LANE / 2.4], color=palette.INK, lw=1.6)
+    tick = ratio_chart.draw_tick(axes, rss, (y, LANE / 2.4), palette.INK, 1.6)
     canvas.tip(tick, f"{name}, resident\n{digest.number_text(rss)} MiB")

@@ -5,16 +5,15 @@ room as the one before it. The counts are those of all rounds; the worst calls a
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 
 import numpy
 from matplotlib import ticker
 
-from frontend.charts import canvas, curve_chart, lettering, palette
+from frontend.charts import canvas, curve_chart, palette
 from frontend.figures import latency_counts
 from frontend.figures.digest import duration_text
 
-ACROSS = 2  # panels in a row
 HEAD, PANEL, ALONE, GAP, LEFT = 0.95, 1.75, 2.6, 0.75, 0.65  # inches
 SIZE = 8
 NINES = 4  # at the right end: 99.99 %
@@ -62,30 +61,23 @@ def last_nines(found):
 
 def latency_figure(summary, all_found):
     """All panels; all_found is {subject: {allocator: Latencies}}, none of them empty."""
-    text = canvas.caption(summary, remark_of(summary), "one call in sixteen, of all rounds")
-    across = min(ACROSS, len(all_found))
-    rows = math.ceil(len(all_found) / across)
-    height = PANEL if across > 1 else ALONE
-    figure = canvas.sheet(
-        HEAD + rows * (height + GAP) + canvas.caption_height(text),
-        text,
+    names = {name for found in all_found.values() for name in found}
+    height = PANEL if len(all_found) > 1 else ALONE
+    figure, panels = canvas.grid(
+        all_found,
+        (HEAD, height, GAP, LEFT, curve_chart.names_room(names, SIZE)),
+        canvas.caption(summary, remark_of(summary), "one call in sixteen, of all rounds"),
         "How long single calls take",
         "At 99: the time that 99 % of the calls do not exceed. Both axes are logarithmic. "
         "Lower is faster.",
     )
-    names = {name for found in all_found.values() for name in found}
-    cell = canvas.WIDTH / across
-    width = cell - LEFT - curve_chart.names_room(names, SIZE)
     limits = limits_of(all_found)
-    for i, (subject, found) in enumerate(all_found.items()):
-        left, top = LEFT + i % across * cell, HEAD + i // across * (height + GAP)
-        axes = canvas.plot_area(figure, left, top, width, height)
+    for subject, (axes, _) in panels.items():
+        found = all_found[subject]
         set_axes(axes, last_nines(found), limits)
         draw_lines(axes, found)
-        put_slices(axes, found)
+        curve_chart.put_slices(axes, SLICES, partial(slice_text, found))
         curve_chart.put_failures(axes, summary, subject)
-        title = lettering.fitted(subject, width, 10, "bold")
-        axes.set_title(title, loc="left", size=10, weight="bold", pad=4)
     return figure
 
 
@@ -133,14 +125,13 @@ def percent_text(nines):
 
 def draw_lines(axes, found):
     """A line for each allocator, named at its end."""
-    low = axes.get_ylim()[0]
+    low, last = axes.get_ylim()[0], axes.get_xlim()[1]
     for name, latencies in found.items():
         style = palette.style(name)
-        points = line_of(latencies, axes.get_xlim()[1])
-        heights = [max(ns, low) for _, ns in points]
-        places = [nines for nines, _ in points]
-        axes.plot(places, heights, color=style.colour, ls=style.dashes)
-    put_names(axes, found)
+        points = [(nines, max(ns, low)) for nines, ns in line_of(latencies, last)]
+        axes.plot(*zip(*points), color=style.colour, ls=style.dashes)
+    ends = {name: max(latencies.at(last), low) for name, latencies in found.items()}
+    curve_chart.label_lines(axes, ends, SIZE)
 
 
 def line_of(latencies, nines):
@@ -154,35 +145,9 @@ def line_of(latencies, nines):
     return [points[0], *kept, points[-1]]
 
 
-def put_names(axes, found):
-    """The names at the ends of the lines, moved apart."""
-    bottom, top = axes.get_ylim()
-    last = axes.get_xlim()[1]
-    ends = [max(latencies.at(last), bottom) for latencies in found.values()]
-    low, high = math.log(bottom), math.log(top)
-    step = 1.25 * SIZE * axes.figure.dpi / 72 / axes.get_window_extent().height
-    places = curve_chart.spread([(math.log(end) - low) / (high - low) for end in ends], step, 1)
-    for name, end, place in zip(found, ends, places):
-        heights = (end, math.exp(low + place * (high - low)))
-        look = {"size": SIZE, "color": palette.style(name).colour}
-        curve_chart.label_line(axes, name, heights, look)
-
-
-def put_slices(axes, found):
-    """Invisible upright slices that say as tips how long the calls take there."""
-    edges = numpy.linspace(*axes.get_xlim(), SLICES + 1)
-    for left, right in pairwise(edges):
-        text = slice_text(found, (left + right) / 2)
-        canvas.tip(axes.axvspan(left, right, fc="none", lw=0), text)
-
-
 def slice_text(found, nines):
     """How long so many per cent of the calls take at most, the longest first."""
     durations = {name: latencies.at(nines) for name, latencies in found.items()}
-    lines = [f"{n} {duration_text(ns)}" for n, ns in sorted(durations.items(), key=by_duration)]
+    longest_first = sorted(durations.items(), key=lambda item: -item[1])
+    lines = [f"{name} {duration_text(ns)}" for name, ns in longest_first]
     return "\n".join([f"{100 * (1 - 10.0**-nines):.4g} % of the calls take at most", *lines])
-
-
-def by_duration(item):
-    """The key that puts the longest of (name, ns) first."""
-    return -item[1]

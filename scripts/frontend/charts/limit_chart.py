@@ -2,8 +2,6 @@
 its peak RSS and a tick for the least memory limit under which the replay came to its end.
 """
 
-from matplotlib import ticker
-
 from frontend.charts import canvas, far_out, lettering, palette, ratio_chart
 from frontend.figures import digest, stats
 from frontend.figures.replay_tables import LEAST
@@ -25,14 +23,16 @@ def limit_figure(summary):
     limits = limits_of(summary)
     subjects = [s for s in summary.subjects if any(subject == s for subject, _ in limits)]
     panel = LANE * len(summary.allocators) + PANEL_PAD
-    text = canvas.caption(summary, limit_note(summary))
+    kind = summary.context.get("memory_limit_of", "memory")
+    note = f"Limit on the {kind} without the harness's own memory, to 1 %."
     figure = canvas.sheet(
-        HEAD + (panel + AXIS) * len(subjects) + canvas.caption_height(text),
-        text,
+        HEAD + (panel + AXIS) * len(subjects),
+        canvas.caption(summary, note),
         "The least memory limit that each allocator survives",
         "MiB, from zero in each panel; left is leaner. ● peak RSS, | least limit.",
     )
-    left, right = ratio_chart.names_width(subjects, ()), room_for_labels(summary, limits)
+    labels = [label_of(summary, limits, key) for key in limits]
+    left, right = ratio_chart.names_width(subjects, ()), lettering.widest(labels, SIZE) + 0.3
     for i, subject in enumerate(subjects):
         place = (left, HEAD + i * (panel + AXIS), canvas.WIDTH - left - right, panel)
         axes = canvas.plot_area(figure, *place)
@@ -41,17 +41,8 @@ def limit_figure(summary):
     return figure
 
 
-def limit_note(summary):
-    """What was limited."""
-    kind = summary.context.get("memory_limit_of", "memory")
-    return f"Limit on the {kind} without the harness's own memory, to 1 %."
-
-
 def draw_panel(axes, summary, limits, subject):
-    """One trace."""
-    axes.set_xlim(0, axis_end(summary, limits, subject))
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(8))
-    axes.grid(axis="x")
+    canvas.set_axis_from_zero(axes, axis_end(summary, limits, subject))
     ratio_chart.put_name(axes, subject, LANE * len(summary.allocators) / 2 + PANEL_PAD / 2)
     for i, name in enumerate(summary.allocators):
         y = PANEL_PAD / 2 + LANE * (i + 0.5)
@@ -77,12 +68,6 @@ def label_of(summary, limits, key):
     return far_out.arrowed(shown, 1) if limit > edge else shown
 
 
-def room_for_labels(summary, limits):
-    """Inches right of the panels that the labels beside marks may take."""
-    labels = [label_of(summary, limits, key) for key in limits]
-    return lettering.widest(labels, SIZE) + 0.3
-
-
 def draw_lane(axes, summary, limits, key, y):
     """An allocator on a trace: peak, least limit, name; or that it failed."""
     cell, name = summary.cells[key], key[1]
@@ -99,9 +84,7 @@ def draw_lane(axes, summary, limits, key, y):
         ratio_chart.draw_mark(axes, name, cell.rss, y, told)
         seen.append(cell.rss.median)
     if limit <= edge:
-        (tick,) = axes.plot([limit] * 2, [y - LANE / 2, y + LANE / 2], color=colour, lw=2.2)
-        canvas.tip(tick, told)
-    look = {"size": SIZE, "color": colour}
-    canvas.tip(
-        canvas.note(axes, label_of(summary, limits, key), (max(seen), y), (7, 0), **look), told
-    )
+        canvas.tip(ratio_chart.draw_tick(axes, limit, (y, LANE / 2), colour, 2.2), told)
+    label = label_of(summary, limits, key)
+    note = canvas.note(axes, label, (max(seen), y), (7, 0), size=SIZE, color=colour)
+    canvas.tip(note, told)

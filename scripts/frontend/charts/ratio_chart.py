@@ -6,8 +6,6 @@ is a floor in the panel of absolute times and nowhere else.
 
 import math
 
-from matplotlib import ticker
-
 from frontend.charts import canvas, far_out, lettering, palette, tips
 from frontend.figures import digest
 
@@ -40,10 +38,9 @@ def ratio_figure(summary, measure):
     row = LANE * max(2, len(rivals)) + ROW_PAD
     height = top + row * len(summary.subjects)
     head = HEAD + (TOP_AXIS if height > TALL else 0)
-    text = canvas.caption(summary, canvas.twin_note(summary))
     figure = canvas.sheet(
-        head + height + 0.34 + canvas.caption_height(text),
-        text,
+        head + height + 0.34,
+        canvas.caption(summary, canvas.twin_note(summary)),
         *ratio_titles(summary, measure),
     )
     left = names_width(summary.subjects, rivals)
@@ -127,13 +124,10 @@ def lane(middle, i, count):
 
 def draw_mark(axes, name, estimate, y, text, size=4.6):
     """Marker and interval of one allocator, with the text as tip."""
-    style = palette.style(name)
     low, median, high = digest.ends(estimate)
-    axes.plot([low, high], [y, y], color=style.colour, lw=1.3, solid_capstyle="butt")
-    (mark,) = axes.plot(
-        median, y, style.marker, color=style.colour, mfc=style.face, ms=size, mew=1.1, clip_on=False
-    )
-    canvas.tip(mark, text)
+    colour = palette.style(name).colour
+    axes.plot([low, high], [y, y], color=colour, lw=1.3, solid_capstyle="butt")
+    canvas.draw_mark(axes, name, (median, y), text, size, mew=1.1)
 
 
 def draw_ratio(axes, name, estimate, y, text, size=4.6):
@@ -155,17 +149,21 @@ def draw_beyond(axes, name, shown, y, tip, size=EDGE_SIZE):
 
 
 def draw_ratios(axes, summary, measure, rivals, middles):
-    """The panel of ratios."""
     ideals = ideal_ratios(summary) if measure is digest.RSS else {}
     limits = ratio_limits(axes, summary, measure, ideals)
-    canvas.set_ratio_axis(axes, "x", limits)
-    axes.grid(axis="x")
-    axes.axvline(1, color=palette.style(summary.reference).colour, lw=1.6)
+    set_ratio_axis(axes, summary, measure, limits)
     for subject, middle in zip(summary.subjects, middles):
         put_name(axes, subject, middle)
         draw_row(axes, summary, measure, (subject, middle), rivals)
         if ideals.get(subject, 0) > LEAST_IDEAL:
             draw_tick(axes, ideals[subject], (middle, half_row(middles)), *LIVE_TICK)
+
+
+def set_ratio_axis(axes, summary, measure, limits):
+    """Makes the lower axis one of ratios to the reference, which is a line."""
+    canvas.set_ratio_axis(axes, "x", limits)
+    axes.grid(axis="x")
+    axes.axvline(1, color=palette.style(summary.reference).colour, lw=1.6)
     put_directions(axes, measure)
 
 
@@ -318,9 +316,7 @@ def draw_absolutes(axes, summary, measure, rivals, middles):
         if subject in marks:
             draw_tick(axes, marks[subject], (middle, half), *LIVE_TICK)
         draw_reference(axes, summary, measure, subject, (middle, half))
-    axes.set_xlim(0, limit)
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(4))
-    axes.grid(axis="x")
+    canvas.set_axis_from_zero(axes, limit, ticks=4)
     put_absolute_key(axes, summary, measure, bool(marks))
 
 
@@ -345,9 +341,10 @@ def draw_absolute(axes, name, estimate, place, limit):
 
 
 def draw_tick(axes, x, place, colour, width, dashes="solid"):
-    """A vertical line through the row at place (middle, half its height)."""
+    """A vertical line through the row at place (middle, half its height), which is returned."""
     middle, half = place
-    axes.plot([x, x], [middle - half, middle + half], color=colour, lw=width, ls=dashes)
+    ends = [middle - half, middle + half]
+    return axes.plot([x, x], ends, color=colour, lw=width, ls=dashes)[0]
 
 
 def draw_reference(axes, summary, measure, subject, place):

@@ -3,7 +3,6 @@ from bytes to megabytes, a panel for each benchmark that has several sizes. Both
 logarithmic.
 """
 
-import math
 import re
 
 from matplotlib import ticker
@@ -33,11 +32,9 @@ def panels_of(summary):
 def size_figure(summary):
     """All panels, one below the other."""
     panels = panels_of(summary)
-    text = canvas.caption(summary, canvas.twin_note(summary))
-    height = HEAD + len(panels) * (PANEL + GAP) + canvas.caption_height(text)
     figure = canvas.sheet(
-        height,
-        text,
+        HEAD + len(panels) * (PANEL + GAP),
+        canvas.caption(summary, canvas.twin_note(summary)),
         "Time by size of block, by allocator",
         "Nanoseconds of one iteration; both axes are logarithmic. Lower is faster.",
     )
@@ -51,15 +48,17 @@ def size_figure(summary):
 
 def draw_panel(axes, summary, name, sizes):
     """One benchmark: a line for each allocator, named at its end."""
-    axes.set_title(name, loc="left", size=10, weight="bold", pad=4)
+    canvas.put_panel_title(axes, name)
     lines = {a: line_of(summary, a, sizes) for a in summary.allocators}
     lines = {a: line for a, line in lines.items() if line}
     set_axes(axes, sizes, [time for line in lines.values() for time in line.values()])
     for allocator, line in lines.items():
         texts = [tips.figure(summary, sizes[size], allocator, summary.time) for size in line]
-        draw_line(axes, palette.style(allocator), line, texts)
-    put_names(axes, lines)
-    put_gaps(axes, summary, sizes)
+        draw_line(axes, allocator, line, texts)
+    ends = {a: list(line.values())[-1].median for a, line in lines.items()}
+    curve_chart.label_lines(axes, ends, NAME_SIZE)
+    gaps = {a: [summary.cells[s, a].gap for s in sizes.values()] for a in summary.allocators}
+    curve_chart.put_gaps(axes, [(a, "failed" in told and "failed") for a, told in gaps.items()])
 
 
 def line_of(summary, allocator, sizes):
@@ -92,33 +91,12 @@ def size_text(size):
     return f"{size:g}"
 
 
-def draw_line(axes, style, line, texts):
-    """Medians with their intervals; texts are the tips of the points."""
+def draw_line(axes, name, line, texts):
+    """Medians of an allocator with their intervals; texts are the tips of the points."""
+    style = palette.style(name)
     ends = [digest.ends(time) for time in line.values()]
     axes.vlines(list(line), [e[0] for e in ends], [e[2] for e in ends], color=style.colour, lw=1)
     points = [(size, time.median) for size, time in line.items()]
     axes.plot(*zip(*points), color=style.colour, ls=style.dashes, clip_on=False)
-    canvas.draw_points(axes, style, points, texts)
-
-
-def put_names(axes, lines):
-    """The names at the ends of the lines, moved apart."""
-    low, high = map(math.log, axes.get_ylim())
-    ends = [list(line.values())[-1].median for line in lines.values()]
-    step = 1.25 * NAME_SIZE * axes.figure.dpi / 72 / axes.get_window_extent().height
-    shares = [(math.log(end) - low) / (high - low) for end in ends]
-    places = curve_chart.spread(shares, step, 1)
-    for name, end, place in zip(lines, ends, places):
-        heights = (end, math.exp(low + place * (high - low)))
-        look = {"size": NAME_SIZE, "color": palette.style(name).colour}
-        curve_chart.label_line(axes, name, heights, look)
-
-
-def put_gaps(axes, summary, sizes):
-    """Names what failed, in the upper left corner."""
-    cells = {a: [summary.cells[s, a] for s in sizes.values()] for a in summary.allocators}
-    failed = [a for a, found in cells.items() if any(cell.gap == "failed" for cell in found)]
-    for i, name in enumerate(failed):
-        look = {"va": "top", "size": 8, "weight": "bold", "color": palette.style(name).colour}
-        shift = (5, -4 - 11 * i)
-        canvas.note(axes, f"× {name} failed", (0, 1), shift, "axes fraction", **look)
+    for point, text in zip(points, texts):
+        canvas.draw_mark(axes, name, point, text, 3.6, mew=0.9)

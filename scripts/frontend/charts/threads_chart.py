@@ -2,7 +2,6 @@
 numbers of threads, a line for each allocator.
 """
 
-import math
 import re
 
 from matplotlib import ticker
@@ -10,7 +9,6 @@ from matplotlib import ticker
 from frontend.charts import canvas, curve_chart, lettering, palette
 
 NAME = re.compile(r"(.*)/threads:(\d+)")
-ACROSS = 2  # panels in a row
 HEAD, PANEL, GAP = 0.95, 1.75, 0.75  # inches
 SIZE = 8
 
@@ -26,28 +24,18 @@ def scaled_workloads(summary):
 
 
 def threads_figure(summary):
-    """All panels."""
     scaled = scaled_workloads(summary)
-    text = canvas.caption(summary)
-    across = min(ACROSS, len(scaled))
-    rows = math.ceil(len(scaled) / across)
-    height = HEAD + rows * (PANEL + GAP) + canvas.caption_height(text)
-    figure = canvas.sheet(
-        height,
-        text,
+    figure, panels = canvas.grid(
+        scaled,
+        (HEAD, PANEL, GAP, 0.5, curve_chart.names_room(summary.allocators, SIZE)),
+        canvas.caption(summary),
         "Throughput by threads",
         "Million calls a second of all threads together, from zero. Higher is better.",
     )
-    cell = canvas.WIDTH / across
-    width = cell - 0.5 - curve_chart.names_room(summary.allocators, SIZE)
-    for i, (name, counts) in enumerate(scaled.items()):
-        left, top = 0.5 + i % across * cell, HEAD + i // across * (PANEL + GAP)
-        axes = canvas.plot_area(figure, left, top, width, PANEL)
-        draw_panel(axes, summary, counts)
-        title = lettering.fitted(name, width, 10, "bold")
-        room = width - lettering.width_of(title, 10, "bold") - 0.2
-        put_failures(axes, failing(summary, counts), room)
-        axes.set_title(title, loc="left", size=10, weight="bold", pad=4)
+    for name, (axes, width) in panels.items():
+        draw_panel(axes, summary, scaled[name])
+        room = width - lettering.width_of(axes.get_title("left"), 10, "bold") - 0.2
+        put_failures(axes, failing(summary, scaled[name]), room)
         axes.set_xlabel("threads")
     return figure
 
@@ -59,17 +47,17 @@ def draw_panel(axes, summary, counts):
     for name, line in lines.items():
         style = palette.style(name)
         axes.plot(*zip(*line), color=style.colour, ls=style.dashes, clip_on=False)
-        texts = [
-            f"{name}, threads: {count}\n{rate:.3g} million calls a second" for count, rate in line
-        ]
-        canvas.draw_points(axes, style, line, texts, 4.5)
+        for count, rate in line:
+            text = f"{name}, threads: {count}\n{rate:.3g} million calls a second"
+            canvas.draw_mark(axes, name, (count, rate), text, 4.5, mew=0.9)
     axes.set_xticks(sorted(counts))
     axes.set_xlim(min(counts) - 0.1, max(counts))
     axes.set_ylim(0, 1.06 * max((y for line in lines.values() for _, y in line), default=1))
     axes.yaxis.set_major_locator(ticker.MaxNLocator(5))
     axes.grid(axis="y")
-    last = max(counts)
-    put_names(axes, {name: line for name, line in lines.items() if line[-1][0] == last})
+    last = {name: line[-1] for name, line in lines.items()}
+    ends = {name: rate for name, (count, rate) in last.items() if count == max(counts)}
+    curve_chart.label_lines(axes, ends, SIZE)
 
 
 def failing(summary, counts):
@@ -91,13 +79,3 @@ def put_failures(axes, names, room):
         text = lettering.fitted(f"× {', '.join(names)} failed", room, 7.5, "bold")
         look = {"ha": "right", "va": "bottom", "size": 7.5, "weight": "bold"}
         canvas.note(axes, text, (1, 1), (0, 5), "axes fraction", color=palette.MUTED, **look)
-
-
-def put_names(axes, lines):
-    """Names the lines at their right ends, moved apart."""
-    at = [line[-1][1] for line in lines.values()]
-    top = axes.get_ylim()[1]
-    step = 1.25 * SIZE * axes.figure.dpi / 72 / axes.get_window_extent().height * top
-    for name, y, place in zip(lines, at, curve_chart.spread(at, step, top)):
-        look = {"size": SIZE, "color": palette.style(name).colour}
-        curve_chart.label_line(axes, name, (y, place), look)

@@ -24,15 +24,9 @@ def ratio_text(summary, estimate, measure):
 def figure(summary, subject, name, measure):
     """An absolute figure of one subject."""
     estimate = digest.part(summary.cells[subject, name], measure)
-    return f"{subject}, {name}\n{measure.name} {absolute_text(estimate, measure)}"
-
-
-def absolute_text(estimate, measure):
-    """ "27.1 ns (26.0–28.2)"."""
-    low, median, high = map(digest.number_text, digest.ends(estimate))
-    remark = digest.coverage_remark(estimate)
-    interval = "" if estimate.low is None else f" ({low}–{high}){remark}"
-    return f"{median} {measure.unit}{interval}"
+    median = f"{digest.number_text(estimate.median)} {measure.unit}"
+    interval = digest.interval(estimate, digest.number_text, " ({}–{})")
+    return f"{subject}, {name}\n{measure.name} {median}{interval}"
 
 
 def pair(summary, label, cell):

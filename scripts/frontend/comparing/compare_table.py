@@ -7,12 +7,9 @@ from functools import cached_property
 from frontend.comparing.comparing import BETTER, FAILED, ORDER, WORSE
 from frontend.counted import counted
 from frontend.figures import markdown
-from frontend.figures.digest import commit_text, coverage_remark, number_text
-from frontend.figures.table import add_number_columns, console, coverage_text, new_table
-from frontend.lazily import Lazy
+from frontend.figures.digest import commit_text, interval, number_text
+from frontend.figures.table import Text, console, coverage_text, new_table
 from frontend.paths import shown
-
-Text = Lazy("rich.text", "Text")
 
 COLOURS = {FAILED: "bold red", WORSE: "red", BETTER: "green"}
 DOUBT = " *"  # behind a verdict: by itself
@@ -46,12 +43,8 @@ def title(letter, measured, allocator):
 
 def ratio_text(estimate):
     """ "1.021 [1.018, 1.025]"."""
-    if estimate is None:
-        return ""
-    if estimate.low is None:
-        return f"{estimate.median:.3f}"
-    remark = coverage_remark(estimate)
-    return f"{estimate.median:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]{remark}"
+    text_of = "{:.3f}".format
+    return text_of(estimate.median) + interval(estimate, text_of) if estimate else ""
 
 
 def word_of(comparison):
@@ -105,7 +98,6 @@ def legend(page):
 
 
 def show(page):
-    """Prints the page."""
     out = console()
     for line in page.titles:
         out.print(Text(line))
@@ -121,9 +113,7 @@ def show(page):
 def rich_table(heads, comparisons, cells):
     """The table of some Comparisons."""
     texts, numbers = heads
-    table = new_table(*texts, spare=("rows", "A", "B"))
-    add_number_columns(table, numbers)
-    table.add_column("verdict")
+    table = new_table(*texts, numbers=numbers, last=("verdict",), spare=("rows", "A", "B"))
     for comparison in comparisons:
         word = Text(word_of(comparison), style=COLOURS.get(comparison.verdict, ""))
         table.add_row(*map(Text, cells(comparison)), word)
@@ -131,7 +121,6 @@ def rich_table(heads, comparisons, cells):
 
 
 def to_markdown(page):
-    """The page as Markdown."""
     parts = [
         "  \n".join(map(literal, page.titles)),
         markdown_table(MEAN_HEADS, page.means, mean_cells),
@@ -146,13 +135,12 @@ def markdown_table(heads, comparisons, cells):
     """The table of some Comparisons, differences in bold."""
     texts, numbers = heads
     lines = [[*texts, *numbers, "verdict"]]
-    lines.append([":--"] * len(texts) + ["--:"] * len(numbers) + [":--"])
     for comparison in comparisons:
         is_bold = comparison.verdict in COLOURS
         word = literal(word_of(comparison))
         word = f"**{word}**" if is_bold else word
         lines.append([*map(literal, cells(comparison)), word])
-    return markdown.table(lines)
+    return markdown.table(lines, len(texts), last=1)
 
 
 def literal(text):

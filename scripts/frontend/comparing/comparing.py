@@ -31,8 +31,8 @@ class Manner:
 
     @property
     def rule(self):
-        """The Rule of the decisions."""
-        return decision.rule_of(self.margin)
+        """The Rule of the decisions; its margin may be a fine one."""
+        return decision.Rule(margin=self.margin, least=min(decision.LEAST, self.margin))
 
 
 @dataclass(slots=True)
@@ -79,12 +79,6 @@ def worst_first(comparisons):
     return sorted(comparisons, key=key)
 
 
-def has_failed(pair):
-    """Whether a run of either side failed."""
-    _, a, b = pair
-    return bool(a.failures or b.failures)
-
-
 class Column(dict):
     """{row: its usable figures} of one key, each read when it is first asked for: rows are in
     several means, references in many pairs."""
@@ -118,14 +112,16 @@ class Comparer:
         kinds = defaultdict(lambda: defaultdict(list))
         for pair in self.pairs:
             group = kinds[pair[1].kind][pair[2].allocator]
-            if not has_failed(pair):
+            if not (pair[1].failures or pair[2].failures):
                 group.append(pair)
         return kinds
 
     def rows(self, names):
-        """The judged Comparisons of single rows, worst first."""
+        """The judged Comparisons of single rows, worst first. What fails in B alone is worse than
+        any figure; what failed in A is no news."""
         made = self.family([asked for name in names for asked in self.asked_of_rows(name)])
-        return worst_first(self.new_failures() + made)
+        failed = [Comparison(name) for name, a, b in self.pairs if b.failures and not a.failures]
+        return worst_first(failed + made)
 
     def asked_of_rows(self, name):
         """(Comparison, Question) of one figure of each sound pair that has it, in order."""
@@ -151,11 +147,6 @@ class Comparer:
         for (comparison, _), ratio in zip(asked, ratios):
             comparison.ratio = ratio
         return [comparison for comparison, _ in asked]
-
-    def new_failures(self):
-        """What fails in B alone is worse than any figure; what failed in A is no news."""
-        names = [name for name, a, b in self.pairs if b.failures and not a.failures]
-        return [Comparison(name) for name in names]
 
     def figures(self, pairs, key):
         """Of A and of B {round: figure} for each pair, relative ones where that is asked for."""

@@ -8,10 +8,9 @@ a subject that stands in two files. Which machines there were may differ, and is
 
 import shutil
 from itertools import combinations
-from pathlib import Path
 
 from frontend.comparing import comparability
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on
 from frontend.figures import results
 from frontend.figures.results import DESCRIBED, Results, unique
 
@@ -28,21 +27,15 @@ def merge(parts, command):
     """The Results of all parts (Results that were read), without curves. `command` is the line that
     asked for it."""
     for a, b in combinations(parts, 2):
-        check_pair(a, b)
+        fault = first_fault(a, b, (str(a.path), str(b.path)))
+        if fault:
+            raise Failure(f"not of one comparison: {fault}")
     context = merged_context(parts)
     context["command"] = command
     return Results(context, in_order(parts))
 
 
 # What is refused
-
-
-def check_pair(a, b):
-    """Fails, in one line, if two Results are not of one comparison."""
-    sides = str(a.path), str(b.path)
-    fault = first_fault(a, b, sides)
-    if fault:
-        raise Failure(f"not of one comparison: {fault}")
 
 
 def first_fault(a, b, sides):
@@ -118,7 +111,8 @@ def merged_context(parts):
         if all(value == values[0] for value in values):
             merged[key] = values[0]
         elif key in TEXTS:
-            merged[key] = joined_text(key, values)
+            told = sorted(str(value) for value in unique(values) if value)
+            merged[key] = told[0] if key == "date" else " + ".join(told)
         elif key == "dirty":
             merged[key] = None if None in values else any(values)
     for part in DESCRIBED:
@@ -128,12 +122,6 @@ def merged_context(parts):
     merged["left_out"] = joined_lists(context.get("left_out") or {} for context in contexts)
     merged[SHARDS] = [facts for part in parts for facts in shards_of(part)]
     return merged
-
-
-def joined_text(key, values):
-    """Different texts as one; the first date."""
-    told = sorted(str(value) for value in unique(values) if value)
-    return told[0] if key == "date" else " + ".join(told)
 
 
 def joined_lists(dictionaries):
@@ -197,13 +185,7 @@ def copy_curves(parts, folder):
     for part in parts:
         for row in part.rows:
             for path_of in (part.curve_path, part.latency_path):
-                copy_curve(path_of(row.subject, row.allocator), folder)
-
-
-def copy_curve(path, folder):
-    """Copies a file, if there is one, into a folder."""
-    try:
-        if path:
-            shutil.copy(path, Path(folder) / path.name)
-    except OSError as error:
-        raise io_failure(error, path, WORK_FAILED) from error
+                path = path_of(row.subject, row.allocator)
+                if path:
+                    with blamed_on(path, WORK_FAILED):
+                        shutil.copy(path, folder)

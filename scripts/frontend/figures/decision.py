@@ -43,11 +43,6 @@ class Rule:
 RULE = Rule()
 
 
-def rule_of(margin):
-    """The usual Rule with another margin, which may be a fine one."""
-    return Rule(margin=margin, least=min(LEAST, margin))
-
-
 @dataclass(slots=True)
 class Decision(Estimate):
     """The Estimate of a ratio, and what it says."""

@@ -61,7 +61,6 @@ class Digest:
 
     @property
     def time(self):
-        """The Metric of time."""
         return TIME[self.kind]
 
     def failures(self):
@@ -88,7 +87,9 @@ def digest(results, kind):
         for subject in subjects
         for name in competitors
     }
+    wastes = {k: stats.median(r.values("waste")) for k, r in rows.items() if k[1] in competitors}
     whole = {name: whole_rows(rows, subjects, name, reference) for name in competitors}
+    overall = {n: [mean_ratio(pairs, m) for m in (TIME[kind], RSS)] for n, pairs in whole.items()}
     return Digest(
         kind=kind,
         context=results.context,
@@ -96,13 +97,13 @@ def digest(results, kind):
         allocators=competitors,
         reference=reference,
         cells=cells,
-        overall={name: sum_up(pairs, TIME[kind]) for name, pairs in whole.items()},
+        overall={name: Cell(None, None, *means) for name, means in overall.items()},
         counted={name: len(pairs) for name, pairs in whole.items()},
         rounds=max((len(row.samples) for row in rows.values()), default=0),
-        floor=floors(rows, subjects, TIME[kind]),
-        live=constants(rows, subjects, competitors, "peak_live"),
-        bound=constants(rows, subjects, competitors, "bound"),
-        waste=wastes(rows, competitors),
+        floor=first_medians(rows, subjects, [registry.FLOOR], TIME[kind].key),
+        live=first_medians(rows, subjects, competitors, "peak_live"),
+        bound=first_medians(rows, subjects, competitors, "bound"),
+        waste={key: waste for key, waste in wastes.items() if waste is not None},
         rows=rows,
     )
 
@@ -136,11 +137,6 @@ def whole_rows(rows, subjects, name, reference):
     return [pair for pair in pairs if all(row and not row.failures for row in pair)]
 
 
-def sum_up(pairs, time):
-    """The Cell of geometric means over [(row, reference row)]."""
-    return Cell(time_ratio=mean_ratio(pairs, time), rss_ratio=mean_ratio(pairs, RSS))
-
-
 def mean_ratio(pairs, measure):
     """The Decision on the geometric mean of a figure over [(row, reference row)]; None if a row
     lacks the figure."""
@@ -163,16 +159,8 @@ def rows_between(summary, subject, name, other, measure):
     return ratio_of(*pairs[0], measure) if pairs else None
 
 
-def floors(rows, subjects, time):
-    """{subject: time of the null allocator} where it ran."""
-    found = {subject: rows.get((subject, registry.FLOOR)) for subject in subjects}
-    return {
-        s: stats.median(row.values(time.key)) for s, row in found.items() if row and row.samples
-    }
-
-
-def constants(rows, subjects, names, key):
-    """{subject: figure} of one that the subject decides and not the allocator."""
+def first_medians(rows, subjects, names, key):
+    """{subject: figure} of the first of some allocators that has it."""
     found = {}
     for subject in subjects:
         for name in names:
@@ -180,12 +168,6 @@ def constants(rows, subjects, names, key):
             if row and row.values(key):
                 found.setdefault(subject, stats.median(row.values(key)))
     return found
-
-
-def wastes(rows, names):
-    """{(subject, allocator): waste} of the rows that have it."""
-    found = {key: stats.median(row.values("waste")) for key, row in rows.items() if key[1] in names}
-    return {key: waste for key, waste in found.items() if waste is not None}
 
 
 def frontier(points):
@@ -222,6 +204,16 @@ def commit_text(context):
     return str(context.get("commit", "unknown"))[:10] + (" (dirty)" if context.get("dirty") else "")
 
 
+def date_text(context):
+    """The day on which it was measured."""
+    return str(context.get("date", "no date"))[:10]
+
+
+def origin_text(context):
+    """Machine, commit and day."""
+    return f"{machine_text(context)}; commit {commit_text(context)}, {date_text(context)}"
+
+
 def interval_text(summary):
     """What the marks and the lines through them are: those of ratios, where there are any."""
     cells = summary.cells.values()
@@ -244,11 +236,15 @@ def ends(estimate):
 
 def figure_text(estimate):
     """ "0.78 (0.76–0.80)", with the coverage where it is short: "0.78 (0.70–0.90) 50 %"."""
-    low, median, high = ends(estimate)
+    return ratio_number(estimate.median) + interval(estimate, ratio_number, " ({}–{})")
+
+
+def interval(estimate, text_of, form=" [{}, {}]"):
+    """What stands behind a median: its interval, and what that covers where it is little; nothing
+    where there is no interval. text_of makes the text of a number."""
     if estimate.low is None:
-        return ratio_number(median)
-    low, median, high = map(ratio_number, (low, median, high))
-    return f"{median} ({low}–{high}){coverage_remark(estimate)}"
+        return ""
+    return form.format(text_of(estimate.low), text_of(estimate.high)) + coverage_remark(estimate)
 
 
 def told_text(estimate, of_what=""):

@@ -1,11 +1,12 @@
 """JSON files that a user names: read whole, up to a size, or refused in one line that says where
 the fault is. What their objects mean is no business of this module."""
 
+import gc
 import json
 import os
+from contextlib import contextmanager
 
-from frontend import collector
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 
 MOST_BYTES = 1 << 30  # arbitrary: far beyond any that was seen; a device has no end
 TRACE = b"\x89SPTRACE"  # how a trace begins
@@ -15,20 +16,32 @@ class NoNumber(ValueError):
     """NaN or Infinity where a number is meant."""
 
 
+@contextmanager
+def uncollected():
+    """Puts Python's garbage collector aside where many objects are made that all stay: it would
+    walk through them again and again, for as long as the work itself takes. It frees nothing here:
+    what is in no cycle goes by itself."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def read(path, what):
     """(document, text) of the JSON file at `path`; `what` it should be ("result file") is for the
     Failure that tells what else it is."""
-    try:
+    with blamed_on(path):
         data = read_bytes(path)
-    except OSError as error:
-        raise io_failure(error, path) from error
     try:
         if len(data) > MOST_BYTES:
             raise Failure(f"{path}: no {what}: it is larger than 1 GiB")
         if data.startswith(TRACE):
             raise Failure(f"{path}: no {what}: it is a trace (`spanbench replay` measures with it)")
         text = data.decode("utf-8-sig")
-        with collector.paused():
+        with uncollected():
             return json.loads(text, parse_constant=refuse_constant), text
     except UnicodeDecodeError as error:
         raise Failure(f"{path}: no {what}: it is no text") from error
@@ -44,12 +57,6 @@ def read_bytes(path):
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         os.set_blocking(file.fileno(), True)
         return file.read(MOST_BYTES + 1)
-
-
-def begins_as_trace(path):
-    """Whether a file begins as a trace does."""
-    with open(path, "rb") as file:
-        return file.read(len(TRACE)) == TRACE
 
 
 def refuse_constant(name):

@@ -39,11 +39,13 @@ class FittedTable(Table):
 
     def __rich_console__(self, console, options):
         """What rich asks for: the table as it fits, and which columns it is without."""
-        if sum(natural(c) + GAP for c in self.columns) + EDGES <= options.max_width:
+        if whole_width(map(natural, self.columns)) <= options.max_width:
             yield from super().__rich_console__(console, options)
             return
         fitted, missing = self.fitted(options.max_width)
-        wide = options.update(max_width=max(options.max_width, fitted.whole_width()))
+        wide = options.update(
+            max_width=max(options.max_width, whole_width(c.width for c in fitted.columns))
+        )
         yield from Table.__rich_console__(fitted, console, wide)
         if missing:
             told = f"No room for: {', '.join(missing)} (a wider terminal, or a pipe, has them)."
@@ -54,7 +56,7 @@ class FittedTable(Table):
         """(the table without what has no room, heads of what is left out)."""
         kept, missing = list(self.columns), []
         for head in self.spare:
-            if least_width(kept) <= width:
+            if whole_width(map(least, kept)) <= width:
                 break
             missing += [head_of(c) for c in kept if head_of(c) == head]
             kept = [c for c in kept if head_of(c) != head]
@@ -66,10 +68,6 @@ class FittedTable(Table):
         """Leaves out the columns in which no row has anything."""
         self.columns = [c for c in self.columns if any(as_text(cell).plain for cell in c._cells)]
 
-    def whole_width(self):
-        """How wide it is with the widths that its columns have."""
-        return sum(column.width + GAP for column in self.columns) + EDGES
-
 
 def texts_of(column):
     """The head and the cells of a column."""
@@ -77,7 +75,6 @@ def texts_of(column):
 
 
 def as_text(cell):
-    """A cell as Text."""
     return cell if isinstance(cell, Text) else Text(str(cell))
 
 
@@ -102,16 +99,16 @@ def least(column):
     return max(found, default=0)
 
 
-def least_width(columns):
-    """The least width of a table of some columns."""
-    return sum(least(column) + GAP for column in columns) + EDGES
+def whole_width(columns):
+    """The width of a table of columns of some widths."""
+    return sum(width + GAP for width in columns) + EDGES
 
 
 def widths(columns, room):
     """The width of each column: as wide as it is, or narrower, the widest first, until all have
     room."""
     found, lows = [natural(c) for c in columns], [least(c) for c in columns]
-    excess = sum(width + GAP for width in found) + EDGES - room
+    excess = whole_width(found) - room
     while excess > 0 and any(width > low for width, low in zip(found, lows)):
         slack = [(width, -i) for i, (width, low) in enumerate(zip(found, lows)) if width > low]
         found[-max(slack)[1]] -= 1

@@ -6,7 +6,7 @@ were stands in the results, not here.
 import csv
 from collections import Counter
 
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on
 
 HEAD = ["kind", "bucket", "ns", "count"]
 
@@ -14,13 +14,11 @@ HEAD = ["kind", "bucket", "ns", "count"]
 def read(path):
     """{(kind, bucket): (ns, count)} of a file: the bucket's longest duration, and its calls."""
     try:
-        with open(path, newline="", encoding="utf-8") as lines:
+        with blamed_on(path), open(path, newline="", encoding="utf-8") as lines:
             head, *rows = csv.reader(lines)
         if head != HEAD:
             raise ValueError(f"the first line is not {','.join(HEAD)}")
         return {(kind, int(bucket)): (float(ns), int(n)) for kind, bucket, ns, n in rows}
-    except OSError as error:
-        raise io_failure(error, path) from error
     except ValueError as error:
         raise Failure(f"{path}: no counts of latencies: {error}") from error
 
@@ -28,11 +26,8 @@ def read(path):
 def write(path, counts):
     """Writes a file that read reads."""
     rows = ([*key, f"{ns:.1f}", n] for key, (ns, n) in sorted(counts.items()))
-    try:
-        with open(path, "w", newline="", encoding="utf-8") as out:
-            csv.writer(out, lineterminator="\n").writerows([HEAD, *rows])
-    except OSError as error:
-        raise io_failure(error, path, WORK_FAILED) from error
+    with blamed_on(path, WORK_FAILED), open(path, "w", newline="", encoding="utf-8") as out:
+        csv.writer(out, lineterminator="\n").writerows([HEAD, *rows])
 
 
 def merged(counts, others):

@@ -2,25 +2,21 @@
 
 from pathlib import Path
 
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 
 
-def line(cells):
-    """A line of a table."""
-    return f"| {' | '.join(map(str, cells))} |"
-
-
-def table(lines):
-    """A table of lists of cells, the second of which is the rule."""
-    return "\n".join(map(line, lines))
+def table(lines, texts=1, last=0):
+    """A table of lists of cells, of which the first one has the heads. Its first columns are texts,
+    and so are the last ones, so many each; those between are numbers, to the right."""
+    heads, *rows = lines
+    rule = ["---"] * texts + ["---:"] * (len(heads) - texts - last) + ["---"] * last
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in (heads, rule, *rows))
 
 
 def filled(path, markers, text):
     """(a document, the same with a text between its two markers), which must be there once."""
-    try:
+    with blamed_on(path):
         old = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise io_failure(error, path) from error
     begin, end = markers
     head, _, rest = old.partition(begin)
     _, has_end, tail = rest.partition(end)

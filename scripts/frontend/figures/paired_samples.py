@@ -12,7 +12,7 @@ intervals are too short.
 from functools import lru_cache
 
 from frontend.figures import stats
-from frontend.figures.stats import Effects, Estimate
+from frontend.figures.stats import Estimate
 from frontend.lazily import Lazy
 
 numpy = Lazy("numpy")
@@ -56,13 +56,8 @@ def tails(n):
 
 @lru_cache(maxsize=None)
 def walsh_rank(n, level=LEVEL):
-    """(k, coverage): from the k-th smallest to the k-th largest mean of two pairs is an interval.
-
-    The narrowest one that covers `level`; the widest there is if none does.
-    """
-    coverages = 1 - tails(n)
-    k = max(1, int(numpy.sum(coverages >= level)))
-    return k, float(coverages[k - 1])
+    """(k, coverage): the interval is from the k-th smallest to the k-th largest mean of two."""
+    return stats.rank_interval(tails(n), level)
 
 
 @lru_cache(maxsize=None)
@@ -79,20 +74,13 @@ def couples(n):
 
 
 def effects(logs, level=LEVEL):
-    """The Effects in the rows of a matrix of logarithms, each of as many pairs, one at least. Their
-    p-values are those of the intervals: a mean that is nothing counts for whichever side makes it
-    larger."""
+    """The Effects in the rows of a matrix of logarithms, each of as many pairs, one at least."""
     n = logs.shape[1]
     if n == 1:
         return stats.of_single_runs(logs[:, 0])
     first, second = couples(n)
     means = numpy.sort((logs[:, first] + logs[:, second]) / 2, axis=1)
-    chances = tails(n)
-    fewer = numpy.minimum(numpy.sum(means <= 0, axis=1), numpy.sum(means >= 0, axis=1))
-    p_values = numpy.append(chances, 1.0)[numpy.minimum(fewer, len(chances))]
-    medians = numpy.median(means, axis=1)
-    k, coverage = walsh_rank(n, level)
-    return Effects(medians, means[:, k - 1], means[:, -k], coverage, p_values)
+    return stats.effects_of(means, tails(n), level)
 
 
 def effect(logs, level=LEVEL):

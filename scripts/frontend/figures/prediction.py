@@ -57,11 +57,6 @@ def key(entry):
     return results.split_name(entry["name"])[1:]
 
 
-def has_any(summary):
-    """Whether the Digest has replays with a model."""
-    return any(row.values(TIME) for row in summary.rows.values())
-
-
 def saving(summary, subject, name, program_ns=None):
     """The Saving of an allocator on a subject of a Digest of replays, or None; program_ns is what
     the program took, if not what the trace tells."""

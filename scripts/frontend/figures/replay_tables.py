@@ -4,10 +4,10 @@ who survives a limit of memory, and what is given back. Each is printed if the R
 
 from frontend.allocators.registry import FLOOR
 from frontend.counted import counted
-from frontend.figures import decision, prediction, stats, worst_calls
-from frontend.figures.digest import coverage_remark, digest, duration_text
+from frontend.figures import decision, prediction, replay_details, stats
+from frontend.figures.digest import digest, duration_text, interval
 from frontend.figures.metrics import LATENCIES, MIB
-from frontend.figures.table import add_number_columns, add_rows, console, coverage_text, figure
+from frontend.figures.table import add_rows, console, coverage_text, figure
 from frontend.figures.table import figure_table, new_table, print_prose, ratio_cell
 
 WORST_SHOWN = 3  # of an allocator; the results have ten
@@ -56,7 +56,7 @@ def show_latencies(measured, metric):
     ratios = {row.name: ratio_of(row, summed, metric) for row in rows}
     out.print(latency_rows(rows, ratios, metric, summed.reference))
     print_prose(out, latency_legend(rows, ratios, metric))
-    if any(map(worst_calls.of_row, rivals)):
+    if any(map(replay_details.worst_calls, rivals)):
         out.print(worst_table(rivals))
         print_prose(out, WORST_LEGEND)
 
@@ -74,8 +74,8 @@ def latency_rows(rows, ratios, metric, reference):
     """The table of all rows."""
     head = f"{metric.name} / {reference}"
     heads = [key for key in LATENCIES if any(row.values(key) for row in rows)]
-    table = new_table("trace", "allocator", spare=("p50", "p90", "p99.99"))
-    add_number_columns(table, (*(LATENCIES[key].name for key in heads), head))
+    numbers = (*(LATENCIES[key].name for key in heads), head)
+    table = new_table("trace", "allocator", numbers=numbers, spare=("p50", "p90", "p99.99"))
 
     def cells_of(row):
         ratio = ratios[row.name]
@@ -87,7 +87,6 @@ def latency_rows(rows, ratios, metric, reference):
 
 
 def latency_legend(rows, ratios, metric):
-    """What the numbers are."""
     step = max((step for row in rows for step in row.values("counter_step_ns")), default=0)
     lines = [
         "Latency: of one call in sixteen, without what is written to the block. max: of all calls,"
@@ -101,10 +100,10 @@ def latency_legend(rows, ratios, metric):
 
 def worst_table(rows):
     """The worst calls of each allocator, of all its rounds; who made them, if a trace tells."""
-    found = [(row, call) for row in rows for call in worst_calls.of_row(row)[:WORST_SHOWN]]
+    found = [(row, call) for row in rows for call in replay_details.worst_calls(row)[:WORST_SHOWN]]
     site = ["made by"] if any(call.site for _, call in found) else []
-    table = new_table("trace", "allocator", "worst call", spare=("thread",))
-    add_number_columns(table, ("longest", "operation", "thread", "faults", "among worst 10 in"))
+    numbers = ("longest", "operation", "thread", "faults", "among worst 10 in")
+    table = new_table("trace", "allocator", "worst call", numbers=numbers, spare=("thread",))
     for head in site:
         table.add_column(head, overflow="fold")
     subject = None
@@ -128,13 +127,20 @@ def call_cells(call, rounds):
     ]
 
 
+def show_wastes(measured):
+    """Prints a line for each row that tells whose blocks live where most memory is wasted."""
+    told = [(r, moment) for r in measured.rows if (moment := replay_details.wasteful_moment(r))]
+    out = console() if told else None
+    for row, moment in told:
+        print_prose(out, f"most waste of {row.allocator} on {row.subject}: {moment.text}")
+
+
 # What programs would save with each allocator, as replays with a model predict.
 
 
 def show_predictions(measured):
-    """Prints the predictions."""
     summed = digest(measured, "replay")
-    if not summed or not prediction.has_any(summed):
+    if not summed or not any(row.values(prediction.TIME) for row in summed.rows.values()):
         return
     savings = {
         (subject, name): prediction.saving(summed, subject, name)
@@ -149,9 +155,8 @@ def show_predictions(measured):
 def savings_table(summed, savings):
     """A row for each subject and allocator."""
     against = summed.context.get(prediction.AGAINST)
-    table = new_table("trace", "allocator", spare=("replay ms", "modelled ms"))
     heads = ("replay ms", "modelled ms", f"saved / {against} ms", "in calls ms", "of program")
-    add_number_columns(table, heads)
+    table = new_table("trace", "allocator", numbers=heads, spare=heads[:2])
     for subject in summed.subjects:
         for name in summed.allocators:
             row = summed.rows.get((subject, name))
@@ -185,14 +190,10 @@ def share_text(estimate):
 def saving_text(estimate, scale, form="{:z,.0f}", unit=""):
     """A figure with its interval, and what that covers where it is little."""
     number = form.format(scale * estimate.median) + unit
-    if estimate.low is None:
-        return number
-    low, high = (form.format(scale * end) for end in (estimate.low, estimate.high))
-    return f"{number} [{low}, {high}]{coverage_remark(estimate)}"
+    return number + interval(estimate, lambda end: form.format(scale * end))
 
 
 def prediction_legend(summed, savings):
-    """What the numbers are."""
     given = [saving.ms for saving in savings if saving]
     lines = [
         "Predicted: what the program would save, by replays that do between the calls what a"
@@ -215,7 +216,6 @@ def prediction_legend(summed, savings):
 
 
 def show_limits(measured):
-    """Prints the table."""
     out = console()
     ends = [row for row in measured.rows if any("survived" in entry for entry in row.samples)]
     searched = [row for row in measured.rows if row.values(LEAST)]
@@ -229,9 +229,8 @@ def show_limits(measured):
 
 def ends_table(rows):
     """How the runs under one limit ended."""
-    table = new_table("trace", "allocator", spare=("peak MiB",))
-    add_number_columns(table, ("survived", "failed at operation"))
-    add_number_columns(table, [column[0] for column in FAILED_COLUMNS])
+    heads = ("survived", "failed at operation", *(column[0] for column in FAILED_COLUMNS))
+    table = new_table("trace", "allocator", numbers=heads, spare=("peak MiB",))
     add_rows(
         table,
         rows,
@@ -275,7 +274,6 @@ def limit_legend(context, is_searched):
 
 
 def show_decay(measured):
-    """Prints the table."""
     rows = [row for row in measured.rows if row.values(WATCHED)]
     if rows:
         out = console()

@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on, io_failure
 from frontend.figures import documents
 from frontend.visible import HANDLER, without_bytes
 
@@ -191,14 +191,10 @@ def number_families(benchmarks):
     """Sets family_index (the subject) and per_family_instance_index (the allocator in it)."""
     families = {}
     for entry in benchmarks:
-        family = families.setdefault(entry["name"].rpartition("/")[0], [])
-        if entry["name"] not in family:
-            family.append(entry["name"])
-    order = list(families)
-    for entry in benchmarks:
-        family = entry["name"].rpartition("/")[0]
-        entry["family_index"] = order.index(family)
-        entry["per_family_instance_index"] = families[family].index(entry["name"])
+        name = entry["name"]
+        number, members = families.setdefault(name.rpartition("/")[0], (len(families), {}))
+        entry["family_index"] = number
+        entry["per_family_instance_index"] = members.setdefault(name, len(members))
 
 
 def read(path):
@@ -268,6 +264,11 @@ def is_figure(value):
     return type(value) in (int, float) and -MOST_FIGURE < value < MOST_FIGURE
 
 
+def has_figures(value, keys):
+    """Whether a JSON value is an object with a figure under each of the keys."""
+    return isinstance(value, dict) and all(is_figure(value.get(key)) for key in keys)
+
+
 def is_time(value):
     """Whether a JSON value is a number that a time can be."""
     return is_figure(value) and value >= 0
@@ -296,18 +297,17 @@ def write(path, results):
         sys.stdout.write(text)
         results.path = STDOUT
         return
-    try:
+    with blamed_on(path, WORK_FAILED):
         write_text(Path(path), text)
-    except OSError as error:
-        raise io_failure(error, path, WORK_FAILED) from error
     results.path = Path(path)
 
 
 def keep(path, results):
-    """As write, but what was measured must be seen even if it cannot be written: the failure waits
-    until check_kept."""
+    """As write, if there is a path, but what was measured must be seen even if it is not written:
+    the failure waits until check_kept."""
     try:
-        write(path, results)
+        if path is not None:
+            write(path, results)
     except Failure as failure:
         results.unwritten = failure
 
@@ -350,20 +350,18 @@ def check_folder(path):
 def make_folder(path):
     """Makes the folder for the results."""
     check_folder(path)
-    try:
+    with blamed_on(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Failure(f"{path}: {error.strerror}") from error
 
 
 def check_writable(path, is_trace=False):
-    """Fails unless a file can be written to `path`, which may replace a trace only if `is_trace`;
-    leaves nothing behind."""
-    path = Path(path)
-    if is_stdout(path):
+    """Fails unless a file can be written to `path`, if there is one, which may replace a trace only
+    if `is_trace`; leaves nothing behind."""
+    if path is None or is_stdout(path):
         return
+    path = Path(path)
     if path.is_dir():
-        raise Failure(f"{path}: is a directory", BAD_INPUT)
+        raise Failure(f"{path}: is a directory")
     try:
         check_place(path)
         if not is_trace:
@@ -387,7 +385,9 @@ def check_no_trace(path):
 def is_trace(path):
     """Whether there is a file that begins as a trace does."""
     with suppress(OSError):
-        return os.path.isfile(path) and documents.begins_as_trace(path)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                return file.read(len(documents.TRACE)) == documents.TRACE
     return False
 
 
@@ -410,10 +410,8 @@ def check_place(path):
 def read_columns(path):
     """{name: [numbers]} of a CSV file whose first line has the names."""
     try:
-        with open(path, newline="", encoding="utf-8") as lines:
+        with blamed_on(path), open(path, newline="", encoding="utf-8") as lines:
             head, *rows = csv.reader(lines)
         return {name: [float(row[i]) for row in rows] for i, name in enumerate(head)}
-    except OSError as error:
-        raise io_failure(error, path) from error
     except (ValueError, IndexError) as error:
         raise Failure(f"{path}: no table of numbers: {error}") from error

@@ -62,8 +62,10 @@ def read(path):
     """[Results] of a file of samples, with the figures and facts that it keeps."""
     document, _ = documents.read(path, "file of samples")
     try:
-        sources = list(document["sources"].items())
-        found = [results_of(path.with_name(f"{stem}.json"), part) for stem, part in sources]
+        found = [
+            results.Results(part["context"], entries_in(part), path.with_name(f"{stem}.json"))
+            for stem, part in document["sources"].items()
+        ]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise Failure(f"{path}: no file of samples: {error!r}") from error
     for source in found:
@@ -73,10 +75,9 @@ def read(path):
     return found
 
 
-def results_of(path, part):
-    """The Results of one source."""
-    entries = [entry for name, row in part["rows"].items() for entry in entries_of(name, row)]
-    return results.Results(part["context"], entries, path)
+def entries_in(part):
+    """The entries of one source."""
+    return [entry for name, row in part["rows"].items() for entry in entries_of(name, row)]
 
 
 def entries_of(name, row):

@@ -51,6 +51,25 @@ def of_single_runs(logs):
     return Effects(logs, None, None, 0.0, numpy.ones(len(logs)))
 
 
+def rank_interval(chances, wanted):
+    """(k, coverage): from the k-th smallest to the k-th largest is the narrowest interval that
+    covers `wanted`, the widest there is if none does; chances as for effects_of."""
+    coverages = 1 - chances
+    k = max(1, int(numpy.sum(coverages >= wanted)))
+    return k, float(coverages[k - 1])
+
+
+def effects_of(ordered, chances, wanted):
+    """The Effects in the rows of a matrix of ordered logarithms; chances are the two-sided p-values
+    where 0, 1, ... of a row, up to its middle, lie on the side that has fewer. What is nothing
+    counts for whichever side makes the p-value larger, so that none is ever too small."""
+    fewer = numpy.minimum(numpy.sum(ordered <= 0, axis=1), numpy.sum(ordered >= 0, axis=1))
+    p_values = numpy.append(chances, 1.0)[numpy.minimum(fewer, len(chances))]
+    k, coverage = rank_interval(chances, wanted)
+    medians = numpy.median(ordered, axis=1)
+    return Effects(medians, ordered[:, k - 1], ordered[:, -k], coverage, p_values)
+
+
 def order_interval(n, wanted=WANTED_COVERAGE):
     """(k, coverage): the k-th smallest to the k-th largest of n samples is an interval of the
     median.

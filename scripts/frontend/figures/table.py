@@ -5,7 +5,7 @@ import sys
 from frontend.allocators.registry import FLOOR
 from frontend.counted import counted
 from frontend.figures import decision, stats
-from frontend.figures.digest import coverage_remark, digest, ends, ratio_number
+from frontend.figures.digest import NOT_RUN, digest, interval, number_text, ratio_number
 from frontend.figures.digest import thread_order_text, verdict
 from frontend.figures.metrics import MIB
 from frontend.lazily import Lazy
@@ -21,6 +21,7 @@ PROSE_WIDTH = 100  # of sentences; arbitrary
 COLOURS = {"better": "green", "worse": "red"}
 WAITING_MOST = 1.1  # a replay waits for nothing; arbitrary, above what a quiet machine shows
 SUBJECTS = {"replay": "trace", "run": "workload", "exec": "command"}
+RIVALS_A_TABLE = 3  # micro-benchmarks fit 100 columns
 # head, figure, what it is divided by, digits
 TIME_COLUMNS = {
     "replay": (("ns/op", "ns_per_op", 1, 1), ("net", "net_ns_per_op", 1, 1)),
@@ -57,6 +58,9 @@ def show(measured):
     """Prints all results, each compared with the reference allocator's."""
     out = console()
     for summed in filter(None, (digest(measured, kind) for kind in measured.kinds())):
+        if summed.kind == "micro":
+            show_matrix(out, summed)
+            continue
         rows = [row for row in measured.rows if row.kind == summed.kind]
         out.print(rows_table(summed, rows))
         if len(summed.subjects) > 1:
@@ -64,16 +68,15 @@ def show(measured):
         print_prose(out, legend(summed, rows))
 
 
-def new_table(*heads, spare=()):
-    """A table whose first columns are texts; `spare` are heads that a narrow terminal goes without,
-    the first one first."""
-    return FittedTable(*heads, spare=spare)
-
-
-def add_number_columns(table, heads):
-    """Columns of numbers, to the right."""
-    for head in heads:
+def new_table(*texts, numbers=(), last=(), spare=()):
+    """A table of columns of texts, of numbers, which stand to the right, and of texts; `spare`
+    are heads that a narrow terminal goes without, the first one first."""
+    table = FittedTable(*texts, spare=spare)
+    for head in numbers:
         table.add_column(head, justify="right")
+    for head in last:
+        table.add_column(head)
+    return table
 
 
 def add_rows(table, rows, cells_of):
@@ -96,8 +99,8 @@ def rows_table(summed, rows):
     more = [head for head, *_ in more_columns(rows)]
     peak = PEAK_COLUMNS[summed.kind][0]
     spare = (last, times[1], *more, ratio, peak)
-    table = new_table(SUBJECTS[summed.kind], "allocator", spare=spare)
-    add_number_columns(table, (*times, f"time {ratio}", peak, ratio, *more, last))
+    numbers = (*times, f"time {ratio}", peak, ratio, *more, last)
+    table = new_table(SUBJECTS[summed.kind], "allocator", numbers=numbers, spare=spare)
     add_rows(table, rows, lambda row: row_cells(summed, row, more_columns(rows)))
     table.leave_out_empty()
     return table
@@ -105,8 +108,8 @@ def rows_table(summed, rows):
 
 def figure_table(rows, columns):
     """A table of the medians of figures; the first columns are the first to go."""
-    table = new_table("trace", "allocator", spare=[head for head, *_ in columns])
-    add_number_columns(table, [head for head, *_ in columns])
+    heads = [head for head, *_ in columns]
+    table = new_table("trace", "allocator", numbers=heads, spare=heads)
     add_rows(table, rows, lambda row: [figure(row, column) for column in columns])
     return table
 
@@ -157,10 +160,7 @@ def ratio_text(estimate):
 
 def interval_text(estimate):
     """The ratio with its interval: "1.25 [1.20, 1.31]", and what that covers where it is little."""
-    if estimate is None or estimate.low is None:
-        return ratio_text(estimate)
-    low, median, high = map(ratio_number, ends(estimate))
-    return f"{median} [{low}, {high}]{coverage_remark(estimate)}"
+    return ratio_text(estimate) + (interval(estimate, ratio_number) if estimate else "")
 
 
 def ratio_cell(estimate, text_of=interval_text):
@@ -174,10 +174,9 @@ def summary_table(summed):
     time = f"time / {summed.reference}"
     peak = f"{PEAK_WORDS[summed.kind]} / {summed.reference}"
     worst = "slowest on", "fattest on"
-    table = new_table("geometric mean", spare=(subjects, *reversed(worst), peak))
-    add_number_columns(table, (subjects, time))
-    table.add_column(worst[0])
-    add_number_columns(table, (peak,))
+    spare = (subjects, *reversed(worst), peak)
+    table = new_table("geometric mean", numbers=(subjects, time), last=worst[:1], spare=spare)
+    table.add_column(peak, justify="right")
     table.add_column(worst[1])
     for name in summed.rivals:
         whole = summed.overall[name]
@@ -212,12 +211,14 @@ def legend(summed, rows):
     cover = coverage_text([cell.time_ratio for cell in cells])
     lines = [f"Less is better. Ratios are medians over rounds, within a round{cover}."]
     if summed.kind == "replay":
-        waste = " waste: integral of RSS - live over that of live." if any_waste(rows) else ""
-        lines.append(f"net: above {FLOOR}.{waste}")
+        lines.append(f"net: above {FLOOR}.")
+        if any(row.values("waste") for row in rows):
+            lines[-1] += " waste: integral of RSS - live over that of live."
         if HUGE_COLUMN in more_columns(rows):
             lines.append("huge: of it in huge pages, at the sample where RSS is highest.")
         lines += pauses_lines(rows)
-        lines += thread_lines(summed)
+        if order := thread_order_text(summed):
+            lines.append(f"Traces of several threads: {order}.")
     if summed.kind == "exec":
         lines.append("max RSS: of the largest process, program and libraries included.")
         if TREE_COLUMN in more_columns(rows):
@@ -237,24 +238,13 @@ def legend(summed, rows):
     return Text("\n".join(lines), style="dim")
 
 
-def any_waste(rows):
-    """Whether memory was measured."""
-    return any(row.values("waste") for row in rows)
-
-
 def pauses_lines(rows):
     """A line on the pauses that were made, if any were."""
-    paused = sum(stats.median(row.values("paused_ns")) for row in rows if row.values("paused_ns"))
-    if not paused:
+    paused = [stats.median(times) for row in rows if (times := row.values("paused_ns"))]
+    if not any(paused):
         return []
-    mean = paused / sum(1 for row in rows if row.values("paused_ns")) / 1e6
+    mean = sum(paused) / len(paused) / 1e6
     return [f"The recorded pauses were made, {mean:,.0f} ms a run; no time contains them."]
-
-
-def thread_lines(summed):
-    """A line on whose threads made the calls, where that is a question."""
-    text = thread_order_text(summed)
-    return [f"Traces of several threads: {text}."] if text else []
 
 
 def open_lines(summed):
@@ -285,3 +275,54 @@ def coverage_text(estimates):
         return "; one round has no intervals" if given else ""
     least = min(covered, key=lambda e: e.coverage)
     return f"; intervals cover {100 * least.coverage:.4g} % (n = {least.n})"
+
+
+# Micro-benchmarks: a line for each benchmark, a column for each allocator.
+
+
+def show_matrix(out, summed):
+    """Prints the micro-benchmarks, each compared with the reference allocator's."""
+    rivals = summed.rivals
+    for i in range(0, len(rivals) or 1, RIVALS_A_TABLE):
+        out.print(matrix(summed, rivals[i : i + RIVALS_A_TABLE]))
+    print_prose(out, Text(matrix_legend(summed), style="dim"))
+
+
+def matrix(summed, rivals):
+    """The table of the reference and some of its rivals."""
+    table = new_table("ns", numbers=[summed.reference, *rivals])
+    for subject in summed.subjects:
+        first = time_text(summed.cells[subject, summed.reference])
+        others = [rival_text(summed.cells[subject, name]) for name in rivals]
+        if any([first, *others]):
+            table.add_row(subject, first, *others)
+    return table
+
+
+def time_text(cell):
+    """The median time; what is missing where a run failed, nothing where none was meant."""
+    if cell.error:
+        return Text("" if cell.error == NOT_RUN else cell.gap, style="bold red")
+    return Text(number_text(cell.time.median))
+
+
+def rival_text(cell):
+    """Time and ratio: "27.6 (2.30)", coloured as its verdict is."""
+    text = time_text(cell)
+    if cell.time_ratio:
+        ratio = f" ({short_ratio(cell.time_ratio.median)})"
+        text.append(f"{ratio:>7}", COLOURS.get(verdict(cell.time_ratio), ""))
+    return text
+
+
+def short_ratio(ratio):
+    """Two digits after the point, or none where they would say nothing."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def matrix_legend(summed):
+    cover = coverage_text([cell.time_ratio for cell in summed.cells.values()])
+    return (
+        "Nanoseconds of one iteration, medians; less is better. In brackets: ratio to "
+        f"{summed.reference}, the median over rounds of ratios within a round{cover}."
+    )

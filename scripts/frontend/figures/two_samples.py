@@ -10,10 +10,11 @@ the noise within each measurement.
 """
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 from frontend.figures import stats
-from frontend.figures.stats import WANTED_COVERAGE, Effects
+from frontend.figures.stats import WANTED_COVERAGE
 from frontend.lazily import Lazy
 
 numpy = Lazy("numpy")
@@ -35,23 +36,13 @@ def tails(m, n):
 
 
 def effects(before, after, wanted=WANTED_COVERAGE):
-    """The Effects after - before in the rows of two matrices of logarithms: the narrowest intervals
-    that cover `wanted`, else the whole range, with what it does cover. In the p-values, pairs that
-    are equal count for whichever side makes it larger, so that they are never too small.
-    """
+    """The Effects after - before in the rows of two matrices of logarithms."""
     m, n = before.shape[1], after.shape[1]
     if m == n == 1:
         return stats.of_single_runs((after - before)[:, 0])
     logs = numpy.sort((after[:, :, None] - before[:, None, :]).reshape(len(before), m * n), axis=1)
-    chances = tails(m, n)
-    fewer = numpy.minimum(numpy.sum(logs <= 0, axis=1), numpy.sum(logs >= 0, axis=1))
-    p_values = numpy.append(2 * chances, 1.0)[numpy.minimum(fewer, len(chances))]
-    medians = numpy.median(logs, axis=1)
-    if min(m, n) == 1:
-        return Effects(medians, None, None, 0.0, p_values)
-    coverages = 1 - 2 * chances
-    k = max(1, int(numpy.sum(coverages >= wanted)))
-    return Effects(medians, logs[:, k - 1], logs[:, -k], float(coverages[k - 1]), p_values)
+    found = stats.effects_of(logs, 2 * tails(m, n), wanted)
+    return found if min(m, n) > 1 else replace(found, lows=None, highs=None, coverage=0.0)
 
 
 @lru_cache(maxsize=None)

@@ -19,7 +19,7 @@ from frontend.gate.gate_time import HEAD
 from frontend.gate.gate_verdict import LEAST_EFFECT
 from frontend.lazily import Lazy
 from frontend.measuring import deterministic
-from frontend.measuring.campaign import RunFailed
+from frontend.measuring.campaign import RunFailed, must_succeed
 from frontend.progress import progress
 
 statistics = Lazy("statistics")
@@ -72,10 +72,8 @@ class Steady:
 
     def end(self, library):
         """The figure of GOOD or BAD, which must have one."""
-        try:
+        with must_succeed(library.parent.name):
             return self.figure(library)
-        except RunFailed as reason:
-            raise Failure(f"{library.parent.name}: {reason}", WORK_FAILED) from reason
 
     def figure(self, library):
         """The figure of a build. What is not counted is a median: of many peaks of memory one is

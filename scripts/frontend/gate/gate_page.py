@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 from frontend.counted import counted
 from frontend.figures import digest, markdown, metrics
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import Text, console, new_table
 from frontend.gate.gate_verdict import BETTER, MEAN, PASS, SUSPECT, TIME, UNJUDGED, UNKNOWN, WORSE
 from frontend.gate.gate_verdict import judge_figures_mean
-from frontend.lazily import Lazy
-
-Text = Lazy("rich.text", "Text")
 
 HEADS = ("figure", "row", "base", "head", "head / base", "verdict")
 COLOURS = {WORSE: "bold red", SUSPECT: "yellow", UNKNOWN: "yellow", BETTER: "green"}
@@ -61,11 +58,6 @@ def means(findings):
     return [judge_figures_mean(*key, found) for key, found in rows.items()]
 
 
-def title_of(key):
-    """A figure as people read it."""
-    return TIME if key == TIME else metrics.STEADY[key].name
-
-
 def number(finding, side):
     """Base or head in the figure's unit; times have none that means anything over rows."""
     value = getattr(finding, side)
@@ -83,11 +75,6 @@ def ratio_text(finding):
     return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
-def verdict_text(finding):
-    """The verdict, and the remark on it."""
-    return finding.verdict + (f" ({finding.remark})" if finding.remark else "")
-
-
 def open_text(finding, target):
     """Why a gate goes on after a look: what is open, and to how many pairs that leads."""
     what = f"{finding.build} {finding.row}".strip()
@@ -98,21 +85,19 @@ def open_text(finding, target):
 def cells(finding):
     """The cells of a Finding's line, as HEADS names them."""
     return (
-        title_of(finding.metric),
+        TIME if finding.metric == TIME else metrics.STEADY[finding.metric].name,
         f"{finding.build} {finding.row}".strip(),
         number(finding, "base"),
         number(finding, "head"),
         ratio_text(finding),
-        verdict_text(finding),
+        finding.verdict + (f" ({finding.remark})" if finding.remark else ""),
     )
 
 
 def show(page):
     """Prints the table and the verdict."""
     out = console()
-    table = new_table(*HEADS[:2], spare=HEADS[2:4])
-    add_number_columns(table, HEADS[2:5])
-    table.add_column(HEADS[5])
+    table = new_table(*HEADS[:2], numbers=HEADS[2:5], last=HEADS[5:], spare=HEADS[2:4])
     for finding in page.shown:
         *texts, verdict = cells(finding)
         table.add_row(*texts, Text(verdict, style=COLOURS.get(finding.verdict, "")))
@@ -175,8 +160,7 @@ def summary(page, context):
     """The summary for a pull request."""
     lines = [f"### spanbench gate: {sentence(page)}", ""]
     if page.findings:
-        rows = [HEADS, ["---"] * 2 + ["---:"] * 3 + ["---"], *map(marked, page.shown)]
-        lines += [markdown.table(rows), ""]
+        lines += [markdown.table([HEADS, *map(marked, page.shown)], texts=2, last=1), ""]
     lines += [f"- **{row}**: {reason}" for row, reason in page.failures]
     lines += [f"{hidden_text(page)}  ", f"{digest.machine_text(context)}, {context['compiler']}"]
     return "\n".join(lines).rstrip() + "\n"

@@ -111,18 +111,17 @@ def relabelled(text, names):
     return text
 
 
-def described(base, head):
-    """The files that the copies are of as Allocators, for the context of a result file."""
-    return [
-        Allocator(allocator_name(build, name), "", path)
+def by_name(base, head):
+    """{name in the results: (Side, build)} of every library."""
+    return {
+        allocator_name(build, name): (side, build)
         for name, side in ((BASE, base), (HEAD, head))
         if side
-        for build, path in side.libraries.items()
-    ]
+        for build in side.libraries
+    }
 
 
 def copy_file(source, target):
-    """Copies a library."""
     try:
         shutil.copy(source, target)
     except OSError as error:

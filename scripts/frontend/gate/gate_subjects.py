@@ -97,15 +97,11 @@ def from_word(word, known):
         return from_trace(traces.load([path])[0])
     if word in known:
         return from_workload(known[word])
+    corpus = [path.stem for path in sorted(CORPUS.glob(f"*{SUFFIX}"))]
     raise Failure(
         f"{word}: neither a trace of the corpus nor a workload (`spanbench run` lists them);"
-        f" a trace file's name has a / or ends in {SUFFIX}{meant(word, [*corpus_names(), *known])}"
+        f" a trace file's name has a / or ends in {SUFFIX}{meant(word, [*corpus, *known])}"
     )
-
-
-def corpus_names():
-    """The names of the corpus's traces."""
-    return [path.stem for path in sorted(CORPUS.glob(f"*{SUFFIX}"))]
 
 
 def from_trace(trace, is_counted=True):

@@ -94,8 +94,10 @@ def judge_mean(build, rows, detect):
     rule out."""
     effect = paired_samples.effect(mean_of(rows, "logs"))
     noise = paired_samples.effect(mean_of(rows, "noise"))
-    verdict = mean_verdict(effect, paired_samples.far_end(noise), math.log1p(detect))
-    remark = remark_on(effect, noise, math.log1p(detect)) if verdict == UNKNOWN else ""
+    verdict, remark = mean_verdict(effect, paired_samples.far_end(noise), math.log1p(detect)), ""
+    if verdict == UNKNOWN:
+        needed = pairs_needed(effect, noise, math.log1p(detect))
+        remark = counted(needed, "pair") if needed else "copies differ as much"
     return Finding(build, MEAN, TIME, verdict, stats.exponential(effect), remark=remark)
 
 
@@ -107,13 +109,6 @@ def mean_verdict(effect, noise, detect):
     if word in (WORSE, BETTER) or effect.coverage < rule.level:
         return word
     return PASS if effect.high < detect else UNKNOWN
-
-
-def remark_on(effect, noise, detect):
-    """What it takes to tell an effect; that two copies of one file may differ as much, if nothing
-    does."""
-    needed = pairs_needed(effect, noise, detect)
-    return counted(needed, "pair") if needed else "copies differ as much"
 
 
 def pairs_needed(effect, noise, detect):
@@ -141,9 +136,13 @@ def judge_rows(rows_by_build, first):
     ]
     # The correction is for all rows, also for those that differ by too little to be asked.
     corrected = stats.holm([row_p_value(pairs, effect) for _, _, pairs, effect in rows])
+    verdicts = [
+        row_verdict(effect.median, p, is_second=len(pairs.logs) >= second)
+        for (_, _, pairs, effect), p in zip(rows, corrected)
+    ]
     return [
-        judge_row(build, row, effect, p, len(pairs.logs) >= second)
-        for (build, row, pairs, effect), p in zip(rows, corrected)
+        Finding(build, row, TIME, verdict, stats.exponential(effect))
+        for (build, row, _, effect), verdict in zip(rows, verdicts)
     ]
 
 
@@ -154,12 +153,6 @@ def row_p_value(pairs, effect):
         return 1.0
     noise = paired_samples.far_end(paired_samples.effect(pairs.noise))
     return paired_samples.p_value(pairs.logs) if abs(effect.median) > noise else 1.0
-
-
-def judge_row(build, row, effect, p, is_second):
-    """The Finding on one row, p being corrected."""
-    verdict = row_verdict(effect.median, p, is_second)
-    return Finding(build, row, TIME, verdict, stats.exponential(effect))
 
 
 def row_verdict(median, p, is_second):

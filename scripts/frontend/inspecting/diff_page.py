@@ -1,12 +1,8 @@
 """What two recordings differ in, as tables for people and as JSON."""
 
 from frontend.counted import counted
-from frontend.figures.table import add_number_columns, console, new_table
-from frontend.lazily import Lazy
-from frontend.inspecting import differing
+from frontend.figures.table import Text, console, new_table
 from frontend.inspecting.differing import FAIL, PASS
-
-Text = Lazy("rich.text", "Text")
 
 SIZES_MOST = SITES_MOST = 20  # in the tables; arbitrary
 COLOURS = {PASS: "green", FAIL: "red"}
@@ -17,7 +13,7 @@ def show(a, b, changes, sizes, verdicts, sites=None):
     out = console()
     for letter, side in (("A", a), ("B", b)):
         out.print(Text(f"{letter}: {side_text(side)}"), soft_wrap=True)
-    changed = differing.most_first(changes)
+    changed = sorted((c for c in changes if c.is_change), key=lambda c: -abs(c.growth))
     if changed:
         out.print(changes_table(changed))
     out.print(rest_text(changes), soft_wrap=True)
@@ -59,8 +55,7 @@ def percent_text(growth):
 
 def changes_table(changed):
     """The metrics that have changed."""
-    table = new_table("metric", spare=("change",))
-    add_number_columns(table, ("A", "B", "change", "of A"))
+    table = new_table("metric", numbers=("A", "B", "change", "of A"), spare=("change",))
     for change in changed:
         amount = ("+" if change.amount > 0 else "") + number(change.amount)
         cells = values_text(change.a), values_text(change.b), amount, percent_text(change.growth)
@@ -80,8 +75,7 @@ def rest_text(changes):
 
 def sizes_table(sizes):
     """The sizes that are asked for more or less often."""
-    table = new_table()
-    add_number_columns(table, ("size", "A", "B", "change", "in bytes"))
+    table = new_table(numbers=("size", "A", "B", "change", "in bytes"))
     for change in sizes:
         sign = "+" if change.amount > 0 else ""
         note = f"{sign}{change.amount:,}"
@@ -97,8 +91,8 @@ def sizes_table(sizes):
 
 def sites_table(sites):
     """Who makes more or fewer calls, or asks for more or fewer bytes."""
-    table = new_table("site", spare=("change", "of A"))
-    add_number_columns(table, ("calls A", "B", "bytes A", "B", "change", "of A"))
+    numbers = ("calls A", "B", "bytes A", "B", "change", "of A")
+    table = new_table("site", numbers=numbers, spare=("change", "of A"))
     for calls, size in sites:
         amount = ("+" if size.amount > 0 else "") + number(size.amount)
         cells = (values_text(values) for values in (calls.a, calls.b, size.a, size.b))
@@ -123,17 +117,15 @@ def verdict_text(verdict):
 def facts(a, b, changes, sizes, verdicts, sites=None):
     """The same as JSON; what is new has no growth."""
     found = [
-        {"site": calls.name, "calls": change_facts("of", calls), "bytes": change_facts("of", size)}
+        {"site": calls.name, "calls": change_facts(calls), "bytes": change_facts(size)}
         for calls, size in sites or ()
     ]
-    for entry in found:
-        del entry["calls"]["of"], entry["bytes"]["of"]
     return {
         **({} if sites is None else {"sites": found}),
         "a": side_facts(a),
         "b": side_facts(b),
-        "metrics": [change_facts("metric", change) for change in changes],
-        "sizes": [change_facts("size", change) for change in sizes],
+        "metrics": [{"metric": c.name, **change_facts(c)} for c in changes],
+        "sizes": [{"size": c.name, **change_facts(c)} for c in sizes],
         "limits": [
             {
                 "metric": verdict.change.name,
@@ -147,15 +139,13 @@ def facts(a, b, changes, sizes, verdicts, sites=None):
 
 
 def side_facts(side):
-    """What a side is."""
     return {"path": str(side.path), "program": side.program, "recordings": len(side.infos)}
 
 
-def change_facts(key, change):
-    """One figure."""
+def change_facts(change):
+    """One figure, without its name."""
     growth = change.growth if change.is_change else 0
     return {
-        key: change.name,
         "a": change.a,
         "b": change.b,
         "changed": change.is_change,

@@ -146,18 +146,16 @@ def changes_of(a, b):
 def sizes_of(a, b):
     """The Changes of how often each exact size was asked for, of those that have changed; those
     that make the most bytes first."""
-    ours, theirs = ([counts_of(info) for info in side.infos] for side in (a, b))
+    ours, theirs = (
+        [{item["size"]: item["count"] for item in info["all_sizes"]} for info in side.infos]
+        for side in (a, b)
+    )
     every = set().union(*ours, *theirs)
     found = (
         Change(size, tuple(c.get(size, 0) for c in ours), tuple(c.get(size, 0) for c in theirs))
         for size in every
     )
     return sorted(filter(lambda c: c.is_change, found), key=lambda c: (-weight(c), c.name))
-
-
-def counts_of(info):
-    """{size: requests} of one recording."""
-    return {item["size"]: item["count"] for item in info["all_sizes"]}
 
 
 def sites_by_name(side):
@@ -185,12 +183,6 @@ def site_changes(ours, theirs):
 def weight(change):
     """The bytes that the change of a size comes to; a block of 0 bytes counts as one."""
     return abs(change.amount) * max(1, change.name)
-
-
-def most_first(changes):
-    """Those that have changed, by how much."""
-    changed = [change for change in changes if change.is_change]
-    return sorted(changed, key=lambda change: -abs(change.growth))
 
 
 def judge(change, percent, a, b):

@@ -1,11 +1,8 @@
 """The page of a trace for people: what `trace info` says of it and of its call sites, as tables."""
 
 from frontend.counted import counted
-from frontend.figures.table import add_number_columns, console, new_table, size_text
-from frontend.lazily import Lazy
+from frontend.figures.table import Text, console, new_table, size_text
 from frontend.progress import say
-
-Text = Lazy("rich.text", "Text")
 
 RECORDED = "recorded_"  # how keys begin that are no losses
 CURVE_COLUMNS = 72  # of the live curve in text; arbitrary, as the next
@@ -16,7 +13,6 @@ REASONS_MOST = 3  # in the line about modules without names; arbitrary
 
 
 def show(path, info):
-    """Prints the page."""
     out = console()
     out.print(Text(str(path), style="bold"))
     for heading, facts in (
@@ -140,26 +136,20 @@ def curve_text(info, columns):
 
 def shares_table(head, what, classes):
     """How many there are by class of size or lifetime, with the share of those up to each class."""
-    table = new_table()
-    add_number_columns(table, (head, what, "share", "up to here"))
+    table = new_table(numbers=(head, what, "share", "up to here"))
     total = max(1, sum(c["count"] for c in classes))
     seen = 0
     for c in classes:
         seen += c["count"]
         shares = (f"{100 * n / total:.1f} %" for n in (c["count"], seen))
-        table.add_row(range_text(c["from"], c["to"]), f"{c['count']:,}", *shares)
+        ends = sorted({c["from"], c["to"]})
+        table.add_row(" - ".join(f"{end:,}" for end in ends), f"{c['count']:,}", *shares)
     return table
-
-
-def range_text(first, last):
-    """ "16 - 31", or "0" for a range of one."""
-    return f"{first:,}" if first == last else f"{first:,} - {last:,}"
 
 
 def kinds_table(info):
     """Operations by kind with their share."""
-    table = new_table("kind")
-    add_number_columns(table, ("operations", "share"))
+    table = new_table("kind", numbers=("operations", "share"))
     for kind, count in info["by_kind"].items():
         if count:
             table.add_row(kind, f"{count:,}", f"{100 * count / max(1, info['ops']):.1f} %")
@@ -168,8 +158,7 @@ def kinds_table(info):
 
 def top_table(info):
     """The commonest exact sizes with their share of requests."""
-    table = new_table()
-    add_number_columns(table, ("commonest sizes", "requests", "share"))
+    table = new_table(numbers=("commonest sizes", "requests", "share"))
     total = max(1, sum(c["count"] for c in info["sizes"]))
     for top in info["top_sizes"]:
         share = f"{100 * top['count'] / total:.1f} %"
@@ -186,8 +175,8 @@ def matrix_table(info):
             cells[pair["owner"], pair["by"]] = pair["count"]
         else:
             others += pair["count"]
-    table = new_table("blocks of")
-    add_number_columns(table, [f"freed or resized by {names[0]}", *map(str, names[1:])])
+    heads = [f"freed or resized by {names[0]}", *map(str, names[1:])]
+    table = new_table("blocks of", numbers=heads)
     for owner in names:
         table.add_row(str(owner), *(f"{cells.get((owner, by), 0):,}" for by in names))
     if others:
@@ -200,10 +189,9 @@ def show_sites(path, found):
     out = console()
     total = max(1, sum(site.ops for site in found))
     out.print(Text(str(path), style="bold"))
-    table = new_table("site", spare=("mean lifetime", "share", "never freed", "peak live"))
-    add_number_columns(
-        table, ("operations", "share", "requested", "peak live", "never freed", "mean lifetime")
-    )
+    heads = ("operations", "share", "requested", "peak live", "never freed", "mean lifetime")
+    spare = ("mean lifetime", "share", "never freed", "peak live")
+    table = new_table("site", numbers=heads, spare=spare)
     for site in found[:SITES_MOST]:
         table.add_row(Text(site.text), *site_cells(site, total))
     out.print(table)

@@ -4,18 +4,18 @@ from matplotlib import ticker
 
 from frontend.charts import canvas, palette
 from frontend.counted import counted
+from frontend.figures.metrics import MIB
 
 LEFT, HEAD, PANEL, GAP = 0.85, 0.95, 2.1, 0.85  # inches
-MIB = 1 << 20
 
 
 def info_figure(name, info):
     """Three panels, one below the other."""
-    text = caption(info)
-    height = HEAD + 3 * (PANEL + GAP) + canvas.caption_height(text)
-    title = f"{name}: what the program asked for"
     figure = canvas.sheet(
-        height, text, title, "Live bytes by operation; blocks by size and lifetime."
+        HEAD + 3 * (PANEL + GAP),
+        caption(info),
+        f"{name}: what the program asked for",
+        "Live bytes by operation; blocks by size and lifetime.",
     )
     draw_curve(panel(figure, 0, "live, MiB"), info)
     draw_classes(panel(figure, 1, "requests, by bytes"), info["sizes"], "bytes")
@@ -27,7 +27,7 @@ def panel(figure, number, title):
     """The axes of one panel."""
     top = HEAD + number * (PANEL + GAP)
     axes = canvas.plot_area(figure, LEFT, top, canvas.WIDTH - LEFT - 0.3, PANEL)
-    axes.set_title(title, loc="left", size=10, weight="bold", pad=4)
+    canvas.put_panel_title(axes, title)
     axes.grid(axis="y")
     return axes
 

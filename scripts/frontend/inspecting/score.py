@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import stats
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import console, new_table
 from frontend.measuring import replays
-from frontend.measuring.campaign import RunFailed
+from frontend.measuring.campaign import must_succeed
 
 UTILISATION_WEIGHT = 0.6  # of mdriver, as is the next
-REFERENCE = "glibc"
 TIMES = 5  # speed passes, whose median counts; arbitrary
 
 
@@ -28,46 +26,41 @@ class Score:
     allocator: str
     utilisation: float  # of 1
     kops: float  # thousand operations a second
-    index: float = 0.0  # of 100
+    index: float  # of 100
 
 
 def scores(trace, words):
     """The Scores of the allocators that the words name, glibc among them."""
     asked = registry.resolve(words)
-    if not any(allocator.name == REFERENCE for allocator in asked):
-        asked = [*registry.resolve([REFERENCE]), *asked]
+    if not any(allocator.name == registry.REFERENCE for allocator in asked):
+        asked = [*registry.resolve([registry.REFERENCE]), *asked]
     replays.check_programs(asked)
     with Links() as links:
         manner = replays.Manner(links=links)
-        raw = [measure(trace, allocator, manner) for allocator in asked]
-    full = next(score.kops for score in raw if score.allocator == REFERENCE)
-    return [with_index(score, full) for score in raw]
+        raw = {a.name: measure(trace, a, manner) for a in asked}
+    _, full = raw[registry.REFERENCE]
+    return [
+        Score(name, used, kops, index_of(used, kops, full)) for name, (used, kops) in raw.items()
+    ]
 
 
 def measure(trace, allocator, manner):
-    """The Score of one allocator, without its index."""
-    try:
+    """(utilisation, kops) of one allocator."""
+    with must_succeed(f"{trace.path}: {allocator.name}"):
         memory = replays.one_pass("memory", trace, allocator, manner)
         speeds = [replays.one_pass("speed", trace, allocator, manner) for _ in range(TIMES)]
-    except RunFailed as reason:
-        raise Failure(f"{trace.path}: {allocator.name}: {reason}", WORK_FAILED) from reason
     ns = stats.median([speed["real_time_ns"] for speed in speeds])
-    heap = max(memory["peak_rss"], 1)
-    utilisation = memory["peak_live"] / heap
-    return Score(allocator.name, utilisation, memory["ops"] / max(ns, 1) * 1e6)
+    return memory["peak_live"] / max(memory["peak_rss"], 1), memory["ops"] / max(ns, 1) * 1e6
 
 
-def with_index(score, full):
-    """The Score with its performance index; `full` is the throughput that earns all points."""
-    share = min(1.0, score.kops / full) if full else 0.0
-    index = UTILISATION_WEIGHT * min(1.0, score.utilisation) + (1 - UTILISATION_WEIGHT) * share
-    return Score(score.allocator, score.utilisation, score.kops, 100 * index)
+def index_of(utilisation, kops, full):
+    """The performance index; `full` is the throughput that earns all points."""
+    share = min(1.0, kops / full) if full else 0.0
+    return 100 * (UTILISATION_WEIGHT * min(1.0, utilisation) + (1 - UTILISATION_WEIGHT) * share)
 
 
 def show(found):
-    """Prints the table."""
-    table = new_table("allocator")
-    add_number_columns(table, ("utilisation", "Kops/s", "index"))
+    table = new_table("allocator", numbers=("utilisation", "Kops/s", "index"))
     for score in found:
         cells = f"{100 * score.utilisation:.1f} %", f"{score.kops:,.0f}", f"{score.index:.0f}"
         table.add_row(score.allocator, *cells)
@@ -75,6 +68,6 @@ def show(found):
     out.print(table)
     out.print(
         "utilisation: peak live over most memory taken, which is whole pages: short traces score "
-        f"low. index: 60 % utilisation, 40 % throughput, full at {REFERENCE}'s.",
+        f"low. index: 60 % utilisation, 40 % throughput, full at {registry.REFERENCE}'s.",
         soft_wrap=True,
     )

@@ -51,7 +51,7 @@ class Budget:
         """The seconds that are left."""
         return max(0.0, self.end_s - time.monotonic())
 
-    def choose_rounds(self, done, _spent_s):
+    def choose_rounds(self, done):
         """The number of rounds that count; `done` has the warm-up in it. None before that, unless
         nothing is to be chosen."""
         if self.least == self.most:
@@ -74,6 +74,21 @@ class Budget:
         return max(0.0, self.missing * self.round_s - self.left_s())
 
 
+class Rounds:
+    """A Budget of a number of rounds of everything, however long they take."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def leave_out(self, _seconds):
+        """Nothing is given up."""
+        return set()
+
+    def choose_rounds(self, _done):
+        """The number."""
+        return self.count
+
+
 def loop_s():
     """The seconds that a fixed piece of Python takes: how quick this machine is, busy as it is."""
     start, number = time.monotonic(), 0
@@ -85,6 +100,11 @@ def loop_s():
 def processors():
     """Those that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def replay_growth():
+    """How much longer a round of replays takes than the warm-up, which has no memory pass."""
+    return 1 + MEMORY_PASS / processors()
 
 
 def total(costs, names):

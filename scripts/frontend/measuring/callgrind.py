@@ -10,7 +10,7 @@ import re
 import shutil
 from collections import Counter
 
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on
 
 # The function of each measuring program inside which is counted.
 INSIDE = {"replay": "replayer_run", "workload": "crew_work"}
@@ -35,11 +35,11 @@ def command(program, output):
 def read(path, program_path):
     """{instructions, system_calls} of the allocator in a file of callgrind's; program_path is the
     measuring program, whose own instructions are left out, as are the dynamic loader's."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as lines:
-            costs, calls = by_object(lines)
-    except OSError as error:
-        raise io_failure(error, path, WORK_FAILED) from error
+    with (
+        blamed_on(path, WORK_FAILED),
+        open(path, encoding="utf-8", errors="replace") as lines,
+    ):
+        costs, calls = by_object(lines)
     ours = {UNKNOWN, str(program_path)}
     mine = {name for name in costs if name in ours or "/ld-linux" in name}
     counted = sum(cost for name, cost in costs.items() if name not in mine)

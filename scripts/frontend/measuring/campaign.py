@@ -2,20 +2,36 @@
 
 It knows the order of the runs and what becomes of those that fail; what a run is, its caller
 knows. What is timed has the machine to itself; what is not may have company.
+
+Runs are interleaved, so that a machine that drifts favours nobody, and each comes after each other
+thing equally often, so that nobody always finds what the same one left behind: warm memory, or
+scattered pages.
 """
 
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results
 from frontend.lazily import Lazy
-from frontend.measuring import schedule
 from frontend.measuring.running import RunFailed
+from frontend.progress import progress
 
 ThreadPoolExecutor = Lazy("concurrent.futures", "ThreadPoolExecutor")
 
+WARM_UP = -1  # the round before the first one that counts
 MOST_AT_ONCE = 4  # untimed runs side by side; arbitrary, each may need much memory
+
+
+@contextmanager
+def must_succeed(what):
+    """Ends the command where a run within fails; it is told what it was."""
+    try:
+        yield
+    except RunFailed as reason:
+        raise Failure(f"{what}: {reason}", WORK_FAILED) from reason
 
 
 @dataclass(frozen=True)
@@ -37,18 +53,15 @@ class Campaign:
     rounds: int
 
 
-def measure(kind, subjects, allocators, attempt, choose_rounds, progress, leave_out=None):
+def measure(kind, subjects, allocators, attempt, budget):
     """Runs everything and returns the Campaign.
 
     Subjects and allocators have a `name`. attempt(subject, allocator, number of the round, WARM_UP
-    or from 0) returns Figures or raises RunFailed. choose_rounds(rounds done, the warm-up included;
-    seconds they took) is the number of rounds that shall count, None if not known before the
-    warm-up; it is asked again after each round. What fails in the warm-up is a failed row and is
-    not run again.
-
-    leave_out({subject: [seconds that it took in each round, the warm-up first]}), if there is one,
-    is asked before choose_rounds: the names of the subjects that are given up. They have warm-ups
-    only.
+    or from 0) returns Figures or raises RunFailed. What fails in the warm-up is a failed row and is
+    not run again. The budget is a Budget or like one: choose_rounds(rounds done, the warm-up
+    included) is the number of rounds that shall count, None if not known before the warm-up; it is
+    asked again after each round. Before that, leave_out({subject: [seconds that it took in each
+    round, the warm-up first]}) names the subjects that are given up, which have warm-ups only.
     """
     names = [f"{kind}/{subject.name}/{a.name}" for subject in subjects for a in allocators]
     broken, given_up = set(), set()
@@ -56,14 +69,14 @@ def measure(kind, subjects, allocators, attempt, choose_rounds, progress, leave_
 
     def one_round(number, rounds):
         kept = [subject for subject in subjects if subject.name not in given_up]
-        progress.begin_round(number, rounds, len(kept) * len(allocators))
+        shown.begin_round(number, rounds, len(kept) * len(allocators))
         repetition = (max(number, 0), rounds or 1)
         entries = []
-        for subject, ordered in schedule.one_round(kept, allocators, number):
+        for subject, ordered in in_turn(kept, allocators, number):
             began, runs = time.monotonic(), {}
             for allocator in ordered:
                 name = f"{kind}/{subject.name}/{allocator.name}"
-                progress.begin_step(subject.name, allocator.name)
+                shown.begin_step(subject.name, allocator.name)
                 if name not in broken:
                     runs[name] = timed(attempt, subject, allocator, number)
             entries += finished(runs, repetition)
@@ -72,21 +85,38 @@ def measure(kind, subjects, allocators, attempt, choose_rounds, progress, leave_
 
     def rounds_after(done):
         """How many rounds shall count, after what is given up has been."""
-        given_up.update(leave_out(seconds) if leave_out else ())
-        return choose_rounds(done + 1, time.monotonic() - start)
+        given_up.update(budget.leave_out(seconds))
+        return budget.choose_rounds(done + 1)
 
-    start = time.monotonic()
-    warm_ups = one_round(schedule.WARM_UP, choose_rounds(0, 0.0))
-    broken.update(e["name"] for e in warm_ups if "error_occurred" in e)
-    entries, done = [], 0
-    while done < (rounds := rounds_after(done)):
-        entries += one_round(done, rounds)
-        done += 1
+    with progress() as shown:
+        warm_ups = one_round(WARM_UP, budget.choose_rounds(0))
+        broken.update(e["name"] for e in warm_ups if "error_occurred" in e)
+        entries, done = [], 0
+        while done < (rounds := rounds_after(done)):
+            entries += one_round(done, rounds)
+            done += 1
     entries += [again(e) for e in warm_ups if e["name"] in broken]
     entries = [e for e in entries if results.split_name(e["name"])[1] not in given_up]
     for e in entries:
         e["repetitions"] = done
     return Campaign(warm_ups, in_order(entries, names), done)
+
+
+def balanced(things, number):
+    """The things in order `number` of a Williams design (E. J. Williams, Australian Journal of
+    Scientific Research 2, 1949): in as many orders as there are things, or in twice as many if that
+    is odd, each has each place, and each other one directly in front of it, equally often.
+    """
+    count = len(things)
+    zigzag = [(i + 1) // 2 if i % 2 else -(i // 2) for i in range(count)]
+    order = [things[(number + step) % count] for step in zigzag]
+    mirrored = count % 2 and number // count % 2
+    return order[::-1] if mirrored else order
+
+
+def in_turn(subjects, allocators, number):
+    """(subject, allocators) of a round; the order changes with round and subject."""
+    return [(subject, balanced(allocators, number + i)) for i, subject in enumerate(subjects)]
 
 
 def timed(attempt, subject, allocator, number):

@@ -23,11 +23,12 @@ def gather(allocators, command):
         "host_name": platform.node(),
         "executable": "scripts/spanbench",
         "num_cpus": os.cpu_count(),
-        "mhz_per_cpu": mhz(),
+        "mhz_per_cpu": round(float(cpu_info("cpu MHz") or 0)),  # 0: not known
         "cpu_scaling_enabled": governor() not in ("none", "performance"),
         "caches": caches(),
         "load_avg": load,
-        "library_build_type": build_type(),
+        # As Google Benchmark says it: release is meant for measuring.
+        "library_build_type": "release" if "-DNDEBUG" in flags() else "debug",
         "spanbench": registry.own_version(),
         **revision(),
         **build(),
@@ -75,13 +76,7 @@ def cpu_info(key):
 
 
 def cpu_model():
-    """The processor's name."""
     return cpu_info("model name") or platform.machine()
-
-
-def mhz():
-    """The processor's frequency as Google Benchmark tells it; 0 where it is not known."""
-    return round(float(cpu_info("cpu MHz") or 0))
 
 
 def governor():
@@ -113,24 +108,20 @@ def count_cpus(ranges):
     return sum(int(last or first) - int(first) + 1 for first, last in pairs)
 
 
-def build_type():
-    """ "release" for the build that is meant for measuring, as Google Benchmark says it."""
-    return "release" if "-DNDEBUG" in text_of(build_folder() / "flags") else "debug"
-
-
 def build():
     """Compiler and flags of the build; what an installation was built with need not be here."""
-    flags = text_of(build_folder() / "flags")
-    return {"compiler": installed_facts().get("compiler") or compiler(flags), "flags": flags}
+    return {"compiler": installed_facts().get("compiler") or compiler(), "flags": flags()}
 
 
-def compiler(flags):
+def flags():
+    """What the build was made with."""
+    return text_of(build_folder() / "flags")
+
+
+def compiler():
     """The first line of `CC --version`, CC being the first word of the flags."""
-    name = flags.split(maxsplit=1)[0] if flags else "unknown"
-    try:
-        lines = registry.output_of([name, "--version"]).splitlines()
-    except OSError:
-        return name
+    name = (flags().split(maxsplit=1) or ["unknown"])[0]
+    lines = registry.output_of([name, "--version"]).splitlines()
     return lines[0] if lines else name
 
 
@@ -147,7 +138,4 @@ def revision():
 
 def git(*arguments):
     """What git says of this tree, or "". It only looks: no lock of it is in anyone's way."""
-    try:
-        return registry.output_of(["git", "--no-optional-locks", "-C", str(ROOT), *arguments])
-    except OSError:
-        return ""
+    return registry.output_of(["git", "--no-optional-locks", "-C", str(ROOT), *arguments])

@@ -6,14 +6,12 @@ from run to run, and with them what is counted.
 """
 
 import os
-import tempfile
-from pathlib import Path
 
 from frontend.figures.metrics import LIMITED
 from frontend.lazily import Lazy
 from frontend.measuring import callgrind, driver
 from frontend.measuring.campaign import RunFailed
-from frontend.paths import built
+from frontend.paths import built, temporary_folder
 
 ThreadPoolExecutor = Lazy("concurrent.futures", "ThreadPoolExecutor")
 
@@ -32,7 +30,8 @@ def measure(subject, allocator, links, keys=KEYS):
     if any(key in COUNTED for key in keys) and subject.is_counted:
         figures.update(count(subject, allocator, links))
     if any(key not in COUNTED for key in keys):
-        figures.update(weigh(subject, allocator, links))
+        arguments = ["--pass", "memory"] if subject.kind == "replay" else []
+        figures.update(run(subject, allocator, links, arguments))
     return {key: figures[key] for key in (*keys, *subject.work) if key in figures}
 
 
@@ -50,16 +49,10 @@ def measure_all(jobs, links, keys):
         return list(pool.map(attempt, jobs))
 
 
-def weigh(subject, allocator, links):
-    """Memory, faults, and the work done."""
-    arguments = ["--pass", "memory"] if subject.kind == "replay" else []
-    return run(subject, allocator, links, arguments)
-
-
 def count(subject, allocator, links):
     """What callgrind counts, and the work done."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        output = Path(folder) / "callgrind"
+    with temporary_folder() as folder:
+        output = folder / "callgrind"
         under = callgrind.command(subject.program, output)
         done = run(subject, allocator, links, [], under)
         program = built(driver.find(subject.program, allocator)[0]).resolve()
@@ -69,9 +62,9 @@ def count(subject, allocator, links):
 def run(subject, allocator, links, arguments, under=()):
     """What the measuring program prints in a run that varies as little as can be."""
     words = [*arguments, *subject.arguments]
-    setting = driver.Setting(STEADY, tuple(under))
+    how = {"options": STEADY, "under": under}
     try:
-        return driver.run_once(subject.program, allocator, words, links, TIMEOUT_S, setting=setting)
+        return driver.run_once(subject.program, allocator, words, links, TIMEOUT_S, **how)
     except RunFailed as reason:
         what = "under callgrind: " if under else ""
         raise RunFailed(f"{what}{reason}") from reason

@@ -1,7 +1,6 @@
 """One run of a measuring program on an allocator: which program it is (`replay-span`,
 `workload-glibc`), whether the allocator is preloaded into it, and the proof that it was called."""
 
-from dataclasses import dataclass
 from operator import itemgetter
 
 from frontend.allocators import identity
@@ -24,25 +23,17 @@ def check_programs(kind, allocators):
         built(name)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a run stands under: options of launch, and the command that runs the program."""
-
-    options: tuple = ()
-    under: tuple = ()
-
-
 def run_once(
-    kind, allocator, arguments, links, timeout, malloc_of=itemgetter("malloc"), setting=Setting()
+    kind, allocator, words, links, timeout, malloc_of=itemgetter("malloc"), options=(), under=()
 ):
     """What the program prints; it must have called the allocator that was meant. malloc_of gets out
-    of it whose malloc it was: {path, device, inode}."""
+    of it whose malloc it was: {path, device, inode}. The options are launch's, `under` is the
+    command that runs the program."""
     program, is_preloaded = find(kind, allocator)
     preload = [links.link(allocator.path)] if is_preloaded else []
-    words = [str(built(program)), "--allocator", str(allocator.path), *arguments]
+    command = [*under, str(built(program)), "--allocator", str(allocator.path), *words]
     environment = measured_environment(allocator.settings, preload)
-    command = [*setting.under, *words]
-    figures, error = run_json(command, environment, timeout, setting.options)
+    figures, error = run_json(command, environment, timeout, options)
     if error:
         raise RunFailed(error)
     malloc = malloc_of(figures)

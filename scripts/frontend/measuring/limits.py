@@ -3,7 +3,6 @@ and the least limit that it survives. The replayer puts itself under the limit o
 is in place; here is decided which limit, and what an end means."""
 
 import struct
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from frontend.measuring import memory_group
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.choices import AUTO
 from frontend.measuring.running import TIMED_OUT
+from frontend.paths import temporary_folder
 
 LEDGER = struct.Struct("=QQq")  # struct limit_ledger of bench/limit.h
 PRECISION = 0.01  # of a least limit
@@ -70,11 +70,11 @@ class Limit:
         """{survived, failed_at_op, failed_live, failed_by} under a limit of `size` bytes."""
         with (
             memory_group.made(self.parent) as group,
-            tempfile.TemporaryDirectory(prefix="spanbench-") as folder,
+            temporary_folder() as folder,
         ):
             if self.parent and not group:
                 raise RunFailed(f"{self.parent}: no memory cgroup could be made")
-            path = Path(folder) / "ledger"
+            path = folder / "ledger"
             arguments = ["--limit", str(size), "--ledger", str(path)]
             arguments += ["--group", str(group)] if group else []
             try:

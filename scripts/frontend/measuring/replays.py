@@ -1,15 +1,16 @@
 """Replaying traces against allocators."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.figures import latency_counts, prediction, results, stats
-from frontend.measuring import campaign, context, driver, limits, schedule, traces
-from frontend.measuring.campaign import Figures, RunFailed
+from frontend.measuring import campaign, context, driver, limits, traces
+from frontend.measuring.campaign import Figures, RunFailed, must_succeed
 from frontend.measuring.choices import ORIGINAL, SERIAL, TIMEOUT_S
-from frontend.progress import progress
+from frontend.paths import temporary_folder
 
 RECORDED = "recorded"
 TOUCHES = ("none", "first", "page", "all", RECORDED)
@@ -17,6 +18,7 @@ MODEL_TOUCHES = ("page", RECORDED)  # with which a program can be modelled
 THP_DEFAULT, THP_NEVER = THP_MODES = ("default", "never")
 PAUSES_NONE, PAUSES_RECORDED = PAUSES = ("none", "recorded")
 CURVE_POINTS = 500
+TIMED_OPS = 1_000_000  # that are replayed to see how long one takes; arbitrary
 SPEED_FIGURES = (
     *("ops", "skipped_ops", "checksum", "minor_faults", "major_faults", "peak_mapped"),
     *("wait_ns", "per_thread", "other_threads", "pauses", "paused_ns", "knows_present"),
@@ -71,8 +73,8 @@ def check_programs(allocators):
     driver.check_programs("replay", allocators)
 
 
-def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
-    """The Results of replaying all traces against all allocators."""
+def measure(loaded, allocators, manner, budget, argv):
+    """The Results of replaying all traces against all allocators; the budget as for campaign."""
     facts = context.gather(allocators, argv)
     facts["traces"] = {trace.name: traces.describe(trace) for trace in loaded}
     facts.update(touch=manner.touch, thread_order=manner.thread_order, passes=manner.passes)
@@ -83,10 +85,7 @@ def measure(loaded, allocators, manner, choose_rounds, argv, leave_out=None):
     def attempt(trace, allocator, number):
         return replay_once(trace, allocator, manner, number)
 
-    with progress() as shown:
-        done = campaign.measure(
-            "replay", loaded, allocators, attempt, choose_rounds, shown, leave_out
-        )
+    done = campaign.measure("replay", loaded, allocators, attempt, budget)
     entries = campaign.reject_disagreements(done.entries, registry.reference(allocators), WORK)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)
     if LATENCY in manner.passes:
@@ -109,7 +108,7 @@ def seed_of(number):
 def replay_once(trace, allocator, manner, number):
     """The Figures of round `number`: of the speed pass and of those that were asked for besides;
     only the speed of a warm-up, and of the null allocator no memory, for its blocks overlap."""
-    has_more = number != schedule.WARM_UP
+    has_more = number != campaign.WARM_UP
     speed = one_pass(SPEED, trace, allocator, manner)
     counters = {key: speed[key] for key in SPEED_FIGURES if key in speed}
     counters["ns_per_op"] = speed["real_time_ns"] / max(1, speed["ops"])
@@ -205,34 +204,25 @@ def limit_figures(trace, allocator, manner, speed):
 
 
 def latency_figures(trace, allocator, manner, speed, seed):
-    """The figures of single calls: percentiles of a sample, and the worst from a run of its own."""
-    figures = sampled_figures(trace, allocator, manner, speed, seed)
+    """The figures of single calls: percentiles of the sample that a seed draws, whose counts are
+    added to those of the rounds before, and the worst from a run of its own."""
+    of_round = round_file(manner, trace, allocator) if manner.curves else None
+    try:
+        more = ["--seed", str(seed)]
+        figures = pass_figures(LATENCY, LATENCY_FIGURES, trace, allocator, manner, speed, more)
+        if of_round:
+            kept = manner.curves / results.latency_file(trace.name, allocator.name)
+            latency_counts.add(of_round, kept)
+    finally:
+        if of_round:
+            of_round.unlink(missing_ok=True)
     worst = pass_figures("worst", WORST_FIGURES, trace, allocator, manner, speed)
     return {**figures, **worst}
 
 
-def sampled_figures(trace, allocator, manner, speed, seed):
-    """The figures of the sample that a seed draws; its counts are added to those of the rounds
-    before."""
-    try:
-        done = one_pass(LATENCY, trace, allocator, manner, ["--seed", str(seed)])
-        figures = checked_figures(LATENCY, LATENCY_FIGURES, done, speed)
-        if manner.curves:
-            kept = manner.curves / results.latency_file(trace.name, allocator.name)
-            latency_counts.add(round_file(manner, trace, allocator), kept)
-        return figures
-    finally:
-        if manner.curves:
-            round_file(manner, trace, allocator).unlink(missing_ok=True)
-
-
-def pass_figures(name, keys, trace, allocator, manner, speed):
+def pass_figures(name, keys, trace, allocator, manner, speed, more=()):
     """The figures of a further pass, which must do the work that the speed pass did."""
-    return checked_figures(name, keys, one_pass(name, trace, allocator, manner), speed)
-
-
-def checked_figures(name, keys, done, speed):
-    """Those of what a pass printed, if it did the work of the speed pass."""
+    done = one_pass(name, trace, allocator, manner, more)
     check_work(name, done, speed)
     return {key: done[key] for key in keys if key in done}
 
@@ -257,6 +247,19 @@ def one_pass(name, trace, allocator, manner, more=()):
         raise RunFailed(f"{name} pass: {reason}") from reason
 
 
+def seconds_per_op(trace, allocator, manner):
+    """The seconds that a replay takes for each operation, with all that is around it. What is
+    replayed for this counts for nothing else."""
+    with temporary_folder() as folder:
+        timed = trace
+        if trace.info["ops"] > 2 * TIMED_OPS:
+            timed = traces.cut(trace, TIMED_OPS, folder / "timed.trace")
+        began = time.monotonic()
+        with must_succeed(trace.name):
+            one_pass(SPEED, timed, allocator, manner)
+        return (time.monotonic() - began) / timed.info["ops"]
+
+
 def round_file(manner, trace, allocator):
     """The file of the counts of durations of one round."""
     return manner.curves / f"round.{results.latency_file(trace.name, allocator.name)}"
@@ -265,9 +268,8 @@ def round_file(manner, trace, allocator):
 def run_driver(allocator, arguments, manner):
     """What the replayer prints, which ran with or without huge pages as it was to."""
     options = ("--small-pages",) if manner.thp == THP_NEVER else ()
-    setting = driver.Setting(options)
     done = driver.run_once(
-        "replay", allocator, arguments, manner.links, manner.timeout, setting=setting
+        "replay", allocator, arguments, manner.links, manner.timeout, options=options
     )
     if manner.thp == THP_NEVER and not done["thp_disabled"]:
         raise RunFailed("the system did not turn huge pages off for the process")

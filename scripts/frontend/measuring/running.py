@@ -4,12 +4,11 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, error_text, io_failure
-from frontend.paths import built
+from frontend.failure import WORK_FAILED, blamed_on, error_text
+from frontend.paths import built, temporary_folder
 
 TIMED_OUT = "timed out"  # how the error of a run begins that took too long
 LAST_LINES = 5  # of stderr that are shown; arbitrary, as the next
@@ -74,7 +73,9 @@ def launch(argv, environment, timeout, folder, stdout, place=None, options=(), s
     empty one, stdout to the file given and stderr to folder/stderr. The options are launch's own.
     """
     report = Path(folder) / "launch.json"
-    keep_place(report)
+    # Without its place on the disk, what a program did would be unknown at its end.
+    with blamed_on(report.parent, WORK_FAILED):
+        report.write_bytes(b" " * REPORT_BYTES)
     own = ["--timeout", f"{timeout:g}", "--report", str(report), *options]
     command = [str(built("launch")), *own, "--"]
     with open(Path(folder) / "stderr", "w+b") as stderr, open(stdin, "rb") as read:
@@ -96,10 +97,8 @@ def keep_place(report):
 
 def wait_for(command, environment, timeout, streams, place):
     """The exit status of a command; launch keeps the time-out, this one is for launch itself."""
-    try:
+    with blamed_on(command[0], WORK_FAILED):
         process = subprocess.Popen(command, env=environment, cwd=place, **streams)
-    except OSError as error:
-        raise io_failure(error, command[0], WORK_FAILED) from error
     with process:
         try:
             return process.wait(timeout + GRACE_S)
@@ -122,8 +121,8 @@ def read_report(path):
 def run_json(argv, environment, timeout, options=()):
     """Runs a program that prints one JSON object: (object, None) or (None, what went wrong). The
     options are launch's."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        with open(Path(folder) / "stdout", "w+b") as stdout:
+    with temporary_folder() as folder:
+        with open(folder / "stdout", "w+b") as stdout:
             run = launch(argv, environment, timeout, folder, stdout, options=options)
             stdout.seek(0)
             text = stdout.read().decode("utf-8", "replace")

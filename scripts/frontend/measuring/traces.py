@@ -1,5 +1,6 @@
 """Trace files as the front end sees them: verified, named, described. Their bytes are the
-business of build/.../trace."""
+business of build/.../trace, which is run here, also for verbs that pass their work on to it: its
+exit status is theirs then, and so are its messages, in the form that all verbs give theirs."""
 
 import json
 import os
@@ -8,11 +9,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, Failure, io_failure
+from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
 from frontend.figures.results import unique
 from frontend.guess import closest, offer
 from frontend.lazily import Lazy
-from frontend.paths import CORPUS, built, check_regular, in_tree, shown
+from frontend.measuring.running import killed_by
+from frontend.paths import CORPUS, built, check_apart, check_regular, in_tree, shown
+from frontend.progress import say
 from frontend.visible import said
 
 hashlib = Lazy("hashlib")
@@ -52,18 +55,54 @@ def read_info(path, *options):
         raise Failure(f"{path}: {error.strerror}{meant_file(path)}") from error
     except OSError as error:
         raise io_failure(error, path) from error
-    done = run_tool("info", *options, path)
-    if done.returncode:
-        lines = said(done.stderr, path) or [f"{path}: trace info failed"]
-        raise Failure(lines[-1] + import_hint(lines[-1]))
-    return json.loads(done.stdout)
+    return json.loads(tool("info", *options, path))
 
 
-def run_tool(command, *words, text=""):
-    """The finished process of `trace COMMAND WORD...`, which reads the text."""
+def tool(command, *words, text="", status=BAD_INPUT):
+    """What `trace COMMAND WORD...` prints, which reads the text; a Failure with its last line if it
+    fails."""
     line = [str(built("trace")), command, *map(str, words)]
     kind = {"capture_output": True, "text": True, "errors": "surrogateescape"}
-    return subprocess.run(line, input=text, check=False, **kind)
+    done = subprocess.run(line, input=text, check=False, **kind)
+    if done.returncode:
+        told = said(done.stderr, *words) or [f"trace {command}: failed ({done.returncode})"]
+        raise Failure(told[-1] + import_hint(told[-1]), status)
+    return done.stdout
+
+
+def run_tool(command, *words):
+    """Runs `trace COMMAND WORD...` and returns its exit status. Words that are None are left out;
+    a (name, value) is an option, left out where its value is None."""
+    line = [str(built("trace")), command]
+    for word in words:
+        if isinstance(word, tuple):
+            line += [] if word[1] is None else [f"--{word[0]}={word[1]}"]
+        elif word is not None:
+            line.append(str(word))
+    kind = {"stderr": subprocess.PIPE, "text": True, "errors": "surrogateescape"}
+    with subprocess.Popen(line, **kind) as running:
+        try:
+            text = running.stderr.read()
+        except BaseException:
+            running.terminate()  # or we would wait for its end
+            raise
+    for told in said(text, *line):
+        say(told + import_hint(told))
+    if running.returncode < 0:
+        raise Failure(f"trace {command}: {killed_by(-running.returncode)}", WORK_FAILED)
+    return running.returncode
+
+
+def rewrite(command, words, output, *inputs):
+    """run_tool for a command that makes a trace of traces; that may take the place of one."""
+    return run_tool(command, *words, "-o", output, "--", *inputs)
+
+
+def convert(command, words, output, source):
+    """run_tool for a command that makes of a file one of another kind, which must not take its
+    place."""
+    check_apart(output, source)
+    return rewrite(command, words, output, source)
 
 
 def import_hint(line):
@@ -104,10 +143,7 @@ def check_names(paths):
 
 def cut(trace, ops, path):
     """The Trace of the first operations of another one, in a file at `path`."""
-    done = run_tool("cut", "--ops", f"0:{ops}", trace.path, "-o", path)
-    if done.returncode:
-        lines = said(done.stderr, trace.path, path)
-        raise Failure(lines[-1] if lines else f"{trace.path}: trace cut failed", WORK_FAILED)
+    tool("cut", "--ops", f"0:{ops}", trace.path, "-o", path, status=WORK_FAILED)
     return load([path])[0]
 
 

@@ -12,7 +12,6 @@ from frontend.figures import results
 from frontend.measuring import campaign, context, driver
 from frontend.measuring.campaign import Figures
 from frontend.paths import built
-from frontend.progress import progress
 
 FIGURES = (
     *("ops", "threads", "checksum", "refused", "minor_faults", "major_faults", "peak_rss"),
@@ -96,14 +95,14 @@ def quick():
     ]
 
 
-def measure_quick(chosen, allocators, links, timeout, choose_rounds, argv, leave_out=None):
+def measure_quick(chosen, allocators, links, timeout, budget, argv):
     """The Results of Workloads of the quick selection, without the floor."""
     real = [a for a in allocators if not a.is_floor]
     manner = Manner((), timeout, links)
-    return measure(chosen, real, manner, choose_rounds, argv, leave_out=leave_out)
+    return measure(chosen, real, manner, budget, argv)
 
 
-def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK, leave_out=None):
+def measure(chosen, allocators, manner, budget, argv, works=WORK):
     """The Results of running all Workloads on all allocators; `works` must agree in a row."""
     facts = context.gather(allocators, argv)
     facts["workloads"] = {w.name: describe(w) for w in chosen}
@@ -111,8 +110,7 @@ def measure(chosen, allocators, manner, choose_rounds, argv, works=WORK, leave_o
     def attempt(workload, allocator, _):
         return run_once(workload, allocator, manner)
 
-    with progress() as shown:
-        done = campaign.measure("run", chosen, allocators, attempt, choose_rounds, shown, leave_out)
+    done = campaign.measure("run", chosen, allocators, attempt, budget)
     varying = {w.name for w in chosen if w.facts["varies"]}
     entries = reject_disagreements(done.entries, varying, registry.reference(allocators), works)
     facts.update(warmups=done.warm_ups, rounds=done.rounds)

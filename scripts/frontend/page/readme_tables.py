@@ -57,7 +57,7 @@ def short_table(summaries, apart):
     names = [name for name in COLUMNS if name in known]
     versions = summaries[0].context.get("allocators", {})
     heads = ["", *(f"{name}{version_text(versions.get(name, {}))}" for name in names)]
-    lines = [heads, ["---", *["---:"] * len(names)]]
+    lines = [heads]
     for name, summary in short_rows(summaries, apart):
         lines.append([f"{name}: {summary.time.name}", *short_cells(summary, names, "time_ratio")])
         lines.append([f"{name}: peak memory", *short_cells(summary, names, "rss_ratio")])
@@ -82,12 +82,9 @@ def short_cells(summary, names, ratio):
             yield ABSENT
         else:
             mean = estimate_text(getattr(summary.overall[name], ratio), digest.figure_text)
-            yield f"{unbroken(mean)}<br>worst {table.worst_text(summary, name, ratio)}"
-
-
-def unbroken(text):
-    """A text that a narrow table does not break at its spaces and dashes."""
-    return text.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
+            # Not to be broken at its spaces and dashes where the table is narrow.
+            mean = mean.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
+            yield f"{mean}<br>worst {table.worst_text(summary, name, ratio)}"
 
 
 def version_text(described):
@@ -180,14 +177,8 @@ def table_parts(summary, apart):
     parts = [reading(summary, apart), full_table(summary, apart)]
     parts += [failures(summary), source(summary), versions_line(summary)]
     for name, further in apart.items():
-        parts += [failures(further), source(further, f"{head_of(name)}: ")]
+        parts += [failures(further), source(further, f"{name.replace('-', ' ').capitalize()}: ")]
     return parts
-
-
-def head_of(name):
-    """How results apart are called at the beginning of a line."""
-    words = name.replace("-", " ")
-    return words[0].upper() + words[1:]
 
 
 def reading(summary, apart):
@@ -208,8 +199,7 @@ def full_table(summary, apart):
     """Subjects down, allocators across, geometric means last."""
     subject = "trace" if summary.kind == "replay" else "program"
     heads = [subject, f"{summary.reference}, {summary.time.unit} and MiB", *summary.rivals]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
-    lines += [table_line(summary, subject) for subject in summary.subjects]
+    lines = [heads, *(table_line(summary, subject) for subject in summary.subjects)]
     lines.append(mean_line("geometric mean", summary, summary.rivals))
     for name, further in apart.items():
         head = f"{name.replace('-', ' ')}: {len(further.subjects)} more"
@@ -256,7 +246,6 @@ def mean_text(summary, name):
 
 
 def failures(summary):
-    """What failed, and why."""
     lines = [f"- {name} on {subject}: {message}" for subject, name, message in summary.failures()]
     return "\n".join(["Failed rows:", "", *lines]) if lines else ""
 
@@ -273,6 +262,5 @@ def source(summary, whose=""):
     touch = f"touch {context['touch']}; " if context.get("touch") else ""
     return (
         f"{whose}n = {summary.rounds} interleaved rounds, {digest.interval_text(summary)}; {touch}"
-        f"{digest.machine_text(context)}; commit {digest.commit_text(context)}, "
-        f"{str(context.get('date', 'no date'))[:10]}."
+        f"{digest.origin_text(context)}."
     )

@@ -166,7 +166,7 @@ class Part:
             f"{self.source.path.name} · {digest.subjects_text(summary)}, "
             f"{counted(summary.rounds, 'interleaved round')}, {digest.interval_text(summary)} · "
             f"{digest.machine_text(context)} · commit {digest.commit_text(context)} · "
-            f"{str(context.get('date', 'no date'))[:10]}"
+            f"{digest.date_text(context)}"
         )
 
     @property

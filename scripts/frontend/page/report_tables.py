@@ -5,10 +5,10 @@ worst calls, threads, wasteful moments and predictions. Where nothing is known, 
 from typing import NamedTuple
 
 from frontend.allocators.registry import FLOOR
-from frontend.figures import decision, digest, prediction, stats, thread_figures
-from frontend.figures import wasteful_moments, worst_calls
-from frontend.figures.digest import coverage_remark, duration_text, number_text
+from frontend.figures import decision, digest, prediction, replay_details, stats
+from frontend.figures.digest import duration_text, interval, number_text
 from frontend.figures.metrics import LATENCIES, MIB
+from frontend.figures.replay_details import mib_text
 
 
 class Cell(NamedTuple):
@@ -56,8 +56,8 @@ def estimate_cell(estimate, remark=""):
     """A cell for a ratio."""
     if estimate is None:
         return Cell("no ratio")
-    median, _, interval = digest.figure_text(estimate).partition(" ")
-    return Cell(median, estimate.median, interval + remark, digest.verdict(estimate))
+    median, _, ends = digest.figure_text(estimate).partition(" ")
+    return Cell(median, estimate.median, ends + remark, digest.verdict(estimate))
 
 
 def figure_cell(cell, measure):
@@ -65,9 +65,7 @@ def figure_cell(cell, measure):
     estimate = digest.part(cell, measure)
     if cell.gap or estimate is None:
         return gap_cell(cell.gap) if cell.gap else Cell()
-    low, median, high = map(number_text, digest.ends(estimate))
-    interval = "" if estimate.low is None else f"({low}–{high}){coverage_remark(estimate)}"
-    return number_cell(estimate.median, median, interval)
+    return number_cell(estimate.median, small=interval(estimate, number_text, "({}–{})"))
 
 
 # Of one kind of entries
@@ -188,11 +186,8 @@ def saving_cell(estimate, scale, unit=""):
     """A cell with an interval; empty without an estimate."""
     if estimate is None:
         return Cell()
-    interval = ""
-    if estimate.low is not None:
-        ends = f"{signed(scale * estimate.low)} to {signed(scale * estimate.high)}"
-        interval = f"({ends}){coverage_remark(estimate)}"
-    return number_cell(scale * estimate.median, signed(scale * estimate.median) + unit, interval)
+    ends = interval(estimate, lambda end: signed(scale * end), "({} to {})")
+    return number_cell(scale * estimate.median, signed(scale * estimate.median) + unit, ends)
 
 
 def signed(number):
@@ -245,7 +240,7 @@ def percentiles_table(rows):
 
 def worst_table(rows):
     """The worst calls of each allocator; who made them, if the traces tell."""
-    found = [(name, call, row) for name, row in rows.items() for call in worst_calls.of_row(row)]
+    found = [(n, call, row) for n, row in rows.items() for call in replay_details.worst_calls(row)]
     site = ["site"] if any(call.site for _, call, _ in found) else []
     cells = [
         [
@@ -271,14 +266,10 @@ def waste_table(rows):
             number_cell(moment.waste / MIB),
             number_cell(moment.op, f"{moment.op:,}"),
             number_cell(moment.live / MIB),
-            name_cell(
-                "\n".join(
-                    f"{site}, {wasteful_moments.mib_text(live)}" for site, live in moment.owners
-                )
-            ),
+            name_cell("\n".join(f"{site}, {mib_text(live)}" for site, live in moment.owners)),
         ]
         for name, row in rows.items()
-        if (moment := wasteful_moments.of_row(row))
+        if (moment := replay_details.wasteful_moment(row))
     ]
     heads = ("allocator", "waste, MiB", "operation", "live, MiB", "most of it by")
     return Table(heads, cells) if cells else None
@@ -298,7 +289,7 @@ def threads_table(rows):
             ),
         ]
         for name, row in rows.items()
-        for figures in thread_figures.of_row(row)
+        for figures in replay_details.thread_figures(row)
     ]
     times = ("in calls, ms", "waiting, ms", "on a processor, ms")
     return Table(("allocator", "thread", "operations", *times), cells) if cells else None

@@ -1,16 +1,17 @@
 """The end of a recording: whose trace FILE is, which images there are none of, what is told."""
 
 import shutil
-from contextlib import suppress
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.allocators import own_malloc
 from frontend.counted import counted
+from frontend.paths import shown
 from frontend.progress import say
 from frontend.recording import compiling, images, reasons
 from frontend.recording.compiling import CompileFailed
-from frontend.recording.control import Vanished
+from frontend.recording.control import Process, Vanished
 from frontend.recording.following import named
 
 LOSSES = {
@@ -55,9 +56,7 @@ class Recording:
 
     def is_about_root(self, vanished):
         """Whether an image that was not recorded would have been the command's."""
-        namespaces = (vanished.namespace, self.root.namespace)
-        same = namespaces[0] == namespaces[1] or not all(namespaces)
-        return vanished.pid == self.root.pid and same
+        return Process(vanished.pid, vanished.namespace, 0).is_same(self.root)
 
     def had_no_place(self):
         """Whether nothing of the command was recorded because there was no place for it."""
@@ -247,15 +246,11 @@ def not_recorded(recording):
     refused = [one for one in recording.vanished() if not recording.is_about_root(one)]
     if not refused:
         return None
-    kinds = {}
-    for one in refused:
-        kind = f"{Path(one.path).name} {reasons.why(one)}"
-        kinds[kind] = kinds.get(kind, 0) + 1
-    shown = [f"{kind}{f' ({n} times)' if n > 1 else ''}" for kind, n in list(kinds.items())]
-    more = shown[KINDS_MAX:]
-    names = "; ".join(shown[:KINDS_MAX]) + (
-        f"; {counted(len(more), 'further kind')}" if more else ""
-    )
+    kinds = Counter(f"{Path(one.path).name} {reasons.why(one)}" for one in refused)
+    told = [f"{kind}{f' ({n} times)' if n > 1 else ''}" for kind, n in kinds.items()]
+    more = len(told) - KINDS_MAX
+    names = "; ".join(told[:KINDS_MAX])
+    names += f"; {counted(more, 'further kind')}" if more > 0 else ""
     unnoted = recording.control.unnoted
     count = f"{len(refused) + unnoted:,}"
     images_ = "further image" if len(refused) == 1 and not unnoted else "further images"
@@ -269,10 +264,3 @@ def still_running(recording):
         f"{named(recording.running)} still recorded, into {raw}; for the whole of it, once all "
         f"have ended: spanbench record --recover {raw} -o {output}"
     )
-
-
-def shown(path):
-    """A path as short as it may be."""
-    with suppress(ValueError):
-        return path.relative_to(Path.cwd())
-    return path

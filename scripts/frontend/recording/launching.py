@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.allocators.preload import SPLITS, plain_folder
-from frontend.failure import io_failure
+from frontend.failure import blamed_on
 from frontend.recording import control as controls
 from frontend.recording import signals as signalling
 
@@ -89,19 +89,16 @@ def recording_environment(library, raw, has_children, sites=None):
 
 
 def start(words, environment, raw, control, signals):
-    """Starts the command."""
-    try:
+    with blamed_on(words[0]):
         return subprocess.Popen(
             words,
             env=environment,
             restore_signals=False,
             preexec_fn=lambda: become_root(raw, control, signals),
         )
-    except OSError as error:
-        raise io_failure(error, words[0]) from error
 
 
-def become_root(raw, control, signals):
+def become_root(raw, control, signals=None):
     """In the new process, before it is the command: says who it is; signals as the caller had them.
 
     What fails here must not keep the command from being run.
@@ -109,7 +106,8 @@ def become_root(raw, control, signals):
     control.root_process = controls.this_process()
     with suppress(OSError):
         (raw / ROOT_NAME).write_text(f"{os.getpid()}\n")
-    signals.restore_in_child()
+    if signals:
+        signals.restore_in_child()
 
 
 class Attendance:

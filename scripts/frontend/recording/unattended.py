@@ -8,27 +8,20 @@ import select
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from frontend.failure import io_failure
+from frontend.failure import blamed_on, io_failure
 from frontend.measuring.running import Run
-from frontend.paths import built
+from frontend.paths import built, temporary_folder
 from frontend.progress import say
 from frontend.recording import control as controls
 from frontend.recording.finishing import Recording, finish
 from frontend.recording.following import running_in
 from frontend.recording.images import images_in
-from frontend.recording.launching import (
-    ROOT_NAME,
-    UNDER_WAY_S,
-    ending_of,
-    preloadable,
-    recording_environment,
-)
+from frontend.recording.launching import UNDER_WAY_S, become_root, ending_of, preloadable
+from frontend.recording.launching import recording_environment
 
 LOOK_S = 0.2  # between two looks at how much was recorded; arbitrary
 NEWS_S = 5  # between two lines that say that it goes on; arbitrary
@@ -80,12 +73,12 @@ class Unattended:
             self.remove_raw()
             raise io_failure(error, self.raw) from error
         with (
-            tempfile.TemporaryDirectory(prefix="spanbench-") as folder,
+            temporary_folder() as folder,
             preloadable(built("librecord.so")) as library,
         ):
             environment = recording_environment(library, self.raw, has_children=True)
             try:
-                return self.attend(environment, Path(folder))
+                return self.attend(environment, folder)
             except BaseException:
                 self.remove_raw()
                 raise
@@ -117,26 +110,18 @@ class Unattended:
             open(self.stdin, "rb") as stdin,
             open(folder / "stdout", "wb") as stdout,
             open(folder / "stderr", "wb") as stderr,
+            blamed_on(self.words[0]),
         ):
             self.started = time.monotonic()
-            try:
-                return subprocess.Popen(
-                    self.words,
-                    env=environment,
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=stderr,
-                    start_new_session=True,
-                    preexec_fn=self.become_root,
-                )
-            except OSError as error:
-                raise io_failure(error, self.words[0]) from error
-
-    def become_root(self):
-        """In the new process, before it is the command: says who it is."""
-        self.control.root_process = controls.this_process()
-        with suppress(OSError):
-            (self.raw / ROOT_NAME).write_text(f"{os.getpid()}\n")
+            return subprocess.Popen(
+                self.words,
+                env=environment,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+                preexec_fn=lambda: become_root(self.raw, self.control),
+            )
 
     def wait(self, child):
         """The Ending of the command; None: it has not ended, and the room is used up."""

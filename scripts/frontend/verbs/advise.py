@@ -5,22 +5,14 @@ recorded, replayed and run is recording/, measuring/ and the verb exec.
 """
 
 import importlib
-import json
 import math
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
 from frontend.advising import advice, advice_lines, advice_plan
-from frontend.advising.advice_checks import (
-    check_programs,
-    find_allocators,
-    own_malloc_text,
-    refuse_own_malloc,
-    standard_input,
-)
-from frontend.advising.advice_cut import seconds_per_op
+from frontend.advising.advice_checks import check_programs, find_allocators
+from frontend.advising.advice_checks import own_malloc_text, refuse_own_malloc, standard_input
 from frontend.advising.advice_folder import Folder
 from frontend.advising.advice_plan import Clock
 from frontend.allocators import own_malloc
@@ -30,14 +22,17 @@ from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table
 from frontend.lazily import require
 from frontend.measuring import replays, traces
+from frontend.measuring.budget import Budget, replay_growth
 from frontend.measuring.campaign import RunFailed
+from frontend.paths import temporary_folder
 from frontend.progress import say
 from frontend.recording import finishing
 from frontend.recording.unattended import Room, Unattended
 from frontend.verbs import execute
 from frontend.verbs.execute import Command, find_command
-from frontend.verbs.options import add_allocators, add_folder, add_json, rest_of_line, seconds
-from frontend.verbs.outcome import PAGE_NEEDS, keep
+from frontend.verbs.options import add_allocators, add_command, add_flag, add_folder, add_json
+from frontend.verbs.options import rest_of_line, seconds
+from frontend.verbs.outcome import PAGE_NEEDS, curves_folder, keep, print_json
 
 EXAMPLES = (
     "spanbench advise -- sqlite3 my.db 'select count(*) from t'",
@@ -50,7 +45,6 @@ STUCK = 10  # times what the recorded run took
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "--limit-time",
         type=seconds,
@@ -60,19 +54,11 @@ def add_arguments(parser):
         "left out and named, the real runs first",
     )
     add_allocators(parser, "all found but those that poison; glibc is always among them")
-    parser.add_argument(
-        "--ignore-status",
-        action="store_true",
-        help="CMD may exit with another status than 0",
-    )
+    add_flag(parser, "--ignore-status", "CMD may exit with another status than 0")
     add_folder(parser, "the page, the trace and the results", None, "CMD-advice")
     add_json(parser)
-    parser.add_argument(
-        "command",
-        nargs="...",
-        metavar="CMD",
-        help="the program and its arguments; if our standard input is a file, it reads that",
-    )
+    what = "the program and its arguments; if our standard input is a file, it reads that"
+    add_command(parser, what)
 
 
 def run(options, argv):
@@ -93,16 +79,11 @@ def run(options, argv):
             folder.leave(is_wanted=adviser.files or not isinstance(reason, Failure))
             raise
         folder.end()
-    show(told, options)
-    return 0
-
-
-def show(told, options):
-    """Prints the five lines, or the JSON."""
     if options.json:
-        print(json.dumps(advice_lines.to_json(told), indent=1))
+        print_json(advice_lines.to_json(told))
     else:
         print("\n".join(advice_lines.lines(told)))
+    return 0
 
 
 def check_base(row):
@@ -146,7 +127,10 @@ class Adviser:
             advice.add_replays(self.told, replayed, best, cpu_s)
             self.note_replays()
         advice.choose(self.told)
-        self.write_page()
+        self.step("drawing the page")
+        report = importlib.import_module("frontend.page.report")
+        opening = report.Advice(self.command.name, advice_lines.facts(self.told), self.told.notes)
+        self.told.page = report.write_report(self.files, self.folder.path, opening)
         return self.told
 
     def step(self, text):
@@ -254,8 +238,8 @@ class Adviser:
 
     def probe(self):
         """Why the program cannot be run under the base, or None; found out before the replays."""
-        with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-            runner = execute.Runner(self.links, Path(folder), self.running_options())
+        with temporary_folder() as folder:
+            runner = execute.Runner(self.links, folder, self.running_options())
             try:
                 runner.attempt(self.command, self.base, is_warm_up=True)
             except RunFailed as reason:
@@ -271,7 +255,7 @@ class Adviser:
         """The Trace, or as many of its first operations as there is time to replay."""
         ops = trace.info["ops"]
         manner = replays.Manner(timeout=self.options.limit_time, links=self.links)
-        op_s = seconds_per_op(trace, self.base, manner)
+        op_s = replays.seconds_per_op(trace, self.base, manner)
         fitting = plan.ops_that_fit(op_s, len(self.rivals) + 1)
         if fitting >= ops:
             return trace
@@ -289,17 +273,12 @@ class Adviser:
         allocators = [self.base, *self.rivals]
         self.step(f"replaying it on {counted(len(allocators), 'allocator')}")
         end_s = min(self.clock.end_s, time.monotonic() + plan.replay_s)
-        budget = advice_plan.budget(
-            end_s, trace.name, advice_plan.MOST_REPLAYS, advice_plan.replay_growth()
-        )
-        with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-            curves = Path(folder) / "curves"
-            curves.mkdir()
+        most = advice_plan.MOST_REPLAYS
+        budget = Budget(end_s, [trace.name], 1, most, growth=replay_growth())
+        with curves_folder() as curves:
             timeout = max(LEAST_TIMEOUT_S, plan.replay_s / 4)
             manner = replays.Manner(timeout=timeout, curves=curves, links=self.links)
-            measured = replays.measure(
-                [trace], allocators, manner, budget.choose_rounds, self.argv, budget.leave_out
-            )
+            measured = replays.measure([trace], allocators, manner, budget, self.argv)
             output = self.folder.place("replays.json")
             keep(measured, output, curves, "curves")
         results.check_kept(measured)
@@ -323,19 +302,17 @@ class Adviser:
     def run_for_real(self, best, most):
         """Runs the program itself under the best allocators, and puts in what that gives."""
         self.step(f"running {self.command.name} itself under {', '.join(a.name for a in best)}")
-        budget = advice_plan.budget(self.clock.end_s, self.command.name, most)
-        measured = execute.run_rounds(
-            *([self.command], [self.base, *best], self.running_options(), self.argv),
-            choose_rounds=budget.choose_rounds,
-            leave_out=budget.leave_out,
-        )
+        # As many rounds as there is time for, at least one. How little few tell, intervals say.
+        budget = Budget(self.clock.end_s, [self.command.name], 1, most)
+        options, compared = self.running_options(), [self.base, *best]
+        measured = execute.run_rounds([self.command], compared, options, self.argv, budget)
         self.compare_outputs(measured)
         output = self.folder.place("runs.json")
         results.write(output, measured)
         self.files.append(output)
         self.tell_failures(measured, "real runs")
         check_base(measured.row(advice.REAL, self.command.name, self.base.name))
-        for line in execute.remarks(measured, self.running_options()):
+        for line in execute.remarks(measured, options):
             self.note(line)
         advice.add_real(self.told, measured, best)
         doubt = advice_lines.open_text(self.told)
@@ -368,10 +345,3 @@ class Adviser:
             self.note(
                 f"the figures are of {asked.program} alone, one of {asked.processes} processes"
             )
-
-    def write_page(self):
-        """The page of all results."""
-        self.step("drawing the page")
-        report = importlib.import_module("frontend.page.report")
-        opening = report.Advice(self.command.name, advice_lines.facts(self.told), self.told.notes)
-        self.told.page = report.write_report(self.files, self.folder.path, opening)

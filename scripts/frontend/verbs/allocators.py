@@ -1,14 +1,10 @@
 """The verb allocators: those found on this machine."""
 
-import json
-
 from frontend.allocators import registry
-from frontend.figures.table import console
-from frontend.lazily import Lazy
+from frontend.figures.table import Text, console
 from frontend.paths import shown
 from frontend.verbs.options import add_json
-
-Text = Lazy("rich.text", "Text")
+from frontend.verbs.outcome import print_json
 
 EXAMPLES = (
     "spanbench allocators",
@@ -17,7 +13,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     add_json(parser)
 
 
@@ -27,8 +22,7 @@ def run(options, _argv):
     names = {allocator.name for allocator in found}
     absent = [name for name in registry.NAMES if name not in names]
     if options.json:
-        document = {"allocators": list(map(facts, found)), "not_found": absent}
-        print(json.dumps(document, indent=1))
+        print_json({"allocators": list(map(facts, found)), "not_found": absent})
     else:
         show(found, absent)
     return 0

@@ -9,10 +9,7 @@ parts of the measurement, each of which gives up subjects rather than rounds tha
 
 import functools
 import importlib
-import tempfile
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
@@ -21,12 +18,12 @@ from frontend.failure import WORK_FAILED
 from frontend.figures import results, together
 from frontend.lazily import require
 from frontend.measuring import driver, replays, shards, traces, workloads
-from frontend.measuring.budget import MEMORY_PASS, Budget, loop_s, processors
+from frontend.measuring.budget import Budget, loop_s, processors, replay_growth
 from frontend.paths import latest, shown
 from frontend.progress import say
 from frontend.verbs import micro
-from frontend.verbs.options import add_folder, add_repeats, seconds
-from frontend.verbs.outcome import PAGE_NEEDS, keep, show
+from frontend.verbs.options import add_flag, add_folder, add_repeats, seconds
+from frontend.verbs.outcome import PAGE_NEEDS, curves_folder, keep, show
 
 EXAMPLES = (
     "spanbench bench",
@@ -51,59 +48,49 @@ DRAWING_LOOPS = 180
 SPARE = 0.04  # of the budget, for what takes longer than was thought; 6.4 s of 240 were lacking
 
 
-@dataclass
-class Part:
-    """One part of the comparison: how it is named, in which order its subjects are given up, and
-    what was measured of it."""
+class Part(Budget):
+    """A part of the comparison: its Budget, how it is named, in which order its subjects are given
+    up (in words), and what was measured of it."""
 
-    name: str
-    order: str
-    budget: Budget
-    measured: object = None
+    def __init__(self, name, how, *budget):
+        super().__init__(*budget)
+        self.name, self.how, self.measured = name, how, None
 
     def leave_out(self, seconds):
         """What the Budget gives up; says it when it does, and when even that does not suffice."""
-        before = len(self.budget.left_out)
-        given_up = self.budget.leave_out(seconds)
+        before = len(self.left_out)
+        given_up = super().leave_out(seconds)
         if len(given_up) > before:
             say(f"{self.name}{self.lack_text}")
-        if self.budget.lacking_s >= 1:
-            say(f"{self.name}: takes some {self.budget.lacking_s:.0f} s more than there are")
+        if self.lacking_s >= 1:
+            say(f"{self.name}: takes some {self.lacking_s:.0f} s more than there are")
         return given_up
 
     @property
     def text(self):
         """What was measured: "replays: 7 rounds of 12; left out ...: cc1, redis"."""
-        rounds = self.measured.context["rounds"]
-        kept, left_out = len(self.budget.kept), self.budget.left_out
-        return (
-            f"{self.name}: {counted(rounds, 'round')} of {kept}{self.lack_text if left_out else ''}"
-        )
+        rounds = counted(self.measured.context["rounds"], "round")
+        return f"{self.name}: {rounds} of {len(self.kept)}{self.lack_text if self.left_out else ''}"
 
     @property
     def lack_text(self):
         """What was left out, and in which order."""
-        return f": left out for lack of time, {self.order}: {', '.join(self.budget.left_out)}"
+        return f": left out for lack of time, {self.how}: {', '.join(self.left_out)}"
 
     def has_lost(self, warm_up):
         """Whether a warm-up has failed that no row tells of, since its subject was left out."""
         subject = results.split_name(warm_up["name"])[1]
-        return "error_occurred" in warm_up and subject in self.budget.left_out
+        return "error_occurred" in warm_up and subject in self.left_out
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     extent = parser.add_mutually_exclusive_group()
-    extent.add_argument(
+    add_flag(
+        extent,
         "--quick",
-        action="store_true",
-        help=f"the {QUICK_TRACES} shortest traces, {QUICK_ROUNDS} rounds: a look, no comparison",
+        f"the {QUICK_TRACES} shortest traces, {QUICK_ROUNDS} rounds: a look, no comparison",
     )
-    extent.add_argument(
-        "--full",
-        action="store_true",
-        help=f"the whole corpus, {FULL_ROUNDS} rounds unless -n says otherwise",
-    )
+    add_flag(extent, "--full", f"the whole corpus, {FULL_ROUNDS} rounds unless -n says otherwise")
     extent.add_argument(
         "--budget",
         type=seconds,
@@ -133,7 +120,9 @@ def run(options, argv):
 
 def measure_and_draw(options, argv):
     """All of it; the exit status."""
-    end_s = time.monotonic() + options.budget - spent_since(options.since)
+    # A clock that is wrong has no time spent.
+    spent_s = max(0.0, time.time() - options.since) if options.since else 0.0
+    end_s = time.monotonic() + options.budget - spent_s
     require(*PAGE_NEEDS)
     allocators = standard_allocators()
     replays.check_programs(allocators)
@@ -149,9 +138,7 @@ def measure_and_draw(options, argv):
     count, loaded = len(loaded), options.shard.of(loaded)
     options.shard.check(loaded, count, "traces")
     parts = make_parts(options, loaded, end_s)
-    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        curves = Path(folder) / "curves"
-        curves.mkdir()
+    with Links() as links, curves_folder() as curves:
         measure(parts, loaded, allocators, links, curves, argv)
         whole = combined(parts)
         whole.context.update(budget_s=options.budget, **options.shard.facts)
@@ -159,11 +146,6 @@ def measure_and_draw(options, argv):
     status = max(map(show_part, parts))
     results.check_kept(whole)
     return status or draw(whole, parts, options.output)
-
-
-def spent_since(since):
-    """Seconds from a time of the clock to now; none if that clock is wrong."""
-    return max(0.0, time.time() - since) if since else 0.0
 
 
 def standard_allocators():
@@ -189,13 +171,9 @@ def make_parts(options, loaded, end_s):
     ends = dict.fromkeys(orders, float("inf")) if rounds else share(end_s)
     least, most = (rounds, rounds) if rounds else (LEAST_ROUNDS, MOST_ROUNDS)
     fewest = {REPLAYS: FEWEST_TRACES}
-    growth = {REPLAYS: 1 + MEMORY_PASS / processors()}
+    growth = {REPLAYS: replay_growth()}
     return [
-        Part(
-            name,
-            how,
-            Budget(ends[name], order, least, most, fewest.get(name, 0), growth.get(name, 1.0)),
-        )
+        Part(name, how, ends[name], order, least, most, fewest.get(name, 0), growth.get(name, 1.0))
         for name, (order, how) in orders.items()
         if order
     ]
@@ -222,20 +200,19 @@ def measure(parts, loaded, allocators, links, curves, argv):
     manner = replays.Manner(timeout=TIMEOUT_S, curves=curves, links=links)
     quick = (allocators, links, TIMEOUT_S)
     for part in parts:
-        rounds, leave_out = part.budget.choose_rounds, part.leave_out
         if part.name == REPLAYS:
-            part.measured = replays.measure(loaded, allocators, manner, rounds, argv, leave_out)
+            part.measured = replays.measure(loaded, allocators, manner, part, argv)
         elif part.name == WORKLOADS:
-            chosen = [w for w in workloads.quick() if w.name in part.budget.order]
-            part.measured = workloads.measure_quick(chosen, *quick, rounds, argv, leave_out)
+            chosen = [w for w in workloads.quick() if w.name in part.order]
+            part.measured = workloads.measure_quick(chosen, *quick, part, argv)
         else:
-            part.measured = micro.measure_quick(*quick, rounds, argv, leave_out)
+            part.measured = micro.measure_quick(*quick, part, argv)
 
 
 def combined(parts):
     """One Results of all parts; what was left out is told apart from what was measured."""
     whole = functools.reduce(micro.combined, [part.measured for part in parts])
-    left_out = {part.name: part.budget.left_out for part in parts if part.budget.left_out}
+    left_out = {part.name: part.left_out for part in parts if part.left_out}
     for names in left_out.values():
         for name in names:
             whole.context["traces"].pop(name, None)

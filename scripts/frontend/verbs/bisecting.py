@@ -1,9 +1,7 @@
 """The verb bisect: drives git bisect with measurements until it names a commit. All of it happens
 in a worktree of its own: the user's tree, index and branches stay as they are."""
 
-import json
 import re
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +9,17 @@ from pathlib import Path
 from frontend.allocators.preload import Links
 from frontend.allocators.registry import Allocator
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
-from frontend.figures.table import console, new_table
+from frontend.figures.table import Text, console, new_table
 from frontend.gate import bisect_judge, gate_subjects, revisions
 from frontend.gate.bisect_judge import BAD, GOOD, SKIP
 from frontend.gate.gate_verdict import TIME
 from frontend.gate.revisions import BUILDS, git
-from frontend.lazily import Lazy
 from frontend.measuring import callgrind
 from frontend.measuring.deterministic import COUNTED, KEYS
+from frontend.paths import temporary_folder
 from frontend.progress import say
-from frontend.verbs.options import add_json, add_repeats, positive
-
-Text = Lazy("rich.text", "Text")
+from frontend.verbs.options import add_choice, add_json, add_repeats, add_whole
+from frontend.verbs.outcome import print_json
 
 EXAMPLES = ("spanbench bisect v1 HEAD --metric instructions redis",)
 STATUSES = "Exit status: 0 found; 1 the work failed; 2 usage, or bad input; 77 cannot tell."
@@ -42,7 +39,6 @@ class Step:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("good", metavar="GOOD", help="a revision from before the change")
     parser.add_argument("bad", metavar="BAD", help="a later one that is slower or fatter")
     parser.add_argument(
@@ -57,18 +53,9 @@ def add_arguments(parser):
         metavar="METRIC",
         help=f"figure that grew, one of {', '.join(METRICS)}",
     )
-    parser.add_argument(
-        "--build",
-        choices=BUILDS,
-        default=BUILDS[0],
-        help="build of the allocator (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--most",
-        type=positive,
-        default=PAIRS_MOST,
-        metavar="N",
-        help="for time: pairs of runs after which a commit is skipped (default: %(default)s)",
+    add_choice(parser, "--build", BUILDS, "build of the allocator")
+    add_whole(
+        parser, "--most", "for time: pairs of runs after which a commit is skipped", PAIRS_MOST
     )
     add_repeats(
         parser,
@@ -88,8 +75,7 @@ def run(options, _argv):
         steps = search.run(good, bad)
         found, possible = outcome(search.tree)
     if options.json:
-        told = {"first_bad": found, "possible": possible, "steps": list(map(vars, steps))}
-        print(json.dumps(told, indent=1))
+        print_json({"first_bad": found, "possible": possible, "steps": list(map(vars, steps))})
     else:
         show(steps, found, possible)
     return 0 if found else CANNOT_TELL
@@ -117,14 +103,14 @@ def check_ends(good, bad):
 def measuring(options, subject, commit):
     """A Search with its tree and folders, for as long as a `with` lasts."""
     with (
-        tempfile.TemporaryDirectory(prefix="spanbench-") as folder,
+        temporary_folder() as folder,
         Links() as links,
         revisions.worktree(commit) as tree,
     ):
         bench = bisect_judge.Bench(subject, folder, links, options.repeats, options.most)
         is_time = options.metric == TIME
         judge = bisect_judge.Timed(bench) if is_time else bisect_judge.Steady(bench, options.metric)
-        yield Search(tree, Path(folder), options.build, judge)
+        yield Search(tree, folder, options.build, judge)
 
 
 class Search:
@@ -199,9 +185,10 @@ def show(steps, found, possible):
     """Prints the outcome and the steps."""
     out = console()
     if found:
-        line = Text(f"first bad commit: {found} {subject_text(found)}", style="bold")
-        out.print(line, soft_wrap=True)
-        out.print(Text(f"before: {before(steps, found).why}\nafter: {step_of(steps, found).why}"))
+        subject = git("log", "-1", "--format=%s", found)[1]
+        out.print(Text(f"first bad commit: {found} {subject}", style="bold"), soft_wrap=True)
+        after = next(step for step in steps if step.commit == found)
+        out.print(Text(f"before: {before(steps, found).why}\nafter: {after.why}"))
     else:
         names = "\n".join(map(revisions.subject_of, possible))
         out.print(Text(f"cannot tell: commits were skipped; the first bad one is of:\n{names}"))
@@ -209,16 +196,6 @@ def show(steps, found, possible):
     for step in steps:
         table.add_row(step.word, Text(step.why), Text(revisions.subject_of(step.commit)))
     out.print(table)
-
-
-def subject_text(commit):
-    """The first line of a commit's message."""
-    return git("log", "-1", "--format=%s", commit)[1]
-
-
-def step_of(steps, commit):
-    """The Step that looked at a commit."""
-    return next(step for step in steps if step.commit == commit)
 
 
 def before(steps, commit):

@@ -4,7 +4,7 @@ from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import WORK_FAILED
 from frontend.figures import results
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import console, new_table
 from frontend.measuring import context, driver, replays, traces
 from frontend.measuring.campaign import RunFailed
 from frontend.progress import progress, say
@@ -25,7 +25,6 @@ realloc keeps, and that free leaves errno alone.
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("traces", nargs="+", metavar="FILE", help="traces to check with")
     add_allocators(parser, FOUND, "allocators to check")
     add_thread_order(parser)
@@ -37,14 +36,12 @@ def run(options, argv):
     """Checks and shows; exit status 1 if a fault was found."""
     allocators = registry.resolve(options.allocators)
     replays.check_programs(allocators)
-    if options.output:
-        results.check_writable(options.output)
+    results.check_writable(options.output)
     loaded = traces.load(options.traces)
     with Links() as links, progress() as shown:
         order = options.threads
         measured = measure(loaded, allocators, order, options.timeout, links, argv, shown)
-    if options.output:
-        results.keep(options.output, measured)
+    results.keep(options.output, measured)
     if options.output != results.STDOUT:
         show(measured)
     faulty = [row for row in measured.rows if row.failures]
@@ -85,8 +82,7 @@ def show(measured):
     """A line for each trace and allocator: how many operations were verified, or that a fault was
     found, which is told at the end."""
     out = console()
-    table = new_table("trace", "allocator")
-    add_number_columns(table, ("operations", "verdict"))
+    table = new_table("trace", "allocator", numbers=("operations", "verdict"))
     for row in measured.rows:
         operations = f"{row.samples[0]['ops']:,}" if row.samples else ""
         table.add_row(row.subject, row.allocator, operations, "fault" if row.failures else "sound")

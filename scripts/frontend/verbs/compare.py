@@ -1,18 +1,17 @@
 """The verb compare: two result files, or two allocators of one, row by row."""
 
-import json
 from pathlib import Path
 
-from frontend import collector
 from frontend.allocators.registry import FLOOR
 from frontend.comparing import comparability, compare_table, comparing
 from frontend.comparing.comparing import BETTER, UNKNOWN, WORSE, Comparer, Manner
 from frontend.counted import counted
 from frontend.failure import CANNOT_TELL, WORK_FAILED, Failure
-from frontend.figures import decision, metrics, results
+from frontend.figures import decision, documents, metrics, results
 from frontend.paths import check_apart
 from frontend.progress import say
-from frontend.verbs.options import add_json, percent
+from frontend.verbs.options import add_flag, add_json, percent
+from frontend.verbs.outcome import print_json
 
 EXAMPLES = (
     "spanbench compare before.json after.json",
@@ -30,7 +29,6 @@ NAMED_MOST = 8  # rows that only one file has, before they are counted
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("before", type=Path, metavar="A.json", help="results from before")
     parser.add_argument(
         "after",
@@ -69,10 +67,8 @@ def add_arguments(parser):
         help="a difference that is certainly smaller is none "
         f"(default: {100 * comparing.MARGIN:g})",
     )
-    parser.add_argument(
-        "--anyway", action="store_true", help="compare what was not measured alike, and say so"
-    )
-    parser.add_argument("--all", action="store_true", help="show rows without a difference, too")
+    add_flag(parser, "--anyway", "compare what was not measured alike, and say so")
+    add_flag(parser, "--all", "show rows without a difference, too")
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--markdown",
@@ -83,9 +79,8 @@ def add_arguments(parser):
     add_json(form)
 
 
-@collector.paused()
+@documents.uncollected()
 def run(options, _argv):
-    """Compares and shows."""
     check(options)
     a = results.read(options.before)
     b = a if options.after is None else results.read(options.after)
@@ -99,10 +94,12 @@ def run(options, _argv):
     if not manner.is_paired and not options.relative_to:
         notes += drift(a, b, comparer)
     notes += only
-    page = compare_table.Page(titles(a, b, options), means, rows, notes, manner, options.all)
+    sides = (("A", a, options.base), ("B", b, options.head))
+    titles = [compare_table.title(*side) for side in sides]
+    page = compare_table.Page(titles, means, rows, notes, manner, options.all)
     result = status(names, means, rows, manner)
     if options.json:
-        print(json.dumps(compare_table.document(page, result), indent=1))
+        print_json(compare_table.document(page, result))
     else:
         show(page, options.markdown)
     return result
@@ -192,12 +189,8 @@ def drift(a, b, comparer):
     }
     pairs = [(n, row, theirs[n]) for n, row in ours.items() if n in theirs and same[row.allocator]]
     means = comparer.of(pairs).whole_means(["time"])
-    return [drift_line(mean, pairs) for mean in means if is_found(mean)]
-
-
-def is_found(comparison):
-    """Whether a difference was found that is sure."""
-    return comparison.verdict in (WORSE, BETTER) and comparison.is_sure
+    found = [mean for mean in means if mean.verdict in (WORSE, BETTER) and mean.is_sure]
+    return [drift_line(mean, pairs) for mean in found]
 
 
 def drift_line(mean, pairs):
@@ -209,12 +202,6 @@ def drift_line(mean, pairs):
         f"take care: {kind}: {', '.join(names)}: the same builds in both, and B / A is {ratio}: "
         "it was the machine that changed (--relative-to NAME takes that out)"
     )
-
-
-def titles(a, b, options):
-    """What A and B are, a line each."""
-    sides = (("A", a, options.base), ("B", b, options.head))
-    return [compare_table.title(letter, side, name) for letter, side, name in sides]
 
 
 def show(page, markdown):

@@ -1,6 +1,7 @@
 """The verb cut: a part of a trace by operations, time or threads, still valid."""
 
-from frontend.measuring.trace_tool import add_output, rewrite
+from frontend.measuring.traces import rewrite
+from frontend.verbs.options import add_trace_output
 
 EXAMPLES = (
     "spanbench cut my.trace --ops 100000:200000 -o part.trace",
@@ -15,15 +16,13 @@ out, a realloc of one makes it, and a block that passes to another thread is fre
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="a trace")
     parser.add_argument("--ops", metavar="A:B", help="operations by number, from 0")
     parser.add_argument("--time", metavar="A:B", help="seconds, in steps of a millisecond")
     parser.add_argument("--threads", metavar="LIST", help="what these threads did: 0,3,5-9")
-    add_output(parser)
+    add_trace_output(parser)
 
 
 def run(options, _argv):
-    """Passes the work on."""
     chosen = [(name, getattr(options, name)) for name in ("ops", "time", "threads")]
     return rewrite("cut", chosen, options.output, options.trace)

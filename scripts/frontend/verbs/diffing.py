@@ -1,6 +1,5 @@
 """The verb diff: did my program ask for more? Two recordings of one program, and a gate on them."""
 
-import json
 import math
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -10,7 +9,8 @@ from frontend.guess import meant
 from frontend.inspecting import diff_page, differing
 from frontend.inspecting.info_page import tell_nameless
 from frontend.progress import say
-from frontend.verbs.options import add_json
+from frontend.verbs.options import add_flag, add_json
+from frontend.verbs.outcome import print_json
 
 EXAMPLES = (
     "spanbench diff before.trace after.trace",
@@ -28,7 +28,6 @@ input; 77 cannot tell: the program varies by too much, or a recording is not com
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("a", type=Path, metavar="A", help="the recording before")
     parser.add_argument("b", type=Path, metavar="B", help="the recording after")
     parser.add_argument(
@@ -39,10 +38,8 @@ def add_arguments(parser):
         metavar="METRIC=PERCENT",
         help="a metric may grow by so many percent and no more; repeatable",
     )
-    parser.add_argument(
-        "--sites",
-        action="store_true",
-        help="who asked for more, by function; both must be recorded with --sites",
+    add_flag(
+        parser, "--sites", "who asked for more, by function; both must be recorded with --sites"
     )
     add_json(parser)
 
@@ -79,7 +76,7 @@ def run(options, _argv):
     sizes = differing.sizes_of(a, b)
     sites = changed_sites(a, b) if options.sites else None
     if options.json:
-        print(json.dumps(diff_page.facts(a, b, changes, sizes, verdicts, sites), indent=1))
+        print_json(diff_page.facts(a, b, changes, sizes, verdicts, sites))
     else:
         diff_page.show(a, b, changes, sizes, verdicts, sites)
     return status_of(verdicts)

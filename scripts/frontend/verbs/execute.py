@@ -6,21 +6,21 @@ import argparse
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from frontend.allocators import identity, own_malloc, registry
 from frontend.allocators.preload import Links, measured_environment
-from frontend.failure import CANNOT_TELL, Failure
+from frontend.failure import CANNOT_TELL
 from frontend.figures import results
 from frontend.lazily import Lazy
-from frontend.measuring import campaign, context, schedule
+from frontend.measuring import campaign, context
+from frontend.measuring.budget import Rounds
 from frontend.measuring.campaign import Figures, RunFailed
 from frontend.measuring.running import launch
-from frontend.paths import built, check_command
-from frontend.progress import progress, say
-from frontend.verbs.options import add_measuring, rest_of_line
+from frontend.paths import built, check_command, temporary_folder
+from frontend.progress import say
+from frontend.verbs.options import add_command, add_flag, add_measuring, rest_of_line
 from frontend.verbs.outcome import show
 
 hashlib = Lazy("hashlib")
@@ -50,28 +50,22 @@ class Command:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     add_running(parser)
-    parser.add_argument(
-        "command",
-        nargs="...",
-        metavar="CMD",
-        help="the program and its arguments; its standard input is empty",
-    )
+    add_command(parser, "the program and its arguments; its standard input is empty")
 
 
 def add_running(parser):
     """The options for running programs, whichever they are."""
     add_measuring(parser)
-    parser.add_argument(
+    add_flag(
+        parser,
         "--ignore-output",
-        action="store_true",
-        help="do not compare what the runs print; for programs that print times and the like",
+        "do not compare what the runs print; for programs that print times and the like",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--ignore-status",
-        action="store_true",
-        help="also measure a command that exits with a status other than 0; report the statuses",
+        "also measure a command that exits with a status other than 0; report the statuses",
     )
 
 
@@ -87,21 +81,17 @@ def run(options, argv):
 
 def prepare(options):
     """The allocators that the options name; fails if they, or what measures, cannot be had."""
-    allocators = registry.resolve(options.allocators)
-    if any(allocator.is_floor for allocator in allocators):
-        raise Failure("-a: null: its blocks overlap, no program can run on it")
+    allocators = registry.resolve_real(options.allocators, "no program can run on it")
     built("launch")
     built("libprobe.so")
-    if options.output:
-        results.check_writable(options.output)
+    results.check_writable(options.output)
     return allocators
 
 
 def measure_and_show(commands, allocators, options, argv):
     """Runs, writes and shows; the exit status."""
     measured, unsteady = measure(commands, allocators, options, argv)
-    if options.output:
-        results.keep(options.output, measured)
+    results.keep(options.output, measured)
     status = show(measured)
     for line in remarks(measured, options):
         say(line)
@@ -141,24 +131,21 @@ def find_command(words):
 def measure(commands, allocators, options, argv):
     """(Results, names of the commands that did not print the same in all of the reference
     allocator's runs)."""
-    measured = run_rounds(commands, allocators, options, argv, lambda *_: options.repeats)
+    measured = run_rounds(commands, allocators, options, argv, Rounds(options.repeats))
     return judged(measured, commands, registry.reference(allocators))
 
 
-def run_rounds(commands, allocators, options, argv, choose_rounds, leave_out=None):
-    """The Results of so many rounds as campaign.measure asks for; what the runs printed is not
-    compared yet."""
+def run_rounds(commands, allocators, options, argv, budget):
+    """The Results of as many rounds as the budget has; what the runs printed is not compared
+    yet."""
     facts = context.gather(allocators, argv)
-    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        runner = Runner(links, Path(folder), options)
+    with Links() as links, temporary_folder() as folder:
+        runner = Runner(links, folder, options)
 
         def attempt(command, allocator, number):
-            return runner.attempt(command, allocator, is_warm_up=number == schedule.WARM_UP)
+            return runner.attempt(command, allocator, is_warm_up=number == campaign.WARM_UP)
 
-        with progress() as shown:
-            done = campaign.measure(
-                "exec", commands, allocators, attempt, choose_rounds, shown, leave_out
-            )
+        done = campaign.measure("exec", commands, allocators, attempt, budget)
     programs = {command.name: " ".join(command.words) for command in commands}
     facts.update(warmups=done.warm_ups, rounds=done.rounds, programs=programs)
     if runner.notes:
@@ -201,12 +188,8 @@ class Runner:
             raise RunFailed(done.error)
         if done.status and not self.options.ignore_status:
             raise RunFailed(f"{STATUS_FAILED} {done.status}{done.tail}")
-        return Figures(*self.times(done.report), self.counters(done))
-
-    @staticmethod
-    def times(report):
-        """Real and CPU time of a run, in nanoseconds."""
-        return report["wall_ns"], report["user_ns"] + report["sys_ns"]
+        cpu_ns = done.report["user_ns"] + done.report["sys_ns"]
+        return Figures(done.report["wall_ns"], cpu_ns, self.counters(done))
 
     def counters(self, done):
         """The figures of a run that came to its end."""
@@ -240,7 +223,7 @@ class Runner:
         if not done.error:
             told = check_probe(probe, read_pid(pid), allocator)
             name = f"exec/{command.name}/{allocator.name}"
-            self.notes.extend(f"{name}: {line}" for line in told if line)
+            self.notes.extend(f"{name}: {line}" for line in told)
         return done
 
     def start(self, command, words, environment):
@@ -281,21 +264,12 @@ def check_probe(path, pid, allocator):
     fault = identity.served_elsewhere(own[-1], allocator.path)
     if fault:
         raise RunFailed(fault)
-    return [
-        *(told_of_child(c, allocator) for c in callers if c["pid"] != pid),
-        told_of_operators(own[-1]),
-    ]
-
-
-def told_of_child(caller, allocator):
-    """The line about a child that is not measured under the allocator, or None."""
-    fault = identity.served_elsewhere(caller, allocator.path)
-    return fault and f"its child {Path(caller['program']).name}: {fault}"
-
-
-def told_of_operators(caller):
-    """The line about a program whose operator new nobody knows, or None."""
-    source = caller.get("operator_new_of")
-    if not source:
-        return None
-    return f"operator new is that of {source}: only what it asks of malloc is the allocator's"
+    told = []
+    for child in (caller for caller in callers if caller["pid"] != pid):
+        fault = identity.served_elsewhere(child, allocator.path)
+        told += [f"its child {Path(child['program']).name}: {fault}"] if fault else []
+    source = own[-1].get("operator_new_of")
+    if source:
+        what = "only what it asks of malloc is the allocator's"
+        told.append(f"operator new is that of {source}: {what}")
+    return told

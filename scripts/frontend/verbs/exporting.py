@@ -1,7 +1,8 @@
 """The verb export: traces, turned into other tools' files by build/.../trace."""
 
 from frontend.figures import results
-from frontend.measuring.trace_tool import convert
+from frontend.measuring.traces import convert
+from frontend.verbs.options import add_trace_output
 
 EXAMPLES = (
     "spanbench export --to csv my.trace -o my.csv",
@@ -15,21 +16,13 @@ NOTES = (
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="the trace to export")
     parser.add_argument(
         "--to", dest="format", required=True, metavar="FMT", help="the format to write"
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        required=True,
-        metavar="OUT",
-        help="the file to write, or - for standard output",
-    )
+    add_trace_output(parser, "the file to write, or - for standard output")
 
 
 def run(options, _argv):
-    """Passes the work on."""
     results.check_no_trace(options.output)
     return convert("export", [("to", options.format)], options.output, options.trace)

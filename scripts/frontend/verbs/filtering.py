@@ -1,6 +1,7 @@
 """The verb filter: some of the blocks of a trace, with all that happens to them."""
 
-from frontend.measuring.trace_tool import add_output, rewrite
+from frontend.measuring.traces import rewrite
+from frontend.verbs.options import add_trace_output
 
 EXAMPLES = (
     "spanbench filter my.trace --sizes 32K: -o large.trace",
@@ -13,7 +14,6 @@ one that brings it in makes it."""
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="a trace")
     parser.add_argument("--threads", metavar="LIST", help="blocks that these made: 0,3,5-9")
     parser.add_argument(
@@ -22,10 +22,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--kinds", metavar="LIST", help="blocks made by these calls: malloc,calloc,memalign"
     )
-    add_output(parser)
+    add_trace_output(parser)
 
 
 def run(options, _argv):
-    """Passes the work on."""
     chosen = [(name, getattr(options, name)) for name in ("threads", "sizes", "kinds")]
     return rewrite("filter", chosen, options.output, options.trace)

@@ -1,12 +1,12 @@
 """The verb gate: is head slower or fatter than base? Both are measured in one run, side by side.
 The rules are in gate_verdict, docs/method.md shows what they are worth."""
 
-import tempfile
 from argparse import ArgumentTypeError
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from frontend.allocators.preload import Links
+from frontend.allocators.registry import Allocator
 from frontend.counted import counted
 from frontend.failure import BAD_INPUT, CANNOT_TELL, WORK_FAILED, Failure
 from frontend.figures import results, together
@@ -20,9 +20,10 @@ from frontend.measuring import callgrind, context, deterministic, replays
 from frontend.measuring.campaign import RunFailed
 from frontend.measuring.deterministic import COUNTED, KEYS
 from frontend.guess import meant
-from frontend.paths import check_apart, latest, shown
+from frontend.paths import check_apart, latest, shown, temporary_folder
 from frontend.progress import progress, say
-from frontend.verbs.options import add_folder, add_json, names_of, percent, positive
+from frontend.verbs.options import add_flag, add_folder, add_json, add_whole, names_of, percent
+from frontend.verbs.options import positive
 
 EXAMPLES = (
     "spanbench gate --base main",
@@ -49,7 +50,6 @@ class Measured:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "--base",
         metavar="REV|FILE.json|PATH.so",
@@ -66,10 +66,10 @@ def add_arguments(parser):
         help="build of the allocator of a revision; repeatable "
         f"(default: {' and '.join(BUILDS)})",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--quick",
-        action="store_true",
-        help=f"--detect {100 * DETECT_QUICK:g}, and without --workloads only the traces "
+        f"--detect {100 * DETECT_QUICK:g}, and without --workloads only the traces "
         f"{', '.join(gate_subjects.QUICK)}",
     )
     parser.add_argument(
@@ -112,12 +112,11 @@ def add_arguments(parser):
         help="pairs of runs (base and head) before the first decision; doubled until everything is "
         "decided (default: %(default)s)",
     )
-    parser.add_argument(
+    add_whole(
+        parser,
         "--most",
-        type=positive,
-        default=PAIRS_MOST,
-        metavar="N",
-        help="most pairs of runs, but for confirming a suspected regression (default: %(default)s)",
+        "most pairs of runs, but for confirming a suspected regression",
+        PAIRS_MOST,
     )
     add_folder(parser, "gate.json and gate.md", latest(), shown(latest()))
     add_json(parser)
@@ -153,39 +152,32 @@ def measure_and_judge(options, argv):
     stored = results.read(options.base) if is_stored(options.base) else None
     if stored and not comparable(stored):
         return CANNOT_TELL
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+    with temporary_folder() as folder, Links() as links:
         base_text = None if stored else options.base
         base, head = gate_sides.prepare(base_text, options.head, builds_of(options), folder)
         copies = gate_sides.copies(base, head, folder)
         sameness = {} if stored else told_sameness(base, head)
         for build in copies.values():
             gate_subjects.check_programs(subjects, [build[HEAD, 0]])
-        facts = context.gather(gate_sides.described(base, head), argv)
+        sides_of = gate_sides.by_name(base, head)
+        files = {name: side.libraries[build] for name, (side, build) in sides_of.items()}
+        facts = context.gather([Allocator(n, "", path) for n, path in files.items()], argv)
         measured = Measured()
-        looks = gate_verdict.Looks(options.pairs, options.most, detect_of(options))
+        detect = options.detect or (DETECT_QUICK if options.quick else DETECT)
+        looks = gate_verdict.Looks(options.pairs, options.most, detect)
         sides = (HEAD,) if stored else SIDES
         measure_figures(measured, subjects, copies, links, options.metrics, stored, sides)
         if has_time(options):
             measure_time(measured, subjects, copies, links, looks)
         names = gate_sides.labels(base, head, copies, links)
     measured.failures = [(n, gate_sides.relabelled(why, names)) for n, why in measured.failures]
-    for name, side, build in sides_by_name(base, head):
+    for name, (side, build) in sides_of.items():
         facts["allocators"][name]["path"] = gate_sides.label(side, build)
     facts.update(gate_subjects.describe(subjects), touch="page", thread_order=replays.ORIGINAL)
     facts.update(baseline.key())
     names = {"base": options.base if stored else base.name, "head": head.name}
     facts["gate"] = {**names, **sameness}
     return conclude(options, measured, looks, facts)
-
-
-def sides_by_name(base, head):
-    """(name in the results, Side, build) of every library."""
-    return [
-        (gate_time.allocator_name(build, name), side, build)
-        for name, side in ((BASE, base), (HEAD, head))
-        if side
-        for build in side.libraries
-    ]
 
 
 def told_sameness(base, head):
@@ -253,7 +245,6 @@ def has_figures(options, subjects):
 
 
 def has_time(options):
-    """Whether times are measured."""
     return TIME in options.metrics and not options.save and not is_stored(options.base)
 
 
@@ -266,10 +257,9 @@ def comparable(stored):
 
 
 def save(options, subjects):
-    """Stores a baseline."""
     if options.head and gate_sides.is_library(options.head):
         raise Failure(f"{options.head}: a baseline is that of a revision or of the working tree")
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder, Links() as links:
+    with temporary_folder() as folder, Links() as links:
         _, head = gate_sides.prepare(None, options.head, builds_of(options), folder)
         copies = gate_sides.copies(None, head, folder)
         measured = Measured()
@@ -363,11 +353,6 @@ def measure_time(measured, subjects, copies, links, looks):
         for finding in looks.open:
             say(gate_page.open_text(finding, target))
     measured.failures += [(row.name, row.error) for row in measured.rows if row.error]
-
-
-def detect_of(options):
-    """The slowdown that a pass rules out."""
-    return options.detect or (DETECT_QUICK if options.quick else DETECT)
 
 
 # Judging

@@ -1,6 +1,7 @@
 """The verb import: other tools' files, turned into traces by build/.../trace."""
 
-from frontend.measuring.trace_tool import convert
+from frontend.measuring.traces import convert
+from frontend.verbs.options import add_trace_output
 
 EXAMPLES = (
     "spanbench import memory_replay.txt -o my.trace",
@@ -14,7 +15,6 @@ NOTES = (
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "input", metavar="IN", help="the other tool's file, or - for standard input"
     )
@@ -24,10 +24,9 @@ def add_arguments(parser):
         metavar="FMT",
         help="the format of IN (default: seen from its first lines)",
     )
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the trace to write")
+    add_trace_output(parser, metavar="FILE")
 
 
 def run(options, _argv):
-    """Passes the work on."""
     form = ("from", options.format)
     return convert("import", [form], options.output, options.input)

@@ -1,6 +1,5 @@
 """The verb info: what a trace holds, on a page for people, as JSON for programs, or as a plot."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from frontend.figures import results
 from frontend.inspecting import info_page, sites
 from frontend.measuring import traces
 from frontend.progress import say
+from frontend.verbs.options import add_allocators, add_flag
+from frontend.verbs.outcome import print_json
 
 EXAMPLES = (
     "spanbench info my.trace",
@@ -23,14 +24,13 @@ PLOTS = (".svg", ".png")
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", type=Path, metavar="FILE", help="a trace")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print JSON instead of the tables")
-    form.add_argument(
+    add_flag(form, "--json", "print JSON instead of the tables")
+    add_flag(
+        form,
         "--profile",
-        action="store_true",
-        help="print sizes and lifetimes of the blocks, for `spanbench run profile --profile`",
+        "print sizes and lifetimes of the blocks, for `spanbench run profile --profile`",
     )
     parser.add_argument(
         "--plot",
@@ -38,29 +38,20 @@ def add_arguments(parser):
         metavar="OUT.svg",
         help="draw live bytes, sizes and lifetimes instead of the tables",
     )
-    parser.add_argument(
-        "--sites",
-        action="store_true",
-        help="who made the calls, the busiest first, of a trace recorded with --sites",
+    add_flag(
+        parser, "--sites", "who made the calls, the busiest first, of a trace recorded with --sites"
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--folded",
-        action="store_true",
-        help="with --sites: print stacks and calls in the form that flame graphs are drawn from",
+        "with --sites: print stacks and calls in the form that flame graphs are drawn from",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--score",
-        action="store_true",
-        help="replay the trace and score allocators as the driver of the CS:APP malloc lab does",
+        "replay the trace and score allocators as the driver of the CS:APP malloc lab does",
     )
-    parser.add_argument(
-        "-a",
-        "--allocators",
-        action="append",
-        default=[],
-        metavar="LIST",
-        help="the allocators that --score scores (default: those that replay takes)",
-    )
+    add_allocators(parser, "those that replay takes", "the allocators that --score scores")
 
 
 def run(options, _argv):
@@ -75,7 +66,7 @@ def run(options, _argv):
         plot(trace, options.plot)
     if options.json:
         more = {"scores": [asdict(score) for score in found]} if found else {}
-        print(json.dumps({**trace.info, **more}, indent=1))
+        print_json({**trace.info, **more})
     elif options.profile:
         print(profile_text(trace.name, trace.info))
     elif not options.plot and not found:
@@ -93,7 +84,7 @@ def show_sites(options):
     traces.read_info(options.trace)  # which verifies every block
     found, reasons = sites.load(options.trace)
     if options.json:
-        print(json.dumps({"sites": [site.facts() for site in found]}, indent=1))
+        print_json({"sites": [site.facts() for site in found]})
     elif options.folded:
         print(sites.folded(found))
     else:

@@ -1,17 +1,15 @@
 """The verb merge-results: the result files of shards as one."""
 
 import shlex
-import tempfile
 from pathlib import Path
 
 from frontend.comparing import merging
 from frontend.failure import Failure
-from frontend.figures import matrix, results, table
-from frontend.figures.results import Results
+from frontend.figures import results, table
 from frontend.paths import check_apart
 from frontend.progress import say
 from frontend.verbs.options import add_output
-from frontend.verbs.outcome import keep
+from frontend.verbs.outcome import curves_folder, keep
 
 EXAMPLES = (
     "spanbench merge-results shard-*.json -o all.json",
@@ -22,11 +20,9 @@ NOTES = (
     "in two files, or a trace whose allocators do. Machines may differ, and are told in the\n"
     "context, shard by shard: ratios are of one machine each, absolute times are not."
 )
-MICRO = "micro"
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "results", nargs="+", type=Path, metavar="FILE", help="result files, one of each shard"
     )
@@ -34,7 +30,6 @@ def add_arguments(parser):
 
 
 def run(options, argv):
-    """Joins, writes, shows."""
     if options.output:
         results.check_writable(options.output)
         check_apart(options.output, *options.results)
@@ -45,13 +40,11 @@ def run(options, argv):
     whole = merging.merge(parts, shlex.join(["spanbench", *argv]))
     tell(parts)
     if options.output:
-        with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-            curves = Path(folder) / "curves"
-            curves.mkdir()
+        with curves_folder() as curves:
             merging.copy_curves(parts, curves)
             keep(whole, options.output, curves, f"{options.output.stem}.curves")
     if whole.path != results.STDOUT:
-        show(whole)
+        table.show(whole)
     results.check_kept(whole)
     return 0
 
@@ -67,15 +60,3 @@ def tell(parts):
     differing = merging.machine_differences(parts)
     if differing:
         say(f"the machines differ in {', '.join(differing)}: compare ratios, not times")
-
-
-def show(whole):
-    """Prints the tables of all kinds."""
-    for is_micro, printer in ((False, table.show), (True, matrix.show)):
-        entries = [
-            entry
-            for entry in whole.benchmarks
-            if (results.split_name(entry["name"])[0] == MICRO) == is_micro
-        ]
-        if entries:
-            printer(Results(whole.context, entries))

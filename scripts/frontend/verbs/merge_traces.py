@@ -1,6 +1,7 @@
 """The verb merge: the traces of several processes side by side in time, as one."""
 
-from frontend.measuring.trace_tool import add_output, rewrite
+from frontend.measuring.traces import rewrite
+from frontend.verbs.options import add_flag, add_trace_output
 
 EXAMPLES = (
     "spanbench merge server.trace client.trace -o both.trace",
@@ -12,15 +13,11 @@ of them has no times, all go by the share of their operations done."""
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("traces", nargs="+", metavar="FILE", help="the traces to merge")
-    parser.add_argument(
-        "--by-date", action="store_true", help="begin each at the date (to a second) in its origin"
-    )
-    add_output(parser)
+    add_flag(parser, "--by-date", "begin each at the date (to a second) in its origin")
+    add_trace_output(parser)
 
 
 def run(options, _argv):
-    """Passes the work on."""
     by_date = "--by-date" if options.by_date else None
     return rewrite("merge", [by_date], options.output, *options.traces)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from frontend.allocators import registry
 from frontend.allocators.preload import Links, measured_environment
 from frontend.failure import WORK_FAILED, Failure
-from frontend.figures import matrix, results
+from frontend.figures import results, table
 from frontend.figures.results import unique
 from frontend.measuring import campaign, context, driver
+from frontend.measuring.budget import Rounds
 from frontend.measuring.campaign import Figures
 from frontend.paths import built
-from frontend.progress import progress, say
+from frontend.progress import say
 from frontend.verbs.options import add_measuring
 
 EXAMPLES = (
@@ -31,6 +32,7 @@ FLAG = "--benchmark_"  # the words that begin so are Google Benchmark's
 # has left.
 TIMES = ("--benchmark_min_time=0.01", "--benchmark_min_warmup_time=0.001")
 JSON, CONSOLE = "--benchmark_format=json", "--benchmark_format=console"
+LISTING = re.compile(r"--benchmark_list_tests(=(true|1|yes|on))?")
 # What is read here must be whole and in one form.
 FORM = (
     *(JSON, "--benchmark_report_aggregates_only=false"),
@@ -66,7 +68,6 @@ class Selection:
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     add_measuring(parser)
     parser.usage = parser.format_usage().removeprefix("usage: ").rstrip() + f" [{FLAG}...]"
 
@@ -74,44 +75,33 @@ def add_arguments(parser):
 def run(options, argv):
     """Runs and shows, or lists; exit status 1 if a row failed."""
     flags = program_flags(options.passed)
-    allocators = registry.resolve(options.allocators)
-    if any(allocator.is_floor for allocator in allocators):
-        raise Failure("-a: null: its blocks overlap, and Google Benchmark needs its own")
+    allocators = registry.resolve_real(options.allocators, "and Google Benchmark needs its own")
     driver.check_programs("micro", allocators)
     names = {a: list_names(a, flags) for a in allocators}
     if not any(names.values()):
         raise Failure(f"{' '.join(options.passed)}: chooses no benchmark")
-    if is_listing(flags):
+    if any(LISTING.fullmatch(flag) for flag in flags):
         print("\n".join(unique(name for found in names.values() for name in found)))
         return 0
-    if options.output:
-        results.check_writable(options.output)
+    results.check_writable(options.output)
     with Links() as links:
         attempt = runner(links, options.timeout)
-        chosen = having_any(names)
-        measured = measure(chosen, flags, attempt, lambda *_: options.repeats, argv)
-    if options.output:
-        results.keep(options.output, measured)
+        for allocator in (a for a, found in names.items() if not found):
+            say(f"{allocator.name}: has none of these benchmarks")
+        chosen = [allocator for allocator, found in names.items() if found]
+        measured = measure(chosen, flags, attempt, Rounds(options.repeats), argv)
+    results.keep(options.output, measured)
     if JSON in flags and options.output != results.STDOUT:
         print(results.to_text(measured))
         return say_failures(measured)
-    if results.is_stdout(options.output):
-        return say_failures(measured)
     return show(measured)
-
-
-def having_any(names):
-    """The allocators of {allocator: names} that have any of the benchmarks; says which do not."""
-    for allocator in (a for a, found in names.items() if not found):
-        say(f"{allocator.name}: has none of these benchmarks")
-    return [a for a, found in names.items() if found]
 
 
 def show(measured):
     """Prints the table, unless the results themselves were printed, and the failures; the exit
     status."""
     if measured.path != results.STDOUT:
-        matrix.show(measured)
+        table.show(measured)
     return say_failures(measured)
 
 
@@ -123,11 +113,6 @@ def program_flags(passed):
         if flag.startswith("--benchmark_format") and flag not in (JSON, CONSOLE):
             raise Failure(f"{flag}: only json and console are possible")
     return (*TIMES, *passed)
-
-
-def is_listing(flags):
-    """Whether the benchmarks shall be listed instead of run."""
-    return any(re.fullmatch(r"--benchmark_list_tests(=(true|1|yes|on))?", flag) for flag in flags)
 
 
 def list_names(allocator, flags):
@@ -160,14 +145,10 @@ def malloc_of(document):
     return {"path": told["malloc_path"], **numbers}
 
 
-def measure(allocators, flags, attempt, choose_rounds, argv, leave_out=None):
+def measure(allocators, flags, attempt, budget, argv):
     """The Results of running the chosen benchmarks on all allocators."""
     facts = context.gather(allocators, argv)
-    with progress() as shown:
-        selection = [Selection(flags)]
-        done = campaign.measure(
-            "micro", selection, allocators, attempt, choose_rounds, shown, leave_out
-        )
+    done = campaign.measure("micro", [Selection(flags)], allocators, attempt, budget)
     for entry in done.entries:
         told = entry.get("document", {}).get("context", {})
         kept = {key: value for key, value in told.items() if not key.startswith("malloc_")}
@@ -246,10 +227,10 @@ def say_failures(measured):
     return WORK_FAILED if failed else 0
 
 
-def measure_quick(allocators, links, timeout, choose_rounds, argv, leave_out=None):
+def measure_quick(allocators, links, timeout, budget, argv):
     """The Results of the quick selection."""
     chosen = [a for a in allocators if not a.is_floor]
-    return measure(chosen, QUICK_FLAGS, runner(links, timeout), choose_rounds, argv, leave_out)
+    return measure(chosen, QUICK_FLAGS, runner(links, timeout), budget, argv)
 
 
 def combined(replays, micros):

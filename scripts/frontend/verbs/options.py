@@ -9,7 +9,7 @@ from frontend.allocators import registry
 from frontend.failure import Failure
 from frontend.figures.results import STDOUT, unique
 from frontend.guess import meant
-from frontend.measuring.choices import AUTO, ORIGINAL, THREAD_ORDERS, TIMEOUT_S
+from frontend.measuring.choices import AUTO, THREAD_ORDERS, TIMEOUT_S
 
 # The fewest rounds of which one may go the other way and the test still tells (six must all agree).
 REPEATS = 7
@@ -73,12 +73,12 @@ def add_folder(parser, what, default, shown_default):
 
 def add_thread_order(parser):
     """Whose threads make the calls: of one name in all verbs."""
-    parser.add_argument(
+    add_choice(
+        parser,
         "--threads",
-        choices=THREAD_ORDERS,
-        default=ORIGINAL,
-        help="original: each recorded thread gets a thread; serial: one thread makes all calls in "
-        "recorded order (default: %(default)s)",
+        THREAD_ORDERS,
+        "original: each recorded thread gets a thread; serial: one thread makes all calls in "
+        "recorded order",
     )
 
 
@@ -113,9 +113,37 @@ def add_output(parser):
     )
 
 
+def add_trace_output(parser, what="the trace to write", metavar="OUT", kind=str):
+    """What must be written, for verbs that make a trace or make something of one."""
+    parser.add_argument("-o", "--output", required=True, type=kind, metavar=metavar, help=what)
+
+
+def add_command(parser, what="the program and its arguments"):
+    """The rest of the line, another program's."""
+    parser.add_argument("command", nargs="...", metavar="CMD", help=what)
+
+
 def add_json(parser):
     """For verbs whose -o is something else, or that have none."""
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    add_flag(parser, "--json", "print JSON, for programs")
+
+
+def add_flag(parser, name, what):
+    """An option without a value."""
+    parser.add_argument(name, action="store_true", help=what)
+
+
+def add_whole(parser, name, what, default=None, metavar="N"):
+    """An option that takes a whole number above zero."""
+    what += "" if default is None else " (default: %(default)s)"
+    parser.add_argument(name, type=positive, default=default, metavar=metavar, help=what)
+
+
+def add_choice(parser, name, choices, what, default=None):
+    """An option that takes one of a few words, the first one by default."""
+    default = default or choices[0]
+    what += " (default: %(default)s)"
+    parser.add_argument(name, choices=choices, default=default, help=what)
 
 
 def positive(text):

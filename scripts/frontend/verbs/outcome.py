@@ -1,15 +1,36 @@
 """What becomes of the results that a verb has measured."""
 
+import json
+from contextlib import contextmanager
+
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import results, table, together
+from frontend.paths import temporary_folder
 from frontend.progress import say
 
 # What drawing charts and page loads: who draws at the end of long work sees to it at the beginning.
 PAGE_NEEDS = ("jinja2", "matplotlib", "scipy")
 
 
+def print_json(document):
+    """Prints an object for programs."""
+    print(json.dumps(document, indent=1))
+
+
+@contextmanager
+def curves_folder():
+    """An empty folder for curves, for as long as a `with` lasts; it may be moved away meanwhile."""
+    with temporary_folder() as folder:
+        curves = folder / "curves"
+        curves.mkdir()
+        yield curves
+
+
 def keep(measured, output, curves, curves_name):
-    """Writes the results and puts the curves beside them; show tells if that failed."""
+    """Writes the results, if there is an output, and puts the curves beside them; show tells if
+    that failed."""
+    if output is None:
+        return
     is_file = output.is_file() or not output.exists()  # beside a device there is no place
     if results.is_stdout(output) or not any(curves.iterdir()) or not is_file:
         results.keep(output, measured)
@@ -39,14 +60,10 @@ def show(measured, unasked=(), more=()):
     for name, message in failures:
         say(f"{name}: {message}")
     for name in unasked:
-        say_unasked(name, [row for row in measured.rows if row.allocator == name])
+        rows = [row for row in measured.rows if row.allocator == name]
+        failed = [row for row in rows if row.failures]
+        if failed:
+            missing = f"no net time of {len(failed)} of {len(rows)}"
+            say(f"the floor ({name}) failed, {missing}: {failed[0].subject}: {failed[0].error}")
     results.check_kept(measured)
     return WORK_FAILED if failures else 0
-
-
-def say_unasked(name, rows):
-    """One line about the rows in which the floor failed, if it did."""
-    failed = [row for row in rows if row.failures]
-    if failed:
-        missing = f"no net time of {len(failed)} of {len(rows)}"
-        say(f"the floor ({name}) failed, {missing}: {failed[0].subject}: {failed[0].error}")

@@ -5,12 +5,11 @@ and goes once all of it has been compiled; until then `record --recover` can fin
 """
 
 import argparse
-import math
 import os
 import shutil
 from pathlib import Path
 
-from frontend.failure import WORK_FAILED, Failure, error_text, io_failure
+from frontend.failure import WORK_FAILED, Failure, blamed_on, error_text, io_failure
 from frontend.figures import results
 from frontend.paths import built, check_command
 from frontend.progress import say
@@ -19,16 +18,11 @@ from frontend.recording.compiling import run_path
 from frontend.recording.finishing import Recording, finish, stays_in
 from frontend.recording.following import running_in, wait_for_all
 from frontend.recording.images import images_in, root_process
-from frontend.recording.launching import (
-    Attendance,
-    Stretch,
-    first_phase,
-    preloadable,
-    recording_environment,
-    start,
-)
+from frontend.recording.launching import Attendance, Stretch, first_phase, preloadable
+from frontend.recording.launching import recording_environment, start
 from frontend.recording.signals import Signals
-from frontend.verbs.options import positive, rest_of_line, seconds, size
+from frontend.verbs.options import add_command, add_flag, add_trace_output, add_whole, decimal
+from frontend.verbs.options import rest_of_line, seconds, size
 
 EXAMPLES = (
     "spanbench record -o my.trace -- sqlite3 my.db 'select 1'",
@@ -43,20 +37,9 @@ SIGNALLED = 128  # exit statuses from here on say that a signal ended the comman
 
 
 def add_arguments(parser):
-    """The options of the verb."""
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the trace of CMD; traces of other processes and images go to the folder FILE.d",
-    )
-    parser.add_argument(
-        "--no-children",
-        action="store_true",
-        help="record only the process of CMD, not those that it starts",
-    )
+    what = "the trace of CMD; traces of other processes and images go to the folder FILE.d"
+    add_trace_output(parser, what, "FILE", Path)
+    add_flag(parser, "--no-children", "record only the process of CMD, not those that it starts")
     parser.add_argument(
         "--wait",
         type=seconds_or_none,
@@ -80,13 +63,12 @@ def add_arguments(parser):
         metavar="S",
         help="stop recording after S seconds; CMD runs on unrecorded",
     )
-    parser.add_argument(
+    add_whole(
+        parser,
         "--times",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="run CMD so often; FILE is the first run, FILE.d/run-K.trace are the others, by which "
-        "diff knows what varies by itself (default: %(default)s)",
+        "run CMD so often; FILE is the first run, FILE.d/run-K.trace are the others, by which "
+        "diff knows what varies by itself",
+        1,
     )
     parser.add_argument(
         "--sites",
@@ -97,10 +79,10 @@ def add_arguments(parser):
         help="keep who made each call, for info --sites and diff --sites: DEPTH return addresses, "
         f"up to {DEPTH_MOST} where the program keeps frame pointers (default: the caller alone)",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--strip",
-        action="store_true",
-        help="leave out of the trace what identifies its maker: command line, process id, paths",
+        "leave out of the trace what identifies its maker: command line, process id, paths",
     )
     parser.add_argument(
         "--recover",
@@ -108,7 +90,7 @@ def add_arguments(parser):
         metavar="DIR",
         help="run nothing: compile what an interrupted recording left in DIR (FILE.recording)",
     )
-    parser.add_argument("command", nargs="...", metavar="CMD", help="the program and its arguments")
+    add_command(parser)
 
 
 def depth(text):
@@ -122,11 +104,8 @@ def depth(text):
 
 def seconds_or_none(text):
     """A time that may be 0, for argparse."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
+    number = decimal(text)
+    if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: not a number of seconds")
     return number
 
@@ -168,10 +147,8 @@ def record_once(options, words):
 def record_again(options, words, number):
     """As record_once, without the children: what the run does differently varies by itself."""
     output = run_path(options.output, number)
-    try:
+    with blamed_on(output.parent, WORK_FAILED):
         output.parent.mkdir(exist_ok=True)
-    except OSError as error:
-        raise io_failure(error, output.parent, WORK_FAILED) from error
     again = {**vars(options), "output": output, "no_children": True}
     return record_once(argparse.Namespace(**again), words)
 

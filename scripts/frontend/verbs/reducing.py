@@ -4,18 +4,16 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from frontend.counted import counted
-from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, io_failure
+from frontend.failure import BAD_INPUT, WORK_FAILED, Failure, blamed_on
 from frontend.figures import results
 from frontend.measuring import traces
-from frontend.paths import check_apart, check_regular
+from frontend.paths import check_apart, check_regular, temporary_folder
 from frontend.progress import say
-from frontend.verbs.options import add_timeout
-from frontend.visible import said
+from frontend.verbs.options import add_timeout, add_trace_output
 
 PLACE = "{}"
 NOT_FOUND = re.compile(r"sh: (?:line )?\d+: (.*): (?:command )?not found$")  # dash and bash say so
@@ -31,7 +29,6 @@ free. What was reached so far is in OUT at any time, also after Ctrl-C.
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="the trace to begin with")
     parser.add_argument(
         "--while",
@@ -40,9 +37,7 @@ def add_arguments(parser):
         metavar="CMD",
         help="the command that exits with 0 while the trace still shows what is looked for",
     )
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="OUT", help="the result"
-    )
+    add_trace_output(parser, "the result", kind=Path)
     add_timeout(parser, TIMEOUT_S, "a run of CMD that takes longer is ended and does not count")
 
 
@@ -53,8 +48,8 @@ def run(options, _argv):
     (loaded,) = traces.load([options.trace])
     check_output(options.output)
     check_apart(options.output, options.trace)
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        search = Search(options, Path(folder))
+    with temporary_folder() as folder:
+        search = Search(options, folder)
         search.begin()
         try:
             reduce_units(list(range(search.units)), search.holds)
@@ -99,10 +94,8 @@ class Search:
         """Whether a trace of these units alone shows it; then it is kept."""
         chosen, tried = self.folder / "units", self.folder / "tried.trace"
         lines = [f"{first} {end}\n" for first, end in ranges(units)]
-        try:
+        with blamed_on(chosen, WORK_FAILED):
             chosen.write_text("".join(lines))
-        except OSError as error:
-            raise io_failure(error, chosen, WORK_FAILED) from error
         self.tool("subset", "--keep", chosen, self.options.trace, "-o", tried)
         if not self.shows(tried):
             return False
@@ -131,24 +124,19 @@ class Search:
         output = self.options.output
         beside = output.with_name(f".{output.name}.part")
         try:
-            shutil.copyfile(path, beside)
-            beside.replace(output)
-        except BaseException as reason:
+            with blamed_on(output, WORK_FAILED):
+                shutil.copyfile(path, beside)
+                beside.replace(output)
+        except BaseException:
             with suppress(OSError):
                 beside.unlink()
-            if isinstance(reason, OSError):
-                raise io_failure(reason, output, WORK_FAILED) from reason
             raise
         self.ops = traces.read_info(output)["ops"]
         say(f"{counted(self.ops, 'operation')} after {counted(self.runs, 'run')}")
 
     def tool(self, *words):
-        """What `trace` prints; a Failure with its line if it fails."""
-        done = traces.run_tool(*words)
-        if done.returncode:
-            status = WORK_FAILED if self.runs else BAD_INPUT
-            raise Failure(said(done.stderr, *words)[-1], status)
-        return done.stdout
+        """What `trace` prints; once CMD was run, an error is no fault of the input."""
+        return traces.tool(*words, status=WORK_FAILED if self.runs else BAD_INPUT)
 
 
 def reduce_units(units, holds):

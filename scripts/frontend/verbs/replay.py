@@ -1,18 +1,17 @@
 """The verb replay: traces against allocators."""
 
-import tempfile
-from pathlib import Path
-
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.failure import Failure
-from frontend.figures import prediction, replay_tables, results, wasteful_moments
+from frontend.figures import prediction, replay_tables, results
 from frontend.figures.metrics import LATENCIES
-from frontend.inspecting import info_page, replay_sites
+from frontend.inspecting import info_page, sites
 from frontend.measuring import limits, replays, shards, traces
+from frontend.measuring.budget import Rounds
 from frontend.progress import say
-from frontend.verbs.options import add_measuring, add_thread_order, limit_size, names_of
-from frontend.verbs.outcome import keep, show
+from frontend.verbs.options import add_choice, add_flag, add_measuring, add_thread_order
+from frontend.verbs.options import limit_size, names_of
+from frontend.verbs.outcome import curves_folder, keep, show
 
 EXAMPLES = (
     "spanbench replay my.trace -a span-fast,glibc,jemalloc -n 10",
@@ -23,17 +22,16 @@ EXAMPLES = (
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("traces", nargs="+", metavar="FILE", help="traces to replay")
     add_measuring(parser)
     add_thread_order(parser)
-    parser.add_argument(
+    add_choice(
+        parser,
         "--touch",
-        choices=replays.TOUCHES,
-        default="page",
-        help="what is written to a new block: nothing, its first byte, a byte in each page, every "
-        "byte, or a byte in as many pages as the program touched, where the trace tells (default: "
-        "%(default)s)",
+        replays.TOUCHES,
+        "what is written to a new block: nothing, its first byte, a byte in each page, every "
+        "byte, or a byte in as many pages as the program touched, where the trace tells",
+        "page",
     )
     parser.add_argument(
         "--pass",
@@ -50,27 +48,26 @@ def add_arguments(parser):
         help="compare this figure of single calls in the table of latencies; takes the latency "
         "pass along (default: p99_ns)",
     )
-    parser.add_argument(
+    add_choice(
+        parser,
         "--thp",
-        choices=replays.THP_MODES,
-        default=replays.THP_DEFAULT,
-        help="never: no transparent huge pages for the measured processes; default: as the system "
-        "gives them (default: %(default)s)",
+        replays.THP_MODES,
+        "never: no transparent huge pages for the measured processes; default: as the system "
+        "gives them",
     )
-    parser.add_argument(
+    add_choice(
+        parser,
         "--pauses",
-        choices=replays.PAUSES,
-        default=replays.PAUSES_NONE,
-        help="recorded: where the program made no call for 1 ms or more, nor does the replay, for "
-        "allocators that purge by time; that time is not counted (default: %(default)s)",
+        replays.PAUSES,
+        "recorded: where the program made no call for 1 ms or more, nor does the replay, for "
+        "allocators that purge by time; that time is not counted",
     )
-    parser.add_argument(
+    add_choice(
+        parser,
         "--model",
-        choices=prediction.MODELS,
-        default=prediction.NONE,
-        help="program: replay once more in each round, and between the calls do what a program "
-        "does with its blocks; predicts what the program would save against the first allocator "
-        "(default: %(default)s)",
+        prediction.MODELS,
+        "program: replay once more in each round, and between the calls do what a program "
+        "does with its blocks; predicts what the program would save against the first allocator",
     )
     parser.add_argument(
         "--memory-limit",
@@ -79,17 +76,13 @@ def add_arguments(parser):
         help="replay once more in a memory cgroup of this size and tell where the allocator fails; "
         "auto finds the least limit that each survives",
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--decay",
-        action="store_true",
-        help="after every block is freed, watch for 5 s what the allocator gives back; takes the "
+        "after every block is freed, watch for 5 s what the allocator gives back; takes the "
         "memory pass along",
     )
-    parser.add_argument(
-        "--no-null",
-        action="store_true",
-        help="leave out the null allocator, the floor of net times",
-    )
+    add_flag(parser, "--no-null", "leave out the null allocator, the floor of net times")
     shards.add_shard(parser, "the traces")
 
 
@@ -99,26 +92,24 @@ def run(options, argv):
     check_model(options, asked)
     allocators = asked if options.no_null else registry.with_floor(asked)
     replays.check_programs(allocators)
+    results.check_writable(options.output)
     if options.output:
-        results.check_writable(options.output)
         results.check_replaceable(options.output.with_suffix(".curves"))
     loaded = traces.load(chosen(options))
     is_kept = options.output not in (None, results.STDOUT)
-    with Links() as links, tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        curves = Path(folder) / "curves"
-        curves.mkdir()
+    with Links() as links, curves_folder() as curves:
         kept = curves if is_kept else None
         manner = manner_of(options, kept, links)
-        measured = replays.measure(loaded, allocators, manner, lambda *_: options.repeats, argv)
+        measured = replays.measure(loaded, allocators, manner, Rounds(options.repeats), argv)
         measured.context.update(options.shard.facts)
-        nameless = replay_sites.add(measured, loaded)
+        nameless = sites.add_to_replays(measured, loaded)
         if options.output:
             keep(measured, options.output, curves, f"{options.output.stem}.curves")
     unasked = [a.name for a in allocators if a not in asked]
     latency = LATENCIES[options.metric or "p99_ns"]
     more = (
         lambda results_: replay_tables.show_latencies(results_, latency),
-        wasteful_moments.show,
+        replay_tables.show_wastes,
         replay_tables.show_predictions,
         replay_tables.show_decay,
         replay_tables.show_limits,

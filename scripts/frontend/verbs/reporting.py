@@ -7,24 +7,17 @@ from pathlib import Path
 from frontend.failure import Failure
 from frontend.figures import results
 from frontend.paths import latest, shown
-
+from frontend.verbs.options import add_folder
 
 EXAMPLES = ("spanbench report", "spanbench report my.json other.json -o my-report")
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     default = shown(latest() / "results.json")
     parser.add_argument(
         "results", nargs="*", type=Path, metavar="FILE", help=f"result files (default: {default})"
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="the folder for charts and page (default: where the first result file lies)",
-    )
+    add_folder(parser, "charts and page", None, "where the first result file lies")
 
 
 def run(options, _argv):

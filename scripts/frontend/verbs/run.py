@@ -1,22 +1,19 @@
 """The verb run: synthetic workloads against allocators. Without a name it lists them."""
 
-import json
 import sys
 from pathlib import Path
 
 from frontend.allocators import registry
 from frontend.allocators.preload import Links
-from frontend.failure import Failure, io_failure
+from frontend.failure import Failure, blamed_on
 from frontend.figures import results
-from frontend.figures.table import add_number_columns, console, new_table
+from frontend.figures.table import Text, console, new_table
 from frontend.guess import meant
-from frontend.lazily import Lazy
 from frontend.measuring import driver, workloads
+from frontend.measuring.budget import Rounds
 from frontend.paths import PROFILE, check_apart, check_regular, shown
-from frontend.verbs.options import add_measuring, positive
-from frontend.verbs.outcome import show
-
-Text = Lazy("rich.text", "Text")
+from frontend.verbs.options import add_measuring, add_whole, positive
+from frontend.verbs.outcome import print_json, show
 
 EXAMPLES = (
     "spanbench run",
@@ -27,7 +24,6 @@ EVERY = "all"
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "workloads",
         nargs="*",
@@ -43,39 +39,27 @@ def add_arguments(parser):
         metavar="N[,N...]",
         help="numbers of threads, a row each (default: see the list)",
     )
-    parser.add_argument(
-        "--ops",
-        type=positive,
-        metavar="N",
-        help="approximate number of calls a thread (default: see the list)",
-    )
-    parser.add_argument(
+    add_whole(parser, "--ops", "approximate number of calls a thread (default: see the list)")
+    add_whole(
+        parser,
         "--size",
-        type=positive,
-        metavar="N",
-        help="size of the workload; the list says what it counts, for example blocks, and the "
+        "size of the workload; the list says what it counts, for example blocks, and the "
         "default",
     )
-    parser.add_argument(
-        "--seed",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="seed of the random numbers, hence of the calls (default: %(default)s)",
-    )
-    parser.add_argument(
+    add_whole(parser, "--seed", "seed of the random numbers, hence of the calls", 1)
+    add_whole(
+        parser,
         "--seconds",
-        type=positive,
-        metavar="SECONDS",
-        help="run for this time instead of a number of calls; faster allocators do more work then, "
+        "run for this time instead of a number of calls; faster allocators do more work then, "
         "so the work is not compared",
+        metavar="SECONDS",
     )
-    parser.add_argument(
+    add_whole(
+        parser,
         "--address-space",
-        type=positive,
-        metavar="MIB",
-        help="limit the address space to so many MiB beyond what is mapped at the start, so that "
+        "limit the address space to so many MiB beyond what is mapped at the start, so that "
         "calls fail; only the workload `stress` goes on then (default: no limit)",
+        metavar="MIB",
     )
     parser.add_argument(
         "--profile",
@@ -98,31 +82,27 @@ def run(options, argv):
     if not options.workloads:
         return show_list(known, options.output)
     chosen = choose(known, options)
-    allocators = registry.resolve(options.allocators)
-    if any(allocator.is_floor for allocator in allocators):
-        raise Failure("-a: null: its blocks overlap, and workloads check theirs")
+    allocators = registry.resolve_real(options.allocators, "and workloads check theirs")
     driver.check_programs("workload", allocators)
     arguments = arguments_of(options)
     if options.profile and any(workload.facts["needs_profile"] for workload in chosen):
         workloads.check_profile(options.profile)
-    if options.output:
-        results.check_writable(options.output)
-        check_apart(options.output, *filter(None, [options.profile]))
+    results.check_writable(options.output)
+    if options.output and options.profile:
+        check_apart(options.output, options.profile)
     with Links() as links:
         manner = workloads.Manner(arguments, options.timeout, links)
         works = () if options.seconds else workloads.WORK
-        measured = workloads.measure(
-            chosen, allocators, manner, lambda *_: options.repeats, argv, works
-        )
-    if options.output:
-        results.keep(options.output, measured)
+        rounds = Rounds(options.repeats)
+        measured = workloads.measure(chosen, allocators, manner, rounds, argv, works)
+    results.keep(options.output, measured)
     return show(measured)
 
 
 def show_list(known, output):
     """The list: for people a table, for programs a line each, or JSON."""
     if output == results.STDOUT:
-        print(json.dumps(list(known.values()), indent=1))
+        print_json(list(known.values()))
         return 0
     if not sys.stdout.isatty():
         for name, facts in known.items():
@@ -133,9 +113,8 @@ def show_list(known, output):
 
 
 def show_table(known):
-    """The list for people."""
-    table = new_table("workload", "what it does", "size is", spare=("size", "size is", "calls"))
-    add_number_columns(table, ("size", "calls", "threads"))
+    texts, numbers = ("workload", "what it does", "size is"), ("size", "calls", "threads")
+    table = new_table(*texts, numbers=numbers, spare=("size", "size is", "calls"))
     for name, facts in known.items():
         size = f"{facts['size']:,}" if facts["size_is"] else ""
         numbers = (size, f"{facts['ops']:,}", str(facts["threads"]))
@@ -174,10 +153,8 @@ def arguments_of(options):
         raise Failure("--seconds and --ops: only one of them can be given")
     if options.profile:
         check_regular(options.profile)
-        try:
+        with blamed_on(options.profile):
             options.profile.open().close()
-        except OSError as error:
-            raise io_failure(error, options.profile) from error
     names = ("ops", "size", "seed", "seconds", "address-space")
     given = [(f"--{name}", getattr(options, name.replace("-", "_"))) for name in names]
     given.append(("--profile", options.profile or PROFILE))

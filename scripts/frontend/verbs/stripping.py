@@ -1,6 +1,7 @@
 """The verb strip: a trace without what identifies its maker, so that it may be published."""
 
-from frontend.measuring.trace_tool import add_output, rewrite
+from frontend.measuring.traces import rewrite
+from frontend.verbs.options import add_trace_output
 
 EXAMPLES = ("spanbench strip my.trace -o public.trace",)
 NOTES = """\
@@ -11,11 +12,9 @@ What is left is printed: read it before you publish. `record --strip` never writ
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="a trace")
-    add_output(parser)
+    add_trace_output(parser)
 
 
 def run(options, _argv):
-    """Passes the work on."""
     return rewrite("strip", [], options.output, options.trace)

@@ -1,8 +1,9 @@
 """The verb synth: a trace of any length with the statistics of another one."""
 
 from frontend.figures import results
-from frontend.measuring.trace_tool import add_output, rewrite
+from frontend.measuring.traces import rewrite
 from frontend.paths import check_apart, check_regular
+from frontend.verbs.options import add_flag, add_trace_output
 
 EXAMPLES = (
     "spanbench synth my.trace --ops 10000000 --threads 4 -o long.trace",
@@ -16,19 +17,15 @@ scale. The same profile, N, T and S make the same bytes."""
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument("trace", metavar="FILE", help="a trace, or the profile of one")
     parser.add_argument("--ops", metavar="N", help="operations (default: as many as FILE has)")
     parser.add_argument("--threads", metavar="T", help="threads (default: as many as FILE has)")
     parser.add_argument("--seed", metavar="S", help="of chance, a whole number (default: 1)")
-    parser.add_argument(
-        "--profile-only", action="store_true", help="write the profile, as JSON, instead of a trace"
-    )
-    add_output(parser)
+    add_flag(parser, "--profile-only", "write the profile, as JSON, instead of a trace")
+    add_trace_output(parser)
 
 
 def run(options, _argv):
-    """Passes the work on."""
     check_regular(options.trace)
     chosen = [(name, getattr(options, name)) for name in ("ops", "threads", "seed")]
     if options.profile_only:

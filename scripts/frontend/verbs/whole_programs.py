@@ -4,14 +4,14 @@ input made for it, under each allocator, in one interleaved measurement."""
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from frontend.failure import WORK_FAILED, Failure
 from frontend.guess import meant
-from frontend.paths import ROOT
+from frontend.paths import ROOT, temporary_folder
 from frontend.progress import say
 from frontend.verbs.execute import Command, add_running, measure_and_show, prepare
+from frontend.verbs.options import add_flag
 
 EXAMPLES = (
     "spanbench whole-programs -a span-fast,glibc -n 9",
@@ -21,13 +21,10 @@ PREPARE = ROOT / "workloads" / "prepare_programs"
 
 
 def add_arguments(parser):
-    """The options of the verb."""
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="programs to run (default: all that are installed)"
     )
-    parser.add_argument(
-        "--list", action="store_true", help="list the names of the programs, run nothing"
-    )
+    add_flag(parser, "--list", "list the names of the programs, run nothing")
     add_running(parser)
 
 
@@ -38,9 +35,9 @@ def run(options, argv):
         print("\n".join(asked(options.names)))
         return 0
     allocators = prepare(options)
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
+    with temporary_folder() as folder:
         say("making the input of the programs")
-        commands = list(present(asked(["--into", folder, *options.names])))
+        commands = list(present(asked(["--into", str(folder), *options.names])))
         if not commands:
             raise Failure("none of the programs is installed")
         return measure_and_show(commands, allocators, options, argv)
