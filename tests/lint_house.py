@@ -52,6 +52,7 @@ LAYERS = (
         "version",
         "failure",
         "lazily",
+        "interrupts",
         "counted",
         "visible",
         "guess",

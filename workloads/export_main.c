@@ -9,6 +9,7 @@
 #include "unfinished.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -99,9 +100,8 @@ static FILE *target_open(struct target *target, const char *path)
         out = tmpfile();
     } else if (snprintf(target->beside, sizeof target->beside, "%s.%d.tmp", path, (int)getpid()) <
                (int)sizeof target->beside) {
-        out = fopen(target->beside, "w+xe");
-        if (out != NULL)
-            unfinished_begin(target->beside);
+        int fd = unfinished_open(target->beside, O_RDWR);
+        out = fd >= 0 ? fdopen(fd, "w+") : NULL;
     } else {
         target->beside[0] = '\0';
         errno = ENAMETOOLONG;

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -49,10 +50,16 @@ static bool profile_replace(const struct synth_profile *profile, const char *pat
         errno = ENAMETOOLONG;
         return false;
     }
-    FILE *out = fopen(beside, "wxe");
-    if (out == NULL)
+    int fd = unfinished_open(beside, O_WRONLY);
+    if (fd < 0)
         return false;
-    unfinished_begin(beside);
+    FILE *out = fdopen(fd, "w");
+    if (out == NULL) {
+        close(fd);
+        unlink(beside);
+        unfinished_end(beside);
+        return false;
+    }
     bool ok = profile_print(profile, out);
     int cause = errno;
     if (fclose(out) != 0 && ok) {

@@ -119,14 +119,12 @@ static bool writer_open_file(struct trace_writer *writer)
             errno = ENAMETOOLONG;
             break;
         }
-        writer->fd = open(writer->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        writer->fd = unfinished_open(writer->beside, O_WRONLY);
         if (writer->fd >= 0 || errno != EEXIST)
             break;
     }
-    if (writer->fd >= 0) {
-        unfinished_begin(writer->beside);
+    if (writer->fd >= 0)
         return true;
-    }
     writer->beside[0] = '\0';
     return writer_fail_errno(writer);
 }

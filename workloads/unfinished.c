@@ -3,6 +3,8 @@
  */
 #include "unfinished.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -12,7 +14,7 @@ enum { FILES_MAX = 4 }; /* one command writes one file; arbitrary beyond that */
 
 static const char *_Atomic unfinished[FILES_MAX];
 
-void unfinished_begin(const char *path)
+static void unfinished_begin(const char *path)
 {
     for (int i = 0; i < FILES_MAX; i++) {
         if (unfinished[i] == NULL) {
@@ -20,6 +22,20 @@ void unfinished_begin(const char *path)
             return;
         }
     }
+}
+
+int unfinished_open(const char *path, int flags)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    int fd = open(path, flags | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int error = errno;
+    if (fd >= 0)
+        unfinished_begin(path);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return fd;
 }
 
 void unfinished_end(const char *path)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from frontend.failure import Failure, blamed_on
+from frontend.interrupts import interrupts_held
 from frontend.lazily import Lazy
 
 tempfile = Lazy("tempfile")
@@ -63,10 +64,17 @@ def built(name):
 
 
 @contextmanager
-def temporary_folder():
-    """A folder of our own, for as long as a `with` lasts."""
-    with tempfile.TemporaryDirectory(prefix="spanbench-") as folder:
-        yield Path(folder)
+def temporary_folder(place=None):
+    """A folder of our own, for as long as a `with` lasts; below `place`, or where such folders go.
+    A signal that comes while it is made ends us once it is known here, and it goes."""
+    made = None
+    try:
+        with interrupts_held():
+            made = tempfile.TemporaryDirectory(prefix="spanbench-", dir=place)
+        yield Path(made.name)
+    finally:
+        if made:
+            made.cleanup()
 
 
 def check_regular(path):

@@ -7,12 +7,12 @@ environment lies on the stack, and its size would shift what is above it.
 
 import os
 import re
-import shutil
 import tempfile
 import threading
 from pathlib import Path
 
 from frontend.failure import Failure
+from frontend.paths import temporary_folder
 
 # What changes an allocator, or is ours: only what was asked for may reach a measured program.
 TUNING = re.compile(
@@ -26,16 +26,17 @@ class Links:
     """A folder of links to libraries, for as long as a `with` lasts."""
 
     def __init__(self):
-        self.folder = None
+        self.made = self.folder = None
         self.links = {}
         self.lock = threading.Lock()  # warm-ups run side by side
 
     def __enter__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="spanbench-", dir=plain_folder()))
+        self.made = temporary_folder(plain_folder())
+        self.folder = self.made.__enter__()
         return self
 
-    def __exit__(self, *_):
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def __exit__(self, *reason):
+        return self.made.__exit__(*reason)
 
     def link(self, path):
         """A name for the library that LD_PRELOAD can hold."""

@@ -5,7 +5,6 @@ there are is decided here; each kind has a module of its own. No result file is 
 import multiprocessing
 import os
 import signal
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from frontend.charts import ratio_chart, size_chart
 from frontend.charts import threads_chart
 from frontend.failure import WORK_FAILED, Failure
 from frontend.figures import digest
+from frontend.interrupts import ENDING, interrupts_held
 
 # Of each kind of entries: the name of a chart, whether a Digest has something for it, who draws it.
 COMPARED = (
@@ -46,7 +46,6 @@ CHARTS = {
         ("calls", dot_chart.rows_of, dot_chart.dot_figure),
     ),
 }
-ENDING = (signal.SIGINT, signal.SIGTERM)
 _jobs = []  # functions that draw a chart and save it, inherited by the processes that call them
 
 
@@ -86,7 +85,8 @@ def call_all(count):
             share = range(first, count, workers)
             child = forking.Process(target=call_share, args=(share, sender), daemon=True)
             children.append((child, receiver))
-            with signals_held():
+            # What runs in Python on both sides of a fork would print and drop an exception.
+            with interrupts_held():
                 child.start()
             sender.close()
         done = {i: paths for _, receiver in children for i, paths in receive(receiver)}
@@ -94,17 +94,6 @@ def call_all(count):
         for child, _ in children:
             end(child)
     return [done[i] for i in range(count)]
-
-
-@contextmanager
-def signals_held():
-    """Signals that end us wait meanwhile: what runs in Python on both sides of a fork would print
-    and drop the exception that they are."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def call_share(share, sender):

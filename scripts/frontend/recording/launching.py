@@ -4,7 +4,6 @@ goes on with it, and begins and ends the recording of a stretch."""
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from frontend.allocators.preload import SPLITS, plain_folder
 from frontend.failure import blamed_on
+from frontend.paths import temporary_folder
 from frontend.recording import control as controls
 from frontend.recording import signals as signalling
 
@@ -70,8 +70,8 @@ def preloadable(library):
     if not SPLITS.search(str(library)):
         yield str(library)
         return
-    with tempfile.TemporaryDirectory(prefix="spanbench-", dir=plain_folder()) as folder:
-        link = Path(folder) / library.name
+    with temporary_folder(plain_folder()) as folder:
+        link = folder / library.name
         link.symlink_to(library)
         yield str(link)
 
