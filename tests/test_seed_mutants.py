@@ -43,8 +43,8 @@ MUTANTS = [
     (
         "each_span_has_its_free_list",
         "heap_free.c",
-        "    span_tell_next(span, block, false);\n}",
-        "    span_tell_next(span, block, false);\n"
+        "        span_rebin(span, block, size + block_size(block));\n    }\n}",
+        "        span_rebin(span, block, size + block_size(block));\n    }\n"
         "    memset(&span->bins, 0, sizeof span->bins);\n}",
     ),
     (
@@ -54,9 +54,8 @@ MUTANTS = [
         "    block_make_used(carved, span, size - rest, rest == 0);",
         "    struct block *carved = block;\n"
         "    if (rest) {\n"
-        "        bins_take(&span->bins, block);\n"
-        "        block_make_free(block_at(block, size - rest), span, rest, true);\n"
-        "        bins_put(&span->bins, block_at(block, size - rest));\n"
+        "        span_unbin(span, block);\n"
+        "        span_bin(span, block_at(block, size - rest), rest);\n"
         "    }\n"
         "    block_make_used(carved, span, size - rest, true);",
     ),
@@ -64,15 +63,15 @@ MUTANTS = [
         "coalesced_with_the_next",
         "heap_free.c",
         "    if (next != span_end(span) && block_is_free(next)) {\n"
-        "        span_unbin(span, next);\n        size += block_size(next);\n    }\n",
+        "        span_unbin(span, next);\n        size += block_size(next);\n"
+        "        block_set_free_size(block, size);\n    }\n",
         "",
     ),
     (
         "coalesced_with_the_previous",
         "heap_free.c",
-        "    if (prev_used) {\n        span_bin(span, block, size);",
-        "    if (true) {\n        block_make_free(block, span, size, prev_used);\n"
-        "        bins_put(&span->bins, block);",
+        "    if (prev_used) {\n        bins_put",
+        "    if (true) {\n        bins_put",
     ),
     (
         "freed_payload_is_poisoned",
@@ -80,7 +79,12 @@ MUTANTS = [
         "        memset(block_payload(block), BLOCK_POISON, block_payload_size(block));\n",
         "        ;\n",
     ),
-    ("free_blocks_carry_a_footer", "block.h", "*block_footer(block) = gross;", ""),
+    (
+        "free_blocks_carry_a_footer",
+        "block.h",
+        "*(size_t *)((char *)block + gross - BLOCK_FOOTER) = gross;",
+        "",
+    ),
     (
         "footer_leads_to_the_previous",
         "block.h",

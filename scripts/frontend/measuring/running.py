@@ -73,9 +73,7 @@ def launch(argv, environment, timeout, folder, stdout, place=None, options=(), s
     empty one, stdout to the file given and stderr to folder/stderr. The options are launch's own.
     """
     report = Path(folder) / "launch.json"
-    # Without its place on the disk, what a program did would be unknown at its end.
-    with blamed_on(report.parent, WORK_FAILED):
-        report.write_bytes(b" " * REPORT_BYTES)
+    keep_place(report)
     own = ["--timeout", f"{timeout:g}", "--report", str(report), *options]
     command = [str(built("launch")), *own, "--"]
     with open(Path(folder) / "stderr", "w+b") as stderr, open(stdin, "rb") as read:
