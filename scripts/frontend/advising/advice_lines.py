@@ -60,7 +60,7 @@ def time_base(advice):
     return (
         f"of {seconds_text(advice.base_time)} in malloc with {advice.base.name}, "
         f"{share_text(advice.malloc_share)} of the program's time. {replays_text(advice)}: a real "
-        f"saving is {least} to {most} times the replay's"
+        f"saving is mostly {least} to {most} times the replay's"
     )
 
 
@@ -138,8 +138,8 @@ def open_text(advice):
     if is_too_little(advice):
         share = share_text(advice.malloc_share)
         return (
-            f"{advice.asked.program}'s calls take about {share} of its time: no allocator changes "
-            f"it by {100 * MARGIN:g} %, whatever more runs would tell"
+            f"{advice.asked.program}'s calls take about {share} of its time: faster ones alone do "
+            f"not change it by {100 * MARGIN:g} %"
         )
     rounds = max(runs_needed(o.time) for o in doubtful)
     compared = [advice.base, *(o.allocator for o in doubtful)]
