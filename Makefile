@@ -597,7 +597,9 @@ lint: deps-lint
 	flake8 $(PY_FILES) $(PY_SCRIPTS)
 
 PY_SCRIPTS = $(wildcard $(addprefix scripts/,spanbench install_tree write_manual write_completion \
-	studies/measure_fidelity studies/prove_gate studies/sweep_constants update_readme) \
+	update_readme) \
+	$(addprefix scripts/studies/,compare_synthetic measure_fidelity measure_recording prove_gate \
+	stress_threads sweep_constants) \
 	workloads/record_corpus workloads/prepare_programs)
 
 ## deps: installs the Debian packages that are missing, if it may; else says how
