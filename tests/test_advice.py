@@ -259,8 +259,8 @@ def test_who_is_linked_with_an_allocator_is_not_told_to_keep_glibc(name, verdict
     one = offer(name, (0.9, verdict), (1.0, SAME))
     path = Path("/lib/liba.so.2") if name == "a" else one.allocator.path
     one = Offer(Allocator(name, "", path), one.time, one.memory)
-    assert advice_lines.type_line(advised(one, library="liba.so")).startswith(line)
-    told = advised(one, library="liba.so")
+    assert advice_lines.type_line(advised(one, linked_with="liba.so")).startswith(line)
+    told = advised(one, linked_with="liba.so")
     assert advice_lines.to_json(told)["linked_with"] == "liba.so"
 
 

@@ -102,7 +102,7 @@ class Advice:
     offers: list = field(default_factory=list)  # the best first
     chosen: Offer = None  # None: keep the base
     is_trade: bool = False  # what is chosen costs memory for time, or time for memory
-    library: str = None  # the soname of the allocator that the command is linked with
+    linked_with: str = None  # the soname of the allocator that the command is linked with
     why_no_runs: str = None  # why the program itself was not run
     cut: tuple = None  # (operations of which the figures are, all), if these are not all
     page: object = None  # its path

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frontend.failure import io_failure
+from frontend.failure import blamed_on
 from frontend.figures import results
 from frontend.paths import shown
 from frontend.progress import say
@@ -36,13 +36,11 @@ class Folder:
 
     def put_aside(self, path):
         """Keeps an earlier file, and the folder beside it, until something has its place."""
-        try:
+        with blamed_on(path):
             for old in filter(Path.exists, (path, beside(path))):
                 if not self.aside:
                     self.aside = Path(tempfile.mkdtemp(prefix=".spanbench-", dir=self.path))
                 old.rename(self.aside / old.name)
-        except OSError as error:
-            raise io_failure(error, path) from error
 
     def end(self):
         """All is made: what was put aside goes."""

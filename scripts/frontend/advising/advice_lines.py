@@ -116,11 +116,11 @@ def type_line(advice):
     if advice.chosen is None:
         open_ = [o for o in advice.offers if UNKNOWN in o.verdicts()]
         why = "cannot tell that any is better" if open_ else "no other is better"
-        if advice.library:
-            return f"keep {advice.library}, which it is linked with: {why} than {name}"
+        if advice.linked_with:
+            return f"keep {advice.linked_with}, which it is linked with: {why} than {name}"
         return f"keep {name}: {why}"
-    if advice.library and advice.chosen.allocator.path.name.startswith(advice.library):
-        return f"keep {advice.library}, which it is linked with"
+    if advice.linked_with and advice.chosen.allocator.path.name.startswith(advice.linked_with):
+        return f"keep {advice.linked_with}, which it is linked with"
     remark = ""
     if advice.is_trade:
         is_time = advice.chosen.verdicts()[0] == BETTER
@@ -182,7 +182,7 @@ def to_json(advice):
         "allocators": [offer_json(o) for o in advice.offers],
         "advice": chosen.name if chosen else advice.base.name,
         "malloc_share": advice.malloc_share,
-        "linked_with": advice.library,
+        "linked_with": advice.linked_with,
         "is_trade": advice.is_trade,
         "line": command_line(chosen.allocator, advice.words) if chosen else None,
         "no_real_runs": advice.why_no_runs,

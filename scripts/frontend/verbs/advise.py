@@ -185,9 +185,9 @@ class Adviser:
         program = self.name_of(most.image.program)
         asked = advice.asked_of(trace.info, program, taken.recorded_s, calls)
         self.told = advice.Advice(self.command.words, self.base, asked)
-        self.told.library = own_malloc.library_of(self.file)
-        if self.told.library:
-            self.note(own_malloc.library_text(name, self.told.library))
+        self.told.linked_with = own_malloc.library_of(self.file)
+        if self.told.linked_with:
+            self.note(own_malloc.library_text(name, self.told.linked_with))
         if most.counts.get("lost_ops"):
             self.note(f"{counted(most.counts['lost_ops'], 'call')} could not be recorded")
         if taken.recorded_s < taken.seconds:
@@ -221,7 +221,7 @@ class Adviser:
             return plan
         name, limit_s = self.command.name, self.options.limit_time
         if fault:
-            if not self.told.library:
+            if not self.told.linked_with:
                 raise Failure(f"{name}: {fault}", WORK_FAILED)
             plan = advice_plan.plan(self.clock.left_s(), run_s, False, len(self.rivals))
             why, more = f"not under {self.base.name}: {fault}", "exec compares it under others"
