@@ -53,7 +53,7 @@ LINK = $(CC) $(MODE_$(MODE)) $(CFLAGS) $(LDFLAGS)
 LINK_CXX = $(CXX) $(MODE_$(MODE)) $(CXXFLAGS) $(LDFLAGS)
 
 # What a heap is made of, and the allocator around it; what only one build has.
-HEAP := os misuse options span span_cache span_fit heap_index heap_free heap heap_aligned heap_resize check_inner check
+HEAP := os misuse options span prefault span_cache span_fit heap_index heap_free heap heap_aligned heap_resize check_inner check
 HEAP_PLAIN := verified heap_shared check_shared check_verified
 HEAP_FAST := deferred heap_run check_deferred
 ALLOCATOR := $(HEAP) arena statistics trim mallinfo malloc_info libspan
@@ -105,7 +105,7 @@ PROGRAMS := $(B)/trace $(B)/launch $(addprefix $(B)/replay-,span span-fast glibc
 
 # Tests of the allocator that hold for both builds run against both.
 WHOLE_LIBRARY := os threads forks give_back statistics
-BOTH_BUILDS := api bins blocks check fuzz heap model options refusals span $(WHOLE_LIBRARY)
+BOTH_BUILDS := api bins blocks check fuzz heap model options prefault refusals span $(WHOLE_LIBRARY)
 FAST_ONLY := deferred thread_cache cached
 TESTS := $(filter-out $(FAST_ONLY:%=$(B)/tests/test_%), \
 	$(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/test_*.c))) \

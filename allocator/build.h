@@ -26,6 +26,8 @@
 enum {
     /* Payloads of freed blocks are overwritten. */
     BUILD_POISONS = !SPAN_FAST,
+    /* Small blocks are cut from the front of a free one, many at a time; else each from its end. */
+    BUILD_CUTS_RUNS = SPAN_FAST,
     /* Empty spans that a heap keeps. */
     BUILD_SPANS_CACHED = SPAN_FAST ? 48 : 1,
     /* They are cut to size and merged where they touch, and large blocks that are live allow more

@@ -5,6 +5,7 @@
 #include "heap_inner.h"
 #include "options.h"
 #include "os.h"
+#include "prefault.h"
 #if SPAN_FAST
 #include "deferred.h"
 #else
@@ -60,26 +61,24 @@ struct block *heap_grow(struct heap *heap, size_t gross)
     return block;
 }
 
-/*
- * Shortens a free block by `gross` bytes, or by all of it where too little would be left, which
- * takes it out of its bin: the bytes that are left.
- */
-static size_t block_shorten(struct span *span, struct block *block, size_t gross)
+/* Shortens a free block to `rest` bytes; 0 takes it out of its bin. */
+static void block_shorten(struct span *span, struct block *block, size_t rest)
 {
-    size_t rest = block_rest(block_size(block), gross);
     if (rest)
         span_rebin(span, block, rest);
     else
         span_unbin(span, block);
-    return rest;
 }
 
 struct block *heap_carve(struct heap *heap, struct block *block, size_t gross)
 {
     struct span *span = heap_owner_checked(heap, block);
     size_t size = block_size(block);
-    size_t rest = block_shorten(span, block, gross);
+    size_t rest = block_rest(size, gross);
     struct block *carved = block_at(block, rest);
+    if (!BUILD_CUTS_RUNS && gross <= PREFAULT_BLOCK_MAX)
+        prefault(&heap->spans, span, carved, size - rest, rest);
+    block_shorten(span, block, rest);
     block_make_used(carved, span, size - rest, rest == 0);
     span_tell(span, block_at(block, size), true);
     span->blkcount++;

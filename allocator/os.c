@@ -90,6 +90,27 @@ void os_expect_use(void *start, size_t bytes)
     kernel_call(SYS_madvise, (long)start, (long)bytes, MADV_HUGEPAGE, 0, 0, 0);
 }
 
+#ifndef MADV_POPULATE_WRITE /* glibc before 2.35 */
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* A system that does not know how, or lets nobody, is asked once. */
+void os_fault_in(void *start, size_t bytes)
+{
+    static _Atomic bool refused;
+    if (atomic_load_explicit(&refused, memory_order_relaxed))
+        return;
+    long result = kernel_call(SYS_madvise, (long)start, (long)bytes, MADV_POPULATE_WRITE, 0, 0, 0);
+    if (result == -EINVAL || result == -EPERM || result == -ENOSYS)
+        atomic_store_explicit(&refused, true, memory_order_relaxed);
+}
+
+bool os_is_there(void *start)
+{
+    unsigned char there = 0;
+    return kernel_call(SYS_mincore, (long)start, 1, (long)&there, 0, 0, 0) == 0 && there & 1;
+}
+
 uint64_t os_spent_ns(void)
 {
     struct timespec spent = {0};

@@ -28,6 +28,15 @@ enum { OS_HUGE_PAGE = 2 * 1024 * 1024 };
    give, one page fault brings one of them. */
 void os_expect_use(void *start, size_t bytes);
 
+/*
+ * Faults in the pages [start, start + bytes), which are mapped, as writing to each would, contents
+ * kept. Where the system cannot (Linux before 5.14), they come when they are touched.
+ */
+void os_fault_in(void *start, size_t bytes);
+
+/* Whether the page at `start` has been faulted in; false if the system does not tell. */
+bool os_is_there(void *start);
+
 /* Nanoseconds that the calling thread has spent on a processor. Page faults count, and the host of
    a virtual machine when it has to find the page; waiting for a processor does not. */
 uint64_t os_spent_ns(void);

@@ -67,6 +67,9 @@ struct span {
     /* Cached spans are not indexed and use the first links for the list of those. */
     struct span_links indexed[SPAN_INDEXES];
     enum span_kind kind;
+    /* Bytes that were used or faulted in, from the side where small blocks are cut first: see
+       prefault.h. */
+    size_t touched;
 #if SPAN_FAST
     /* Blocks that are free but not merged yet, linked by next, and the list of spans that have such
        blocks: see deferred.h. The last word does the least harm when the first block underflows. */
@@ -105,6 +108,10 @@ struct spans {
     size_t returned;    /* size of the span that was last too much to cache; 0: asked for again */
     size_t missed;      /* what cache_limit would have had to be to keep that one */
     size_t refusals;    /* how often the system did not take a span */
+
+    /* What is learnt of page faults: see prefault.h. */
+    uint64_t huge_ns;   /* what the last huge page took */
+    uint64_t page_ns;   /* what each small one took lately; 0: unknown */
     size_t huge_pause;  /* spans that did without a huge page when one was slow last, halved by
                            each that was quick since */
     size_t huge_wait;   /* how many are still to do without */

@@ -2,6 +2,7 @@
 #include "span_cache.h"
 #include "options.h"
 #include "os.h"
+#include "prefault.h"
 
 #include <assert.h>
 
@@ -194,39 +195,10 @@ struct span *span_cache_remap(struct spans *spans, struct span *span, size_t siz
     return moved;
 }
 
-/* Whether the next span is to be on a huge page. */
-static bool huge_is_wanted(struct spans *spans)
-{
-    enum options_thp thp = options_current().thp;
-    if (thp != OPTIONS_THP_DEFAULT)
-        return thp == OPTIONS_THP_ALWAYS;
-    if (spans->huge_wait == 0)
-        return true;
-    spans->huge_wait--;
-    return false;
-}
-
-/* Learns from the processor time that the first touch of a huge page took. */
-static void huge_learn(struct spans *spans, uint64_t took_ns)
-{
-    if (took_ns <= SPAN_HUGE_SLOW_NS) {
-        spans->huge_pause /= 2;
-        return;
-    }
-    spans->huge_pause = 2 * spans->huge_pause + took_ns / SPAN_HUGE_SLOW_NS;
-    spans->huge_wait = spans->huge_pause;
-}
-
 struct span *span_cache_map_huge(struct spans *spans)
 {
     make_way(spans, OS_HUGE_PAGE);
-    if (!huge_is_wanted(spans))
-        return mapped(spans, span_map_huge(spans, false), OS_HUGE_PAGE);
-    uint64_t before_ns = os_spent_ns();
-    struct span *span = span_map_huge(spans, true);
-    if (span)
-        huge_learn(spans, os_spent_ns() - before_ns);
-    return mapped(spans, span, OS_HUGE_PAGE);
+    return mapped(spans, prefault_map_huge(spans), OS_HUGE_PAGE);
 }
 
 bool span_cache_wants(struct spans *spans, const struct span *span)

@@ -39,13 +39,6 @@ enum {
     SPAN_FADE_SHARE = 1024,
     /* Less is not cut off an empty span for a large block: it would serve none. BIN_LARGE. */
     SPAN_CUT_LEAST = 128 * 1024,
-    /*
-     * A huge page that takes longer than this is no gain over 512 small ones (1.3 us each): the
-     * system had to find it first, or the host of a virtual machine had. So many spans do without
-     * then as it took times longer: small pages have made good the loss by then. Twice as many as
-     * the last time are added if that was of no use.
-     */
-    SPAN_HUGE_SLOW_NS = 700 * 1000,
 };
 
 /* As span_map, span_map_aligned and span_remap; cached spans go back first where the heap would
@@ -54,8 +47,7 @@ struct span *span_cache_map(struct spans *spans, size_t size);
 struct span *span_cache_map_aligned(struct spans *spans, size_t align, size_t gross,
                                     struct block **block);
 struct span *span_cache_remap(struct spans *spans, struct span *span, size_t size, size_t asked);
-/* The same of OS_HUGE_PAGE bytes, on a huge page if the system has one, as long as those that it
-   gave came quickly. */
+/* As prefault_map_huge, likewise. */
 struct span *span_cache_map_huge(struct spans *spans);
 
 /* Whether a span that becomes empty now is to be cached: if it is not too large, and, where only

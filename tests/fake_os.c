@@ -170,7 +170,29 @@ void os_expect_use(void *start, size_t bytes)
     pthread_mutex_lock(&mutex);
     demand(fake_os_holds(start, bytes), "os_expect_use of what is not mapped");
     fake_os.expected += bytes;
+    fake_os.spent_ns += fake_os.huge_ns;
     pthread_mutex_unlock(&mutex);
+}
+
+void os_fault_in(void *start, size_t bytes)
+{
+    size_t page = os_page_size();
+    demand((uintptr_t)start % page == 0 && bytes % page == 0, "os_fault_in of parts of pages");
+    pthread_mutex_lock(&mutex);
+    demand(fake_os_holds(start, bytes), "os_fault_in of what is not mapped");
+    fake_os.fault_ins++;
+    fake_os.faulted_in += bytes;
+    fake_os.spent_ns += fake_os.page_ns * (bytes / page);
+    pthread_mutex_unlock(&mutex);
+}
+
+bool os_is_there(void *start)
+{
+    pthread_mutex_lock(&mutex);
+    demand(fake_os_holds(start, os_page_size()), "os_is_there of what is not mapped");
+    bool is_there = fake_os.is_there;
+    pthread_mutex_unlock(&mutex);
+    return is_there;
 }
 
 uint64_t os_spent_ns(void)

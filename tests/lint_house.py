@@ -32,7 +32,7 @@ FLOORS = (
     *("build.h", "kernel.h", "options.h", "options.c", "os.h", "os.c", "misuse.h", "misuse.c"),
     *("block_flags.h", "block_plain.h", "block_packed.h", "block.h", "bins.h"),
     *("verified.h", "verified.c"),
-    *("span.h", "span.c", "span_cache.h", "span_cache.c", "span_fit.c"),
+    *("span.h", "span.c", "prefault.h", "prefault.c", "span_cache.h", "span_cache.c", "span_fit.c"),
     *("heap.h", "heap_inner.h", "heap_index.c", "heap_shared.c", "deferred_list.h", "heap_free.c"),
     *("deferred.h", "deferred.c", "heap.c", "heap_run.c", "heap_aligned.c", "heap_resize.c"),
     *("check.h", "check_inner.h", "check_inner.c", "check_shared.c", "check_deferred.c"),

@@ -103,6 +103,29 @@ static void huge_pages_may_be_expected(void **state)
     assert_true(os_unmap(start, (size_t)2 * OS_HUGE_PAGE));
 }
 
+static void pages_are_faulted_in_at_once(void **state)
+{
+    (void)state;
+    size_t page = os_page_size();
+    char *start = os_map(bytes_of_pages());
+    assert_non_null(start);
+    assert_false(os_is_there(start));
+    start[page] = 'x';
+    assert_true(os_is_there(start + page));
+    errno = some_errno;
+    os_fault_in(start, 3 * page);
+    assert_int_equal(errno, some_errno);
+    if (os_is_there(start)) /* not before Linux 5.14 */
+        assert_true(os_is_there(start + 2 * page));
+    assert_false(os_is_there(start + 3 * page));
+    assert_int_equal(start[page], 'x');
+    assert_all(start + 2 * page, page, 0);
+    assert_true(os_unmap(start, bytes_of_pages()));
+    assert_false(os_is_there(start));
+    os_fault_in(start, 3 * page); /* nothing is mapped there: ignored */
+    assert_int_equal(errno, some_errno);
+}
+
 /* Else a busy machine would make quick pages look slow. */
 static void waiting_is_not_spent(void **state)
 {
@@ -131,6 +154,7 @@ int main(void)
         cmocka_unit_test(resized_memory_keeps_its_contents),
         cmocka_unit_test(refusals_keep_errno),
         cmocka_unit_test(huge_pages_may_be_expected),
+        cmocka_unit_test(pages_are_faulted_in_at_once),
         cmocka_unit_test(waiting_is_not_spent),
         cmocka_unit_test(work_is_spent),
     };

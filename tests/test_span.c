@@ -3,6 +3,7 @@
  * gives chosen addresses. No heap: blocks are laid by hand where one is needed.
  */
 #include "allocator/os.h"
+#include "allocator/prefault.h"
 #include "allocator/span_cache.h"
 #include "cmocka_all.h"
 #include "fake_os.h"
@@ -527,10 +528,10 @@ static size_t small_in_a_row(void)
 static void slow_huge_pages_are_done_without(void **state)
 {
     (void)state;
-    fake_os.tick_ns = SPAN_HUGE_SLOW_NS; /* just quick enough */
+    fake_os.tick_ns = PREFAULT_HUGE_SLOW_NS; /* just quick enough */
     for (int i = 0; i < 8; i++)
         assert_int_equal(small_in_a_row(), 0);
-    fake_os.tick_ns = 5 * SPAN_HUGE_SLOW_NS;
+    fake_os.tick_ns = 5 * PREFAULT_HUGE_SLOW_NS;
     assert_int_equal(small_in_a_row(), 0); /* nobody knew */
     assert_int_equal(small_in_a_row(), 5);
     assert_int_equal(small_in_a_row(), 2 * 5 + 5);
@@ -540,13 +541,13 @@ static void slow_huge_pages_are_done_without(void **state)
 static void quick_huge_pages_make_slow_ones_forgotten(void **state)
 {
     (void)state;
-    fake_os.tick_ns = 5 * SPAN_HUGE_SLOW_NS;
+    fake_os.tick_ns = 5 * PREFAULT_HUGE_SLOW_NS;
     assert_int_equal(small_in_a_row(), 0);
     fake_os.tick_ns = 0;
     assert_int_equal(small_in_a_row(), 5);
     for (int i = 0; i < 2; i++)
         assert_int_equal(small_in_a_row(), 0);
-    fake_os.tick_ns = 5 * SPAN_HUGE_SLOW_NS;
+    fake_os.tick_ns = 5 * PREFAULT_HUGE_SLOW_NS;
     assert_int_equal(small_in_a_row(), 0);
     assert_int_equal(small_in_a_row(), 5);
 }

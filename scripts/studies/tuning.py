@@ -54,6 +54,7 @@ CONSTANTS = (
         further={NEVER: "no huge pages"},
         along={NEVER: {"HEAP_SPAN_SHARE": 64}},
     ),
+    Constant("PREFAULT_BYTES", BUILDS, is_bytes=True),
     Constant("HEAP_WALK_MAX", BUILDS),
     Constant("BIN_WALK_MAX", BUILDS),
     Constant("SPAN_CACHE_FIRST", BUILDS, is_bytes=True),

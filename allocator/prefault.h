@@ -1,0 +1,49 @@
+/*
+ * Prefaulting: which pages are faulted in together, before any of them is touched. Those that the
+ * next small blocks will lie on are, a few at a time, and those of a huge page, by the system
+ * itself, where a span is put on one. A fault costs much whether one page comes or several: in a
+ * growing heap it is most of what an allocation costs.
+ */
+#ifndef ALLOCATOR_PREFAULT_H
+#define ALLOCATOR_PREFAULT_H
+
+#include "span.h"
+
+enum {
+    /* So many bytes come ahead of a block. Half or four times as many take the same time and
+       memory. */
+    PREFAULT_BYTES = 16 * 1024,
+    /* Blocks of up to so many gross bytes are small here. Programs use all of them; of larger ones,
+       such as buffers, perhaps no more than a page. */
+    PREFAULT_BLOCK_MAX = 8 * 1024,
+    /*
+     * A huge page that takes longer than this is no gain over 512 small ones (1.3 us each): the
+     * system had to find it first, or the host of a virtual machine had. So many spans do without
+     * then as it took times longer: small pages have made good the loss by then. Twice as many as
+     * the last time are added if that was of no use. But where small pages, which are timed
+     * meanwhile, turn out to take as long, huge ones are no loss.
+     */
+    PREFAULT_HUGE_SLOW_NS = 700 * 1000,
+    /* The part by which what is known of small pages fades with each huge one that was let pass for
+       their sake: they are timed again before long. Arbitrary. */
+    PREFAULT_FADE_SHARE = 16,
+};
+
+/* As span_map_huge: on a huge page, unless those that the system gave were slow. */
+struct span *prefault_map_huge(struct spans *spans);
+
+/* What is rare of prefault: `reach` bytes of the span will have been used. */
+void prefault_from(struct spans *spans, struct span *span, size_t reach, size_t gross, size_t rest);
+
+/* To be called before small blocks of `gross` bytes together are made at `block`; `rest` bytes
+   beside them stay free, on the side where the next ones will be cut. */
+static inline void prefault(struct spans *spans, struct span *span, const struct block *block,
+                            size_t gross, size_t rest)
+{
+    size_t reach = BUILD_CUTS_RUNS ? (size_t)((const char *)block - (char *)span) + gross
+                                   : (size_t)((char *)span + span->size - (const char *)block);
+    if (__builtin_expect(reach > span->touched, 0))
+        prefault_from(spans, span, reach, gross, rest);
+}
+
+#endif

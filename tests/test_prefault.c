@@ -1,0 +1,177 @@
+/* Prefaulting: which pages come ahead of a heap's small blocks, which do not, and what is learnt
+   from that. The system is a fake one, which counts. */
+#include "allocator/os.h"
+#include "allocator/prefault.h"
+#include "cmocka_all.h"
+#include "fake_os.h"
+#include "heap_fixture.h"
+
+enum { SMALL = 1000, RUN = 4, GROWS_HUGE = HEAP_HUGE_SHARE * OS_HUGE_PAGE };
+
+/* As malloc does: a few at a time, or one. */
+static void allocate_small(void)
+{
+#if SPAN_FAST
+    void *payloads[RUN];
+    assert_true(heap_allocate_run(&heap, block_gross(SMALL), payloads, RUN) > 0);
+#else
+    assert_non_null(heap_allocate(&heap, SMALL));
+#endif
+}
+
+static void grow_to(size_t bytes)
+{
+    while (heap.spans.mapped < bytes)
+        allocate_small();
+}
+
+static void a_few_pages_come_ahead_of_the_first_blocks(void **state)
+{
+    (void)state;
+    allocate_small();
+    assert_int_equal(fake_os.fault_ins, 1);
+    size_t used = SPAN_HEADER + RUN * block_gross(SMALL);
+    assert_in_range(fake_os.faulted_in, PREFAULT_BYTES, PREFAULT_BYTES + used + 2 * os_page_size());
+}
+
+/* Nearly each page of a growing heap comes once, and none that is not part of a span (see
+   fake_os.c). */
+static void no_page_comes_twice(void **state)
+{
+    (void)state;
+    grow_to(GROWS_HUGE);
+    size_t mapped = heap.spans.mapped;
+    assert_true(fake_os.faulted_in <= mapped + heap.spans.count * os_page_size());
+    assert_true(fake_os.faulted_in >= mapped - mapped / 8);
+    assert_true((size_t)fake_os.fault_ins < mapped / PREFAULT_BYTES + heap.spans.count);
+}
+
+static void memory_that_was_used_does_not_come_again(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 40 };
+    void *blocks[BLOCKS];
+    void *holds = heap_allocate(&heap, SMALL);
+    long calls = 0;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < BLOCKS; i++) {
+#if SPAN_FAST
+            assert_int_equal(heap_allocate_run(&heap, block_gross(SMALL), &blocks[i], 1), 1);
+#else
+            blocks[i] = heap_allocate(&heap, SMALL);
+#endif
+        }
+        if (round == 0)
+            calls = fake_os.fault_ins;
+        for (int i = 0; i < BLOCKS; i++)
+            heap_free(&heap, blocks[i]);
+    }
+    assert_true(calls > 0);
+    assert_int_equal(fake_os.fault_ins, calls);
+    heap_free(&heap, holds);
+}
+
+/* Who knows whether a program uses all of them. */
+static void large_blocks_come_as_they_are_touched(void **state)
+{
+    (void)state;
+    for (size_t request = PREFAULT_BLOCK_MAX; request < 4 << 20; request *= 2)
+        assert_non_null(heap_allocate(&heap, request));
+    assert_int_equal(fake_os.fault_ins, 0);
+}
+
+/* Bytes that come ahead while the heap grows by so many huge pages. */
+static size_t fault_in_while_growing_by(size_t huge_pages)
+{
+    size_t before = fake_os.faulted_in;
+    grow_to(heap.spans.mapped + huge_pages * OS_HUGE_PAGE);
+    return fake_os.faulted_in - before;
+}
+
+static void a_huge_page_is_there_already(void **state)
+{
+    (void)state;
+    grow_to(GROWS_HUGE);
+    fake_os.is_there = true;
+    fault_in_while_growing_by(1); /* what the last span of the others has left */
+    assert_int_equal(fault_in_while_growing_by(4), 0);
+}
+
+static void a_huge_page_that_the_system_had_not_is_not(void **state)
+{
+    (void)state;
+    grow_to(GROWS_HUGE);
+    fault_in_while_growing_by(1);
+    assert_true(fault_in_while_growing_by(4) > 3 * OS_HUGE_PAGE);
+    assert_int_equal(fake_os.expected, 5 * OS_HUGE_PAGE);
+}
+
+/* Of the next spans of the size of a huge page, how many are to be on one. */
+static size_t huge_among(size_t spans)
+{
+    size_t before = fake_os.expected;
+    fault_in_while_growing_by(spans);
+    return (fake_os.expected - before) / OS_HUGE_PAGE;
+}
+
+enum { SLOW_TIMES = 5, HUGE_PAGES_PAGES = OS_HUGE_PAGE / 4096 };
+
+static const uint64_t slow_ns = SLOW_TIMES * (uint64_t)PREFAULT_HUGE_SLOW_NS;
+
+static void slow_huge_pages_are_done_without_where_small_ones_are_cheap(void **state)
+{
+    (void)state;
+    fake_os.is_there = true;
+    fake_os.huge_ns = slow_ns;
+    fake_os.page_ns = slow_ns / HUGE_PAGES_PAGES / 2;
+    grow_to(GROWS_HUGE);
+    assert_int_equal(huge_among(1), 1); /* nobody knew */
+    assert_int_equal(huge_among(SLOW_TIMES), 0);
+    assert_int_equal(huge_among(1), 1);
+    assert_int_equal(huge_among(2 * SLOW_TIMES + SLOW_TIMES), 0);
+}
+
+static void slow_huge_pages_do_where_small_ones_are_as_dear(void **state)
+{
+    (void)state;
+    fake_os.is_there = true;
+    fake_os.huge_ns = slow_ns;
+    fake_os.page_ns = slow_ns / HUGE_PAGES_PAGES * 2;
+    grow_to(GROWS_HUGE);
+    assert_int_equal(huge_among(1), 1);
+    assert_int_equal(huge_among(1), 0); /* its small pages are timed */
+    assert_int_equal(huge_among(8), 8);
+    assert_true(huge_among(64) > 56);
+}
+
+/* Else huge pages that are slow would be taken for ever because small ones once were. */
+static void what_small_pages_cost_is_learnt_anew(void **state)
+{
+    (void)state;
+    fake_os.is_there = true;
+    fake_os.huge_ns = slow_ns;
+    fake_os.page_ns = slow_ns / HUGE_PAGES_PAGES * 2;
+    grow_to(GROWS_HUGE);
+    huge_among(8);
+    fake_os.page_ns = 0;
+    huge_among(2 * PREFAULT_FADE_SHARE);
+    assert_true(huge_among(16) <= 4);
+}
+
+#define PREFAULT_TEST(f) cmocka_unit_test_setup_teardown(f, fresh_heap, sound_heap)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PREFAULT_TEST(a_few_pages_come_ahead_of_the_first_blocks),
+        PREFAULT_TEST(no_page_comes_twice),
+        PREFAULT_TEST(memory_that_was_used_does_not_come_again),
+        PREFAULT_TEST(large_blocks_come_as_they_are_touched),
+        PREFAULT_TEST(a_huge_page_is_there_already),
+        PREFAULT_TEST(a_huge_page_that_the_system_had_not_is_not),
+        PREFAULT_TEST(slow_huge_pages_are_done_without_where_small_ones_are_cheap),
+        PREFAULT_TEST(slow_huge_pages_do_where_small_ones_are_as_dear),
+        PREFAULT_TEST(what_small_pages_cost_is_learnt_anew),
+    };
+    return cmocka_run_group_tests_name("prefault", tests, NULL, NULL);
+}
