@@ -50,9 +50,10 @@ MUTANTS = [
     (
         "served_from_the_end",
         "heap.c",
-        "    struct block *carved = block_at(block, rest);\n"
+        "    block_shorten(span, block, rest);\n"
         "    block_make_used(carved, span, size - rest, rest == 0);",
-        "    struct block *carved = block;\n"
+        "    block_shorten(span, block, rest);\n"
+        "    carved = block;\n"
         "    if (rest) {\n"
         "        span_unbin(span, block);\n"
         "        span_bin(span, block_at(block, size - rest), rest);\n"
