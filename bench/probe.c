@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 1 << 16 };
@@ -102,13 +103,74 @@ static bool is_of_another_allocator(const void *address, const void *own)
            !object_defines(address, "__libc_start_main");
 }
 
-/* The first optional function that another allocator would serve; NULL if there is none. */
+/* The relocations of an object, by the tags of their table and its bytes, and what they name. */
+struct imports {
+    const ElfW(Rela) * entries[2];
+    size_t bytes[2];
+    const ElfW(Sym) * symbols;
+    const char *names;
+};
+
+/* Some loaders leave addresses as they are in the file. */
+static const void *place_of(const struct link_map *object, const ElfW(Dyn) * entry)
+{
+    ElfW(Addr) address = entry->d_un.d_ptr;
+    return (const void *)(address < object->l_addr ? address + object->l_addr : address);
+}
+
+static struct imports imports_of(const struct link_map *object)
+{
+    struct imports imports = {.symbols = NULL};
+    for (const ElfW(Dyn) *entry = object->l_ld; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_RELA)
+            imports.entries[0] = place_of(object, entry);
+        else if (entry->d_tag == DT_RELASZ)
+            imports.bytes[0] = entry->d_un.d_val;
+        else if (entry->d_tag == DT_JMPREL)
+            imports.entries[1] = place_of(object, entry);
+        else if (entry->d_tag == DT_PLTRELSZ)
+            imports.bytes[1] = entry->d_un.d_val;
+        else if (entry->d_tag == DT_SYMTAB)
+            imports.symbols = place_of(object, entry);
+        else if (entry->d_tag == DT_STRTAB)
+            imports.names = place_of(object, entry);
+    }
+    return imports;
+}
+
+static bool imports_hold(const struct imports *imports, const char *name)
+{
+    for (int table = 0; table < 2; table++) {
+        const ElfW(Rela) *entry = imports->entries[table];
+        for (size_t left = entry ? imports->bytes[table] / sizeof *entry : 0; left > 0; left--) {
+            const ElfW(Sym) *symbol = &imports->symbols[ELF64_R_SYM((entry++)->r_info)];
+            if (symbol->st_shndx == SHN_UNDEF &&
+                strcmp(imports->names + symbol->st_name, name) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether any object that the process starts with asks for a function that another one has. */
+static bool is_imported(const char *name)
+{
+    for (const struct link_map *object = _r_debug.r_map; object; object = object->l_next) {
+        struct imports imports = imports_of(object);
+        if (imports_hold(&imports, name))
+            return true;
+    }
+    return false;
+}
+
+/* The first optional function that is called and that another allocator would serve; NULL if there
+   is none. */
 static const char *function_foreign(const void *own, struct identity *of_other)
 {
     for (size_t i = 0; i < sizeof(optional_functions) / sizeof(optional_functions[0]); i++) {
         const void *address = dlsym(RTLD_NEXT, optional_functions[i]);
         if (address != NULL && is_of_another_allocator(address, own) &&
-            identity_of_address(address, of_other))
+            is_imported(optional_functions[i]) && identity_of_address(address, of_other))
             return optional_functions[i];
     }
     return NULL;

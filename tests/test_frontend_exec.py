@@ -203,6 +203,19 @@ def test_operators_of_a_linked_allocator_are_no_measurement(execute, tmp_path, r
     assert len(measured.row("exec", "linked", rival).samples) == 1
 
 
+def test_operators_that_nobody_calls_are_passed_over(execute, tmp_path):
+    """As in redis-server: a C program that is linked with jemalloc."""
+    source = tmp_path / "linked.c"
+    source.write_text("#include <stdlib.h>\nint main(void) { return malloc(1000) == 0; }\n")
+    program = tmp_path / "linked"
+    linked = ("-Wl,--no-as-needed", "-l:libjemalloc.so.2")
+    subprocess.run(["gcc", source, "-o", program, *linked], check=True)
+    status, measured, _, err = execute("-a", "span,glibc", "-n", "1", "--", program)
+    assert status == 0 and "operator new" not in err
+    for name in ("span", "glibc"):
+        assert len(measured.row("exec", "linked", name).samples) == 1
+
+
 def test_operators_of_a_child_s_linked_allocator_are_named(execute, tmp_path):
     linked = ("-Wl,--no-as-needed", "-l:libjemalloc.so.2")
     program = compile_cxx(tmp_path / "linked", STRINGS, *linked)
