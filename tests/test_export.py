@@ -261,6 +261,14 @@ def test_standard_output_and_errors(work):
     assert not (work / "x").exists()
 
 
+def test_thousands_are_grouped(work):
+    imported(work, b"1: malloc 0x10 8\n2: free 0x10\n" * 617 + b"1: free 0x0\n" * 1200)
+    _, line = exported(work, "out.trace", "csv")
+    assert line == f"{work}/out.trace: 2,436 ops as csv\n"
+    imported(work, b"1: calloc 0x10 3 8\n1: free 0x10\n" * 1100)
+    assert "; 1,100 callocs became" in exported(work, "out.trace", "rep")[1]
+
+
 @pytest.fixture(name="disk")
 def disk_fixture(tmp_path):
     """A disk of 64 KiB, empty."""

@@ -163,8 +163,9 @@ static int export_write(struct export *export, const struct export_format *forma
     if (status == 0)
         columns_lose(export, format);
     if (status == 0)
-        fprintf(stderr, "%s: %" PRIu64 " op%s as %s%s\n", options->paths.in, export->totals.ops,
-                plural(export->totals.ops), format->name, export->losses);
+        fprintf(stderr, "%s: %s op%s as %s%s\n", options->paths.in,
+                grouped(export->totals.ops).text, plural(export->totals.ops), format->name,
+                export->losses);
     return status;
 }
 
