@@ -5,6 +5,7 @@ import shutil
 import pytest
 from places import ALLOCATORS
 
+from frontend.allocators import registry
 from frontend.allocators.preload import Links
 from frontend.allocators.registry import Allocator
 from frontend.failure import WORK_FAILED, Failure
@@ -82,6 +83,14 @@ def test_every_object_has_its_costs():
     assert calls == 7
 
 
+def test_named_code_without_an_object_is_of_the_allocator(read):
+    """So is tcmalloc's malloc, which is in a section of its own."""
+    stub = "fn=(1) 0x000000000010b4c0\n0 9\n"
+    text = f"{HEAD}ob=(1) {PROGRAM}\nfn=(9) run\n0 1\nob=(2) ???\n{stub}fn=(2) malloc\n0 4 3\n"
+    again = "cob=(2)\ncfn=(2)\ncalls=1 0\n0 70\nfn=(1)\n0 9\nfn=(3) free\n0 2\nfn=(2)\n0 1\n"
+    assert read(text + again) == {"instructions": 4 + 2 + 1, "system_calls": 3}
+
+
 def test_a_line_without_costs_costs_nothing(read):
     assert read(f"{HEAD}ob=(1) x.so\n0\n+1 4\n*\n") == {"instructions": 4, "system_calls": 0}
 
@@ -108,6 +117,16 @@ def test_a_missing_file_is_a_failure(tmp_path):
     with pytest.raises(Failure, match="nowhere: No such file") as caught:
         callgrind.read(tmp_path / "nowhere", PROGRAM)
     assert caught.value.status == WORK_FAILED
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind: not installed")
+@pytest.mark.skipif(not registry.find("tcmalloc"), reason="tcmalloc: not installed")
+def test_the_fast_paths_of_tcmalloc_are_counted(short_trace):
+    """A call takes 93 instructions here; without malloc, free and realloc themselves it took 60."""
+    subject = gate_subjects.resolve([str(short_trace)])[0]
+    with Links() as links:
+        figures = deterministic.count(subject, registry.find("tcmalloc"), links)
+    assert figures["instructions"] > 75 * figures["ops"]
 
 
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind: not installed")

@@ -85,6 +85,21 @@ def test_command_lines_of_spanbench_parse(path):
         assert parser.parse(own_words(words[1:]), cli.VERBS[words[1]].takes_command), words
 
 
+def test_revisions_in_examples_exist_in_any_clone():
+    """A tag or a branch need not be there; the history is, unless the clone is shallow."""
+    git = ["git", "-C", REPO, "rev-parse", "--is-shallow-repository"]
+    if subprocess.run(git, capture_output=True, check=False).stdout != b"false\n":
+        pytest.skip("no checkout with its history")
+    lines = [shlex.split(line, comments=True) for line in cli.load("bisect")[0].EXAMPLES]
+    lines += [words for path in TYPED for words in commands(path)]
+    found = [words[2:4] for words in lines if words[1:2] == ["bisect"] and len(words) > 2]
+    assert len(found) > 1
+    for revisions in found:
+        assert all(revision.startswith("HEAD") for revision in revisions), revisions
+        check = ["git", "-C", REPO, "merge-base", "--is-ancestor", *revisions]
+        assert subprocess.run(check, check=False).returncode == 0, revisions
+
+
 @pytest.mark.parametrize("path", TYPED, ids=id_of)
 def test_documents_for_users_show_command_lines(path):
     verbs = {words[1] for words in commands(path) if PROGRAM.match(words[0]) and len(words) > 1}

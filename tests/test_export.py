@@ -1,11 +1,14 @@
 """trace export: each format is read again by its importer, and says what it lost."""
 
 import csv
+import os
 import random
+import subprocess
 
 import pytest
 
 from imports import calls, import_bytes, imported, info_of, operations, run_trace
+from places import BUILD
 
 ALL_KINDS = b"""1: malloc 0x10 100
 1: calloc 0x20 3 50
@@ -254,8 +257,61 @@ def test_standard_output_and_errors(work):
     assert done.returncode == 2
     done = run_trace("export", "--to", "csv", work / "out.trace", "-o", "/dev/full")
     assert done.stderr.decode() == "/dev/full: No space left on device\n"
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert not (work / "x").exists()
+
+
+def test_thousands_are_grouped(work):
+    imported(work, b"1: malloc 0x10 8\n2: free 0x10\n" * 617 + b"1: free 0x0\n" * 1200)
+    _, line = exported(work, "out.trace", "csv")
+    assert line == f"{work}/out.trace: 2,436 ops as csv\n"
+    imported(work, b"1: calloc 0x10 3 8\n1: free 0x10\n" * 1100)
+    assert "; 1,100 callocs became" in exported(work, "out.trace", "rep")[1]
+
+
+@pytest.fixture(name="disk")
+def disk_fixture(tmp_path):
+    """A disk of 64 KiB, empty."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("may not mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("form", ["csv", *FORMATS])
+@pytest.mark.parametrize("ops", [10, 20_000])
+def test_a_disk_that_is_full_cannot_be_written_to(work, disk, form, ops):
+    imported(work, random_replay(8, 2, ops))
+    (disk / "old").write_text("older")
+    (disk / "rest").write_bytes(bytes(60 << 10))
+    for name in ("old", "new"):
+        done = run_trace("export", "--to", form, work / "out.trace", "-o", disk / name)
+        assert done.stderr.decode() == f"{disk}/{name}: No space left on device\n"
+        assert done.returncode == 2
+    assert sorted(os.listdir(disk)) == ["old", "rest"] and (disk / "old").read_text() == "older"
+
+
+@pytest.mark.parametrize("form", ["csv", *FORMATS])
+def test_a_disk_that_gets_full_is_work_that_failed(work, disk, form):
+    imported(work, random_replay(8, 2, 20_000))
+    (disk / "old").write_text("older")
+    done = run_trace("export", "--to", form, work / "out.trace", "-o", disk / "old")
+    assert done.stderr.decode() == f"{disk}/old: No space left on device\n"
+    assert done.returncode == 1
+    assert os.listdir(disk) == ["old"] and (disk / "old").read_text() == "older"
+
+
+@pytest.mark.parametrize("ops", [10, 20_000])
+def test_a_full_standard_output_is_told(work, ops):
+    imported(work, random_replay(8, 2, ops))
+    command = [BUILD / "trace", "export", "--to", "csv", work / "out.trace", "-o", "-"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.stderr.decode() == "standard output: No space left on device\n"
+    assert done.returncode == 2
 
 
 def test_damaged_trace(work):

@@ -100,6 +100,16 @@ def test_closing_line(work):
     assert "appears as memalign" in line and "has no times" in line
 
 
+def test_thousands_are_grouped(work):
+    one = b"1: malloc 0x10 8\n1: free 0x10\n"
+    line = imported(work, one * 617 + b"1: free 0x20\n" * 1000)
+    assert line.startswith(f"{work}/in.txt: 1,235 ops, 1 thread, 1,000 unknown frees,")
+    line = imported(work, one * 499)
+    assert line.startswith(f"{work}/in.txt: 999 ops, ")
+    line = imported(work, one * 617_000)
+    assert line.startswith(f"{work}/in.txt: 1,234,001 ops, ")
+
+
 def test_one_of_each_is_no_plural(work):
     line = imported(work, b"1: free 0x10\n1: realloc 0x20 0x30 5\n")
     counts = "2 ops, 1 thread, 1 unknown free, 1 unknown realloc; "

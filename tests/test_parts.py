@@ -209,6 +209,14 @@ def test_record_strip(spanbench, tmp_path):
     assert b"secret" in traces[0].read_bytes()
 
 
+def test_an_empty_file_is_not_said_to_be_another_tools(spanbench, tmp_path):
+    empty = tmp_path / "empty"
+    empty.touch()
+    for words in (("info", empty), ("cut", "--ops", "0:1", empty, "-o", tmp_path / "x")):
+        status, out, err = spanbench(*words)
+        assert (status, out, err) == (2, "", f"spanbench: {empty}: not a trace (0 bytes)\n")
+
+
 @pytest.mark.parametrize(
     "words",
     [

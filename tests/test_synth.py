@@ -106,6 +106,28 @@ def test_any_number_of_threads(spanbench):
     assert spanbench("check", "made.trace", "-a", "glibc")[0] == 0
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--ops", 100, "--threads", 64], "1 thread, not 64; for more, raise --ops (100)"),
+        (["--ops", 2, "--threads", 1048576], "1 thread, not 1,048,576; for more, raise --ops (2)"),
+        (["--ops", 1000, "--threads", 64], "calls on only 13 of 64 threads; for more, raise --ops"),
+    ],
+)
+def test_threads_without_calls_are_told(words, said):
+    line = synth(TRACES / "jq.trace", *words, "-o", "made.trace")
+    assert line.startswith(f"made.trace: {said}") and line.count("\n") == 1
+    threads = info_of("made.trace")["threads"]
+    assert threads == (64 if said.startswith("calls") else 1)
+
+
+@pytest.mark.parametrize(
+    "words", [["--ops", 1, "--threads", 1], ["--ops", 20000, "--threads", 64], ["--ops", 100]]
+)
+def test_nothing_is_said_where_every_thread_makes_calls(words):
+    assert synth(TRACES / "jq.trace", *words, "-o", "made.trace") == ""
+
+
 def test_exactly_as_many_operations(spanbench):
     synth(TRACES / "ruby.trace", "--profile-only", "-o", "p.json")
     for ops in (*range(1, 40), 100, 4321):

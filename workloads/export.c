@@ -55,8 +55,8 @@ void export_lose(struct export *export, uint64_t count, const char *noun, const 
 {
     size_t at = strlen(export->losses);
     if (count > 0)
-        snprintf(export->losses + at, sizeof export->losses - at, "; %" PRIu64 " %s%s %s", count,
-                 noun, plural(count), what);
+        snprintf(export->losses + at, sizeof export->losses - at, "; %s %s%s %s",
+                 grouped(count).text, noun, plural(count), what);
 }
 
 void export_lose_time(struct export *export)
@@ -64,8 +64,8 @@ void export_lose_time(struct export *export)
     size_t at = strlen(export->losses);
     uint64_t ms = export->totals.duration_ns / 1000000;
     if (ms > 0)
-        snprintf(export->losses + at, sizeof export->losses - at, "; %" PRIu64 " ms of time lost",
-                 ms);
+        snprintf(export->losses + at, sizeof export->losses - at, "; %s ms of time lost",
+                 grouped(ms).text);
 }
 
 uint64_t export_aligned_calls(const struct export *export)

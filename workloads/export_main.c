@@ -56,17 +56,22 @@ static void columns_lose(struct export *export, const struct export_format *form
     }
 }
 
-/* All that was written, to where it is wanted. */
-static bool file_copy(FILE *from, FILE *to)
+/* All that was written, to where it is wanted. `begun` once that has taken any of it. */
+static bool file_copy(FILE *from, int to, bool *begun)
 {
     char bytes[1 << 14];
     size_t n;
     rewind(from);
     while ((n = fread(bytes, 1, sizeof bytes, from)) > 0) {
-        if (fwrite(bytes, 1, n, to) != n)
-            return false;
+        for (size_t at = 0; at < n;) {
+            ssize_t done = write(to, bytes + at, n - at);
+            if (done < 0 && errno != EINTR)
+                return false;
+            at += done > 0 ? (size_t)done : 0;
+            *begun = *begun || done > 0;
+        }
     }
-    return !ferror(from) && fflush(to) == 0;
+    return !ferror(from);
 }
 
 /* What is no plain file is written to at the end, from a file without a name; a plain one appears
@@ -111,15 +116,28 @@ static FILE *target_open(struct target *target, const char *path)
     return out;
 }
 
+/* The exit status where the output is full: one that never took a byte cannot be written at all, as
+   the writer of traces finds with their first bytes. Keeps errno. */
+static int full_status(FILE *out)
+{
+    int error = errno;
+    struct stat st;
+    bool begun = fstat(fileno(out), &st) != 0 || st.st_size > 0;
+    errno = error;
+    return begun ? 1 : 2;
+}
+
 /* Puts the file where it is wanted. Returns the exit status. */
 static int target_finish(struct target *target, FILE *out)
 {
-    bool ok = !ferror(out) && fflush(out) == 0;
-    if (ok && target->direct != NULL)
-        ok = file_copy(out, target->direct);
-    else if (ok)
-        ok = rename(target->beside, target->path) == 0;
-    return ok ? 0 : target_fail(target, 1);
+    bool begun = false;
+    if (ferror(out) || fflush(out) != 0)
+        return target_fail(target, full_status(out));
+    if (target->direct != NULL && !file_copy(out, fileno(target->direct), &begun))
+        return target_fail(target, begun ? 1 : 2);
+    if (target->direct == NULL && rename(target->beside, target->path) != 0)
+        return target_fail(target, 1);
+    return 0;
 }
 
 static int export_write(struct export *export, const struct export_format *format,
@@ -134,7 +152,7 @@ static int export_write(struct export *export, const struct export_format *forma
         status = target_finish(&target, export->out);
     } else if (export->write_errno != 0) {
         errno = export->write_errno;
-        target_fail(&target, 1);
+        status = target_fail(&target, full_status(export->out));
     } else {
         fprintf(stderr, "%s\n", export->error);
         unlink(target.beside);
@@ -145,8 +163,9 @@ static int export_write(struct export *export, const struct export_format *forma
     if (status == 0)
         columns_lose(export, format);
     if (status == 0)
-        fprintf(stderr, "%s: %" PRIu64 " op%s as %s%s\n", options->paths.in, export->totals.ops,
-                plural(export->totals.ops), format->name, export->losses);
+        fprintf(stderr, "%s: %s op%s as %s%s\n", options->paths.in,
+                grouped(export->totals.ops).text, plural(export->totals.ops), format->name,
+                export->losses);
     return status;
 }
 

@@ -369,16 +369,15 @@ static bool ltrace_read(struct import *import)
         import_lose(import, "lost_time", "the file has no times");
     if (ltrace.unseen > 0)
         import_lose(import, "lost_addresses",
-                    "%" PRIu64 " block%s of posix_memalign without an address, never freed",
-                    ltrace.unseen, plural(ltrace.unseen));
+                    "%s block%s of posix_memalign without an address, never freed",
+                    grouped(ltrace.unseen).text, plural(ltrace.unseen));
     if (ltrace.misnamed > 0)
         import_lose(import, "lost_misnamed",
-                    "%" PRIu64 " call%s from inside libc, which ltrace misnames, left out",
-                    ltrace.misnamed, plural(ltrace.misnamed));
+                    "%s call%s from inside libc, which ltrace misnames, left out",
+                    grouped(ltrace.misnamed).text, plural(ltrace.misnamed));
     if (ltrace.halves > 0)
-        import_lose(import, "lost_halves",
-                    "%" PRIu64 " call%s of which one half is missing left out", ltrace.halves,
-                    plural(ltrace.halves));
+        import_lose(import, "lost_halves", "%s call%s of which one half is missing left out",
+                    grouped(ltrace.halves).text, plural(ltrace.halves));
     return import->error[0] == '\0';
 }
 

@@ -120,7 +120,7 @@ static char *origin_text(const struct options *options, const struct import_form
 
 static void count_print(const char *before, uint64_t count, const char *noun)
 {
-    fprintf(stderr, "%s%" PRIu64 " %s%s", before, count, noun, plural(count));
+    fprintf(stderr, "%s%s %s%s", before, grouped(count).text, noun, plural(count));
 }
 
 /* The closing line; the values of the losses stand for themselves, but for what is kept for the

@@ -122,9 +122,8 @@ static void losses_note(const struct rep *rep)
     import_lose(import, "lost_threads", "the format has one thread, no time");
     import_lose(import, "lost_calloc", "no calloc, no alignment");
     if (rep->ops != rep->header.ops)
-        import_lose(import, "header_ops",
-                    "the header says %" PRIu64 " operation%s, %" PRIu64 " came", rep->header.ops,
-                    plural(rep->header.ops), rep->ops);
+        import_lose(import, "header_ops", "the header says %s operation%s, %s came",
+                    grouped(rep->header.ops).text, plural(rep->header.ops), grouped(rep->ops).text);
     if (rep->largest_id > rep->header.ids)
         import_lose(import, "header_ids",
                     "the header says %" PRIu64 " id%s, the largest is %" PRIu64, rep->header.ids,

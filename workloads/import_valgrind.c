@@ -255,11 +255,11 @@ static bool valgrind_read(struct import *import)
         import_lose(import, "lost_alignment",
                     "memalign, posix_memalign, aligned_alloc and valloc appear as memalign");
     if (valgrind.others > 0)
-        import_lose(import, "lost_processes", "%" PRIu64 " call%s of other processes left out",
-                    valgrind.others, plural(valgrind.others));
+        import_lose(import, "lost_processes", "%s call%s of other processes left out",
+                    grouped(valgrind.others).text, plural(valgrind.others));
     if (valgrind.torn > 0)
-        import_lose(import, "lost_ops", "%" PRIu64 " call%s without a request or a result left out",
-                    valgrind.torn, plural(valgrind.torn));
+        import_lose(import, "lost_ops", "%s call%s without a request or a result left out",
+                    grouped(valgrind.torn).text, plural(valgrind.torn));
     return import->error[0] == '\0';
 }
 

@@ -4,6 +4,7 @@
 #include "synth.h"
 
 #include "in_out.h"
+#include "plural.h"
 #include "synth_learn.h"
 #include "synth_make.h"
 #include "trace_text.h"
@@ -12,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct synth {
     struct in_out paths;
@@ -79,10 +81,28 @@ static void origin_write(struct trace_text *origin, const struct synth_order *or
     trace_text_add(origin, "synthesised", how);
 }
 
+/* Says where not every thread that was asked for makes calls. */
+static void threads_tell(const struct synth *synth, const struct synth_order *order,
+                         const struct synth_made *made)
+{
+    uint64_t asked = synth->order.threads;
+    const char *out = strcmp(synth->paths.out, "-") == 0 ? "standard output" : synth->paths.out;
+    if (asked < 2 || made->callers >= asked)
+        return;
+    if (made->threads < asked)
+        fprintf(stderr, "%s: %s thread%s, not %s", out, grouped(made->threads).text,
+                plural(made->threads), grouped(asked).text);
+    else
+        fprintf(stderr, "%s: calls on only %s of %s threads", out, grouped(made->callers).text,
+                grouped(asked).text);
+    fprintf(stderr, "; for more, raise --ops (%s)\n", grouped(order->ops).text);
+}
+
 static int trace_make(const struct synth *synth, const struct synth_profile *profile)
 {
     static struct trace_text origin;
     struct synth_order order = synth->order;
+    struct synth_made made;
     char error[TRACE_ERROR_MAX];
     order.ops = order.ops ? order.ops : synth_total(profile, SYNTH_OPS);
     order.threads = order.threads ? order.threads : synth_total(profile, SYNTH_THREADS);
@@ -90,12 +110,15 @@ static int trace_make(const struct synth *synth, const struct synth_profile *pro
     struct trace_writer *writer = trace_writer_open(synth->paths.out, origin.bytes, error);
     if (writer == NULL)
         return synth_fail(error, 2);
-    if (!synth_make(profile, &order, writer, error)) {
+    if (!synth_make(profile, &order, writer, &made, error)) {
         int status = synth_fail(error[0] ? error : trace_writer_error(writer), 1);
         trace_writer_abandon(writer);
         return status;
     }
-    return trace_writer_finish(writer, "", error) ? 0 : synth_fail(error, 1);
+    if (!trace_writer_finish(writer, "", error))
+        return synth_fail(error, 1);
+    threads_tell(synth, &order, &made);
+    return 0;
 }
 
 int synth_main(int argc, char **argv)

@@ -552,7 +552,7 @@ static void threads_deal(struct maker *maker, uint64_t threads)
 }
 
 bool synth_make(const struct synth_profile *profile, const struct synth_order *order,
-                struct trace_writer *writer, char error[TRACE_ERROR_MAX])
+                struct trace_writer *writer, struct synth_made *made, char error[TRACE_ERROR_MAX])
 {
     static struct maker maker;
     maker = (struct maker){.profile = profile};
@@ -569,6 +569,7 @@ bool synth_make(const struct synth_profile *profile, const struct synth_order *o
     if (!ok)
         snprintf(error, TRACE_ERROR_MAX, "synthesising the trace: %s", strerror(errno));
     ok = ok && synth_output_end(&maker.output);
+    *made = (struct synth_made){maker.output.started, maker.output.callers};
     synth_output_close(&maker.output);
     synth_quota_close(&maker.quota);
     synth_calendar_close(&maker.calendar);

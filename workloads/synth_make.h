@@ -12,8 +12,14 @@ struct synth_order {
     uint64_t seed;
 };
 
-/* Writes the operations. false: "PATH: what" in error, where the writer does not know. */
+struct synth_made {
+    uint64_t threads; /* that are in the trace */
+    uint64_t callers; /* those that make a call */
+};
+
+/* Writes the operations and says of which threads. false: "PATH: what" in error, where the writer
+ * does not know. */
 bool synth_make(const struct synth_profile *profile, const struct synth_order *order,
-                struct trace_writer *writer, char error[TRACE_ERROR_MAX]);
+                struct trace_writer *writer, struct synth_made *made, char error[TRACE_ERROR_MAX]);
 
 #endif

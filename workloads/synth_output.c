@@ -59,6 +59,7 @@ bool synth_output_put(struct synth_output *output, struct trace_op *op, uint32_t
     }
     if (room(output) == 0)
         return false;
+    output->callers = output->started;
     op->thread = output->numbers[thread] == 0 ? output->started - 1 : output->numbers[thread] - 1;
     return op_write(output, op);
 }

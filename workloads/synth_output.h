@@ -13,7 +13,8 @@ struct synth_output {
     uint64_t peak;        /* threads there may be */
     uint32_t *numbers;    /* by thread: 1 + its number in the trace; 0: it has not started */
     uint32_t started;
-    bool ends; /* threads end at the end of the trace */
+    uint32_t callers; /* threads that made a call */
+    bool ends;        /* threads end at the end of the trace */
     double time_ns, ns_an_op;
 };
 

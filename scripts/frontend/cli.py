@@ -227,7 +227,7 @@ def without_verb(name, words):
     """A line that begins with no verb can ask for help or the version, or is wrong."""
     parser = overview()
     if not name.startswith("-"):
-        parser.error(f"{name}: no such verb{meant(name, VERBS)}")
+        parser.error(f"{name or repr(name)}: no such verb{meant(name, VERBS)}")
     parser.parse([name, *words])
     return 0
 

@@ -87,6 +87,14 @@ class Parser(argparse.ArgumentParser):
         line = " ".join(message.removeprefix("argument ").splitlines())
         self.exit(BAD_INPUT, f"{self.prog}: {line} (see {self.prog} -h)\n")
 
+    def _get_value(self, action, arg_string):
+        """argparse's, but an empty word is no name, which Python would take for the current folder.
+        Options of the type str or Path are names; others say themselves what they want."""
+        is_name = bool(action.option_strings) and isinstance(action.type, type)
+        if not arg_string and is_name and action.nargs is None:
+            raise argparse.ArgumentError(action, "'': an empty word")
+        return super()._get_value(action, arg_string)
+
     def _check_value(self, action, value):
         """argparse's, in other words."""
         if action.choices is not None and value not in action.choices:

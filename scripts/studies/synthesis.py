@@ -8,7 +8,7 @@ it is taken in recorded order on one thread as well, of both traces in the same 
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from frontend.failure import WORK_FAILED, Failure, blamed_on
@@ -22,9 +22,6 @@ from studies import study
 INSTRUCTIONS, TIME = "instructions", "cpu_time_ns"
 MEMORY = ("peak_rss", "waste")
 REPEATS = 3  # of a replay in one process, of which the quickest counts
-# callgrind does not know of which object tcmalloc's fast paths are, which lie in a section of their
-# own, and so leaves them out.
-NOT_COUNTED = ("tcmalloc",)
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,7 @@ class Bench:
     def steady(self, trace):
         """{allocator: figures} of what hardly varies of a Trace."""
         subject = gate_subjects.from_trace(trace, self.counts)
-        uncounted = replace(subject, is_counted=False)
-        jobs = [(uncounted if a.base in NOT_COUNTED else subject, a) for a in self.allocators]
+        jobs = [(subject, allocator) for allocator in self.allocators]
         kept = {}
         for (_, allocator), figures in zip(
             jobs, deterministic.measure_all(jobs, self.links, (INSTRUCTIONS, *MEMORY))
@@ -160,7 +156,6 @@ def relate(old, new, allocators):
     pairs = {}
     for number, relation in enumerate(RELATIONS):
         names = others if relation.against_first else allocators
-        names = [n for n in names if n not in NOT_COUNTED or relation.key != INSTRUCTIONS]
         both = {n: (relation.value(old, n, first), relation.value(new, n, first)) for n in names}
         if None not in {value for pair in both.values() for value in pair}:
             pairs[number] = both

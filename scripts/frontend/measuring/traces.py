@@ -106,9 +106,10 @@ def convert(command, words, output, source):
 
 
 def import_hint(line):
-    """What may make a trace of a file that is none, by the line "PATH: not a trace"."""
-    path, is_none, _ = line.partition(": not a trace")
-    if not is_none:
+    """What may make a trace of a file that is none, by the line "PATH: not a trace"; nothing does
+    of an empty one."""
+    path, is_none, size = line.partition(": not a trace")
+    if not is_none or size == " (0 bytes)":
         return ""
     return f"; another tool's file needs: spanbench import {shlex.quote(path)} -o OUT"
 

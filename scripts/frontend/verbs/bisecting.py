@@ -21,7 +21,7 @@ from frontend.progress import say
 from frontend.verbs.options import add_choice, add_json, add_repeats, add_whole
 from frontend.verbs.outcome import print_json
 
-EXAMPLES = ("spanbench bisect v1 HEAD --metric instructions redis",)
+EXAMPLES = ("spanbench bisect HEAD~20 HEAD --metric instructions redis",)
 STATUSES = "Exit status: 0 found; 1 the work failed; 2 usage, or bad input; 77 cannot tell."
 METRICS = (TIME, *KEYS)
 PAIRS_MOST = 96

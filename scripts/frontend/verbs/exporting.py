@@ -18,7 +18,7 @@ NOTES = (
 def add_arguments(parser):
     parser.add_argument("trace", metavar="FILE", help="the trace to export")
     parser.add_argument(
-        "--to", dest="format", required=True, metavar="FMT", help="the format to write"
+        "--to", dest="format", type=str, required=True, metavar="FMT", help="the format to write"
     )
     add_trace_output(parser, "the file to write, or - for standard output")
 

@@ -52,12 +52,13 @@ class Measured:
 def add_arguments(parser):
     parser.add_argument(
         "--base",
+        type=str,
         metavar="REV|FILE.json|PATH.so",
         help="what to compare with: a revision of this repository, a stored baseline (.json), or a "
         "library that defines malloc (.so, which --head must then be too)",
     )
     parser.add_argument(
-        "--head", metavar="REV|PATH.so", help="what is judged (default: the working tree)"
+        "--head", type=str, metavar="REV|PATH.so", help="what is judged (default: the working tree)"
     )
     parser.add_argument(
         "--build",

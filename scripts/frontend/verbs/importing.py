@@ -21,6 +21,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--from",
         dest="format",
+        type=str,
         metavar="FMT",
         help="the format of IN (default: seen from its first lines)",
     )
