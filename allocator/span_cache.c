@@ -241,6 +241,8 @@ struct span *span_cache_merge(struct spans *spans, struct span *span)
         span_cache_take(spans, cached, SPAN_ORDINARY);
         span_unlink(spans, lower);
         span_unlink(spans, upper);
+        if (lower->touched >= lower->size)
+            lower->touched = lower->size + upper->touched;
         lower->size += upper->size;
         span_link(spans, lower);
         span_fill(lower);

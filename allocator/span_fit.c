@@ -12,6 +12,10 @@ void span_cache_split(struct spans *spans, struct span *span, size_t size)
     memset(rest, 0, sizeof *rest); /* blocks may have been there */
     rest->heap = span->heap;
     rest->size = span->size - size;
+    if (span->touched > size) {
+        rest->touched = span->touched - size;
+        span->touched = size;
+    }
     span_unlink(spans, span);
     span->size = size;
     span_link(spans, span);

@@ -71,6 +71,29 @@ static void memory_that_was_used_does_not_come_again(void **state)
     heap_free(&heap, holds);
 }
 
+#if SPAN_FAST
+/* Spans that became empty are merged, and cut anew for the next blocks: their pages are known to be
+   there, wherever the cuts are. */
+static void spans_that_are_merged_and_cut_do_not_come_again(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 1000 };
+    static void *blocks[BLOCKS];
+    long calls[4] = {0};
+    for (int round = 0; round < 4; round++) {
+        long before = fake_os.fault_ins;
+        for (int i = 0; i < BLOCKS; i++)
+            assert_int_equal(heap_allocate_run(&heap, block_gross(SMALL), &blocks[i], 1), 1);
+        for (int i = 0; i < BLOCKS; i++)
+            heap_free(&heap, blocks[i]);
+        calls[round] = fake_os.fault_ins - before;
+    }
+    assert_true(heap.spans.cached_bytes > BLOCKS * SMALL / 2);
+    assert_true(calls[0] > BLOCKS * SMALL / (2 * PREFAULT_BYTES));
+    assert_in_range(calls[3], 0, calls[0] / 8);
+}
+#endif
+
 /* Who knows whether a program uses all of them. */
 static void large_blocks_come_as_they_are_touched(void **state)
 {
@@ -166,6 +189,9 @@ int main(void)
         PREFAULT_TEST(a_few_pages_come_ahead_of_the_first_blocks),
         PREFAULT_TEST(no_page_comes_twice),
         PREFAULT_TEST(memory_that_was_used_does_not_come_again),
+#if SPAN_FAST
+        PREFAULT_TEST(spans_that_are_merged_and_cut_do_not_come_again),
+#endif
         PREFAULT_TEST(large_blocks_come_as_they_are_touched),
         PREFAULT_TEST(a_huge_page_is_there_already),
         PREFAULT_TEST(a_huge_page_that_the_system_had_not_is_not),
