@@ -49,8 +49,8 @@ struct span *prefault_map_huge(struct spans *spans)
     if (!span)
         return NULL;
     huge_learn(spans, os_spent_ns() - before_ns);
-    /* The span's first page was touched, which brought the others if they are one huge page. */
-    if (os_is_there((char *)span + os_page_size()))
+    /* The span's first page was touched, which brought the last one if they are one huge page. */
+    if (os_is_there((char *)span + OS_HUGE_PAGE - os_page_size()))
         span->touched = span->size;
     return span;
 }
