@@ -164,7 +164,7 @@ def test_a_time_that_is_none_is_refused(tmp_path):
 def test_missing_file_and_folder_are_told(tmp_path):
     with pytest.raises(Failure, match="No such file"):
         results.read(tmp_path / "none.json")
-    with pytest.raises(Failure, match="is a directory"):
+    with pytest.raises(Failure, match="Is a directory"):
         results.check_writable(tmp_path)
     with pytest.raises(Failure, match="No such file"):
         results.check_writable(tmp_path / "none" / "r.json")

@@ -361,7 +361,7 @@ def check_writable(path, is_trace=False):
         return
     path = Path(path)
     if path.is_dir():
-        raise Failure(f"{path}: is a directory")
+        raise Failure(f"{path}: Is a directory")
     try:
         check_place(path)
         if not is_trace:

@@ -76,6 +76,6 @@ def move_files(place, folder):
     for _, target in files:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
-            raise Failure(f"{target}: is a directory")
+            raise Failure(f"{target}: Is a directory")
     for path, target in files:
         os.replace(path, target)

@@ -217,5 +217,5 @@ def rest_of_line(words):
     """The command in what argparse.REMAINDER collected; the first "--" is ours."""
     command = words[1:] if words[:1] == ["--"] else words
     if not command:
-        raise Failure("a command is missing: spanbench VERB [OPTION...] -- CMD [ARGUMENT...]")
+        raise Failure("a command is missing: add -- CMD [ARGUMENT...]")
     return command
