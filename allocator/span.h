@@ -106,8 +106,9 @@ struct spans {
     size_t used_peak;   /* the most bytes of spans that were not cached, fading */
     size_t cache_limit; /* bytes of empty spans that are cached, if above SPAN_CACHE_FIRST */
     size_t returned;    /* size of the span that was last too much to cache; 0: asked for again */
-    size_t missed;      /* what cache_limit would have had to be to keep that one */
-    size_t refusals;    /* how often the system did not take a span */
+    size_t returned_count; /* how many were too much and not asked for again */
+    size_t missed;         /* what cache_limit would have had to be to keep the last one */
+    size_t refusals;       /* how often the system did not take a span */
 
     /* What is learnt of page faults: see prefault.h. */
     uint64_t huge_ns;  /* what the last huge page took */

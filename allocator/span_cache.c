@@ -44,17 +44,22 @@ static void note_used(struct spans *spans)
 static void note_returned(struct spans *spans, size_t size, size_t missed)
 {
     spans->returned = size;
+    spans->returned_count++;
     spans->missed = missed;
 }
 
-/* Learns from a span of `size` bytes that is asked for. */
+/* Learns from a span of `size` bytes that is asked for: the one returned last should have been
+   kept, and, when another is asked for, the one before it as well. */
 static void learn_asked(struct spans *spans, size_t size)
 {
     if (size > spans->returned)
         return;
     if (spans->missed <= SPAN_CACHE_LAST && spans->missed > spans->cache_limit)
         spans->cache_limit = spans->missed;
-    spans->returned = 0;
+    if (--spans->returned_count == 0)
+        spans->returned = 0;
+    else
+        spans->missed = lesser(spans->missed + size, SPAN_CACHE_FEW * spans->returned);
 }
 
 void span_cache_allow(struct spans *spans, size_t bytes)

@@ -22,7 +22,7 @@ enum {
        mmap threshold of glibc, so that both keep the same blocks in reach. */
     SPAN_CACHE_LAST = 32 * 1024 * 1024,
     /* And how many of the spans that were returned too early it may come to. */
-    SPAN_CACHE_FEW = 8,
+    SPAN_CACHE_FEW = 32,
     /*
      * Where BUILD_CUTS_CACHED, as many bytes of empty spans may be cached as dedicated spans have,
      * times this: a program whose large blocks come and go will need them again. With 3

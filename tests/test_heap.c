@@ -108,6 +108,41 @@ static void limit_learns_from_two_sizes_in_turn(void **state)
     assert_int_equal(fake_os.maps + fake_os.remaps + fake_os.unmaps, calls);
 }
 
+/* All of them are asked for again, not one: the second round knows. */
+static void limit_learns_from_many_small_spans_at_once(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 4000, ROUNDS = 8, LEARNT_BY = 2 };
+    if (BUILD_SPANS_CACHED == 1)
+        skip();
+    static void *blocks[BLOCKS];
+    long calls = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (round == LEARNT_BY)
+            calls = fake_os.maps + fake_os.unmaps;
+        for (int i = 0; i < BLOCKS; i++)
+            blocks[i] = heap_allocate(&heap, 1000);
+        for (int i = 0; i < BLOCKS; i++)
+            heap_free(&heap, blocks[i]);
+    }
+    assert_in_range(heap.spans.cache_limit, 4000 * 1000, 8 << 20);
+    assert_true(fake_os.maps + fake_os.unmaps - calls <= ROUNDS);
+}
+
+/* What goes once and is not asked for again teaches nothing. */
+static void a_heap_that_only_shrinks_learns_nothing(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 20000 };
+    static void *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++)
+        blocks[i] = heap_allocate(&heap, 1000);
+    for (int i = 0; i < BLOCKS; i++)
+        heap_free(&heap, blocks[i]);
+    assert_int_equal(heap.spans.cache_limit, 0);
+    assert_true(fake_os.mapped <= SPAN_CACHE_FIRST);
+}
+
 static void small_blocks_take_the_cached_span_last_and_in_part(void **state)
 {
     (void)state;
@@ -823,6 +858,8 @@ int main(void)
         HEAP_TEST(empty_span_above_the_limit_is_returned),
         HEAP_TEST(limit_learns_from_what_is_asked_for_again),
         HEAP_TEST(limit_learns_from_two_sizes_in_turn),
+        HEAP_TEST(limit_learns_from_many_small_spans_at_once),
+        HEAP_TEST(a_heap_that_only_shrinks_learns_nothing),
         HEAP_TEST(small_blocks_take_the_cached_span_last_and_in_part),
         HEAP_TEST(edge_of_a_span_does_not_map_each_time),
         HEAP_TEST(a_refused_unmap_keeps_the_heap_sound),

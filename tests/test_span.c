@@ -378,15 +378,16 @@ static void too_few_kept_is_learnt(void **state)
 static void no_more_is_learnt_than_a_few_spans(void **state)
 {
     (void)state;
-    const size_t few = SPAN_CACHE_FEW * SPAN_CACHE_FIRST;
+    enum { SIZE = SPAN_CACHE_LAST / SPAN_CACHE_FEW / 2, MORE = SPAN_CACHE_FEW + 4 };
+    const size_t few = SPAN_CACHE_FEW * SIZE;
     spans.cache_limit = few - SPAN_MIN;
-    struct span *row[12];
-    for (int i = 0; i < 12; i++)
-        row[i] = map(SPAN_CACHE_FIRST);
-    for (int i = 0; i < 12; i++)
+    struct span *row[MORE];
+    for (int i = 0; i < MORE; i++)
+        row[i] = map(SIZE);
+    for (int i = 0; i < MORE; i++)
         span_cache_put(&spans, row[i]);
-    assert_true(span_cache_evict(&spans, SPAN_CACHE_FIRST));
-    map(SPAN_CACHE_FIRST);
+    assert_true(span_cache_evict(&spans, SIZE));
+    map(SIZE);
     assert_int_equal(spans.cache_limit, BUILD_SPANS_CACHED > 1 ? few : few - SPAN_MIN);
 }
 
