@@ -48,6 +48,12 @@ static void note_returned(struct spans *spans, size_t size, size_t missed)
     spans->missed = missed;
 }
 
+/* What the limit may come to for the sake of spans of `size` bytes. */
+static size_t limit_most(size_t size)
+{
+    return greater(SPAN_CACHE_FEW * size, lesser(SPAN_CACHE_MANY * size, SPAN_CACHE_LAST / 2));
+}
+
 /* Learns from a span of `size` bytes that is asked for: the one returned last should have been
    kept, and, when another is asked for, the one before it as well. */
 static void learn_asked(struct spans *spans, size_t size)
@@ -59,7 +65,7 @@ static void learn_asked(struct spans *spans, size_t size)
     if (--spans->returned_count == 0)
         spans->returned = 0;
     else
-        spans->missed = lesser(spans->missed + size, SPAN_CACHE_FEW * spans->returned);
+        spans->missed = lesser(spans->missed + size, limit_most(spans->returned));
 }
 
 void span_cache_allow(struct spans *spans, size_t bytes)
@@ -143,7 +149,7 @@ static void make_way(struct spans *spans, size_t bytes)
 static size_t missed_by(const struct spans *spans, size_t size)
 {
     size_t others = BUILD_SPANS_CACHED > 1 ? spans->cached_bytes : 0;
-    return lesser(lesser(others, limit_learnt(spans)) + size, SPAN_CACHE_FEW * size);
+    return lesser(lesser(others, limit_learnt(spans)) + size, limit_most(size));
 }
 
 bool span_cache_evict(struct spans *spans, size_t size)

@@ -22,7 +22,9 @@ enum {
        mmap threshold of glibc, so that both keep the same blocks in reach. */
     SPAN_CACHE_LAST = 32 * 1024 * 1024,
     /* And how many of the spans that were returned too early it may come to. */
-    SPAN_CACHE_FEW = 32,
+    SPAN_CACHE_FEW = 8,
+    /* Small ones may be more, as long as they come to no more than half of that end. */
+    SPAN_CACHE_MANY = 32,
     /*
      * Where BUILD_CUTS_CACHED, as many bytes of empty spans may be cached as dedicated spans have,
      * times this: a program whose large blocks come and go will need them again. With 3
