@@ -129,6 +129,22 @@ static void limit_learns_from_many_small_spans_at_once(void **state)
     assert_true(fake_os.maps + fake_os.unmaps - calls <= ROUNDS);
 }
 
+/* What thread caches hold comes beside it: libspan.h bounds both. */
+static void many_small_spans_teach_half_of_the_end_at_most(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 64000, ROUNDS = 6 };
+    static void *blocks[BLOCKS];
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < BLOCKS; i++)
+            blocks[i] = heap_allocate(&heap, 1000);
+        for (int i = 0; i < BLOCKS; i++)
+            heap_free(&heap, blocks[i]);
+    }
+    assert_in_range(heap.spans.cache_limit, 0, SPAN_CACHE_LAST / 2);
+    assert_true(BUILD_SPANS_CACHED == 1 || heap.spans.cache_limit > SPAN_CACHE_LAST / 4);
+}
+
 /* What goes once and is not asked for again teaches nothing. */
 static void a_heap_that_only_shrinks_learns_nothing(void **state)
 {
@@ -859,6 +875,7 @@ int main(void)
         HEAP_TEST(limit_learns_from_what_is_asked_for_again),
         HEAP_TEST(limit_learns_from_two_sizes_in_turn),
         HEAP_TEST(limit_learns_from_many_small_spans_at_once),
+        HEAP_TEST(many_small_spans_teach_half_of_the_end_at_most),
         HEAP_TEST(a_heap_that_only_shrinks_learns_nothing),
         HEAP_TEST(small_blocks_take_the_cached_span_last_and_in_part),
         HEAP_TEST(edge_of_a_span_does_not_map_each_time),
