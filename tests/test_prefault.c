@@ -141,13 +141,20 @@ enum { SLOW_TIMES = 5, HUGE_PAGES_PAGES = OS_HUGE_PAGE / 4096 };
 
 static const uint64_t slow_ns = SLOW_TIMES * (uint64_t)PREFAULT_HUGE_SLOW_NS;
 
+/* A heap that is about to have its first huge page, where these are slow and small pages cost so
+   much. */
+static void grow_where_huge_is_slow(uint64_t page_ns)
+{
+    fake_os.is_there = true;
+    fake_os.huge_ns = slow_ns;
+    fake_os.page_ns = page_ns;
+    grow_to(GROWS_HUGE);
+}
+
 static void slow_huge_pages_are_done_without_where_small_ones_are_cheap(void **state)
 {
     (void)state;
-    fake_os.is_there = true;
-    fake_os.huge_ns = slow_ns;
-    fake_os.page_ns = slow_ns / HUGE_PAGES_PAGES / 2;
-    grow_to(GROWS_HUGE);
+    grow_where_huge_is_slow(slow_ns / HUGE_PAGES_PAGES / 2);
     assert_int_equal(huge_among(1), 1); /* nobody knew */
     assert_int_equal(huge_among(SLOW_TIMES), 0);
     assert_int_equal(huge_among(1), 1);
@@ -157,10 +164,7 @@ static void slow_huge_pages_are_done_without_where_small_ones_are_cheap(void **s
 static void slow_huge_pages_do_where_small_ones_are_as_dear(void **state)
 {
     (void)state;
-    fake_os.is_there = true;
-    fake_os.huge_ns = slow_ns;
-    fake_os.page_ns = slow_ns / HUGE_PAGES_PAGES * 2;
-    grow_to(GROWS_HUGE);
+    grow_where_huge_is_slow(slow_ns / HUGE_PAGES_PAGES * 2);
     assert_int_equal(huge_among(1), 1);
     assert_int_equal(huge_among(1), 0); /* its small pages are timed */
     assert_int_equal(huge_among(8), 8);
@@ -171,10 +175,7 @@ static void slow_huge_pages_do_where_small_ones_are_as_dear(void **state)
 static void what_small_pages_cost_is_learnt_anew(void **state)
 {
     (void)state;
-    fake_os.is_there = true;
-    fake_os.huge_ns = slow_ns;
-    fake_os.page_ns = slow_ns / HUGE_PAGES_PAGES * 2;
-    grow_to(GROWS_HUGE);
+    grow_where_huge_is_slow(slow_ns / HUGE_PAGES_PAGES * 2);
     huge_among(8);
     fake_os.page_ns = 0;
     huge_among(2 * PREFAULT_FADE_SHARE);
