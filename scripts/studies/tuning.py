@@ -60,6 +60,7 @@ CONSTANTS = (
     Constant("SPAN_CACHE_FIRST", BUILDS, is_bytes=True),
     Constant("SPAN_CACHE_LAST", BUILDS, is_bytes=True),
     Constant("SPAN_CACHE_FEW"),
+    Constant("SPAN_CACHE_MANY"),
     Constant("HEAP_SHARED_BYTES", (PLAIN,), is_bytes=True),
     Constant("HEAP_SHARED_MAX", (PLAIN,)),
     Constant("BUILD_SPANS_CACHED"),
