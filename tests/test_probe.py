@@ -27,6 +27,11 @@ int main(void) { address = malloc; free(address(10)); return 0; }
 """
 
 
+def asking_for(function):
+    """PLAIN, which has the address of a further function."""
+    return f"{PLAIN}void {function}();\nvoid (*volatile asked)() = {function};\n"
+
+
 def run_probed(folder, *command, preload=(PROBE, SPAN)):
     """Runs a command under the probe: (the finished process, the lines that the probe wrote)."""
     lines = folder / "probe.jsonl"
@@ -118,12 +123,40 @@ NULL_NAMES = {
 
 
 def test_functions_of_a_second_allocator_are_seen(tmp_path):
-    program = compile_program(tmp_path, PLAIN, "-Wl,--no-as-needed", "-l:libjemalloc.so.2")
+    linked = ("-Wl,--no-as-needed", "-l:libjemalloc.so.2")
+    program = compile_program(tmp_path, asking_for("_Znwm"), *linked)
     _, lines = run_probed(tmp_path, program)
     assert lines[0]["malloc"]["path"] == str(SPAN)
     assert lines[0]["foreign"]["function"] == "_Znwm"
     assert "libjemalloc.so.2" in lines[0]["foreign"]["object"]["path"]
     _, lines = run_probed(tmp_path, program, preload=(PROBE, "libjemalloc.so.2"))
+    assert lines[0]["foreign"] is None
+
+
+@pytest.mark.parametrize("function", ["_ZdaPv", "_ZnwmSt11align_val_t"])
+@pytest.mark.parametrize("flags", [(), ("-no-pie",), ("-Wl,--hash-style=sysv", "-Wl,-z,now")])
+def test_any_kind_of_program_is_seen_to_ask(tmp_path, function, flags):
+    linked = ("-Wl,--no-as-needed", "-l:libjemalloc.so.2")
+    program = compile_program(tmp_path, asking_for(function), *linked, *flags)
+    _, lines = run_probed(tmp_path, program)
+    assert lines[0]["foreign"]["function"] == function
+
+
+def test_a_library_is_seen_to_ask(tmp_path):
+    (tmp_path / "asks.c").write_text(asking_for("_Znam").replace("int main", "int other"))
+    library = tmp_path / "asks.so"
+    command = ["cc", "-w", "-shared", "-fPIC", str(tmp_path / "asks.c"), "-o", str(library)]
+    subprocess.run(command, check=True)
+    linked = ("-Wl,--no-as-needed", str(library), "-l:libjemalloc.so.2")
+    _, lines = run_probed(tmp_path, compile_program(tmp_path, PLAIN, *linked))
+    assert lines[0]["foreign"]["function"] == "_Znam"
+
+
+def test_what_nobody_asks_for_is_passed_over(tmp_path):
+    """As in redis-server, a C program that is linked with jemalloc."""
+    linked = ("-Wl,--no-as-needed", "-l:libjemalloc.so.2")
+    _, lines = run_probed(tmp_path, compile_program(tmp_path, PLAIN, *linked))
+    assert lines[0]["malloc"]["path"] == str(SPAN)
     assert lines[0]["foreign"] is None
 
 
@@ -138,7 +171,8 @@ def test_sized_free_of_a_second_allocator_is_seen(tmp_path):
     sized = tmp_path / "sized.so"
     command = ["cc", "-w", "-shared", "-fPIC", str(tmp_path / "sized.c"), "-o", str(sized)]
     subprocess.run(command, check=True)
-    program = compile_program(tmp_path, PLAIN, "-Wl,--no-as-needed", str(sized))
+    linked = ("-Wl,--no-as-needed", str(sized))
+    program = compile_program(tmp_path, asking_for("free_sized"), *linked)
     _, lines = run_probed(tmp_path, program)
     assert lines[0]["foreign"] is None  # span has one of its own, which goes before
     _, lines = run_probed(tmp_path, program, preload=(PROBE, "libjemalloc.so.2"))
