@@ -146,7 +146,7 @@ sub facts {
     return {
         name => $name, summary => "does $name", size_is => "blocks", size => 10, ops => 1000,
         threads => $more{threads_least} // 1, threads_least => 1, size_least => 2,
-        map({ $_ => \0 } qw(has_bound varies needs_profile is_test)), %more,
+        needs_profile => \1, map({ $_ => \0 } qw(has_bound varies is_test)), %more,
     };
 }
 
@@ -156,6 +156,7 @@ if ($ARGV[0] eq "--list") {
     print json([facts("steady"), $crowd, $foe, facts("trial", is_test => \1)]), "\n";
     exit;
 }
+exit if $ARGV[0] eq "--check-profile";
 my $workload = pop @ARGV;
 my %options = @ARGV;
 my $path = $options{"--allocator"};

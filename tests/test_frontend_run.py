@@ -155,6 +155,15 @@ def test_a_profile_is_checked_before_any_work(tmp_path, text, told):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
+def test_a_profile_that_no_workload_uses_is_refused(tmp_path):
+    path = tmp_path / "my.profile"
+    path.write_text("size 1 2 3\nlifetime 1 2 3\n")
+    command = [REPO / "scripts" / "spanbench", "run", "larson", "xmalloc", "--profile", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    said = "spanbench: --profile: not used by larson, xmalloc\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
 def test_a_profile_is_made_from_a_trace(made_up_build, spanbench, made_up_trace):
     sizes = [{"from": 16, "to": 31, "count": 10}, {"from": 32, "to": 63, "count": 4}]
     top = [{"size": 24, "count": 7}, {"size": 48, "count": 4}]

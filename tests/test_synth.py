@@ -279,6 +279,14 @@ def test_files_that_are_missing_or_damaged():
     assert "no/p.json" in synth(TRACES / "php.trace", "--profile-only", "-o", "no/p.json", status=2)
 
 
+@pytest.mark.parametrize("option", ["--ops", "--threads", "--seed"])
+def test_a_profile_alone_is_of_no_size(option):
+    words = (TRACES / "php.trace", "--profile-only", option, "1", "-o", "p.json")
+    said = synth(*words, status=2)
+    assert said == "--profile-only takes no --ops, --threads or --seed\n"
+    assert not os.path.exists("p.json")
+
+
 def test_a_pipe_to_which_nobody_writes_is_not_waited_for(spanbench):
     os.mkfifo("pipe")
     status, _, said = spanbench("synth", "pipe", "-o", "made.trace")

@@ -18,6 +18,7 @@
 struct synth {
     struct in_out paths;
     bool profile_only;
+    bool ordered;             /* anything of this was asked for */
     struct synth_order order; /* 0: as the original */
 };
 
@@ -49,6 +50,7 @@ static bool option_take(void *cookie, int option)
 {
     struct synth *synth = cookie;
     struct synth_order *order = &synth->order;
+    synth->ordered |= option != 'p';
     switch (option) {
     case 'n':
         return count_parse("ops", 1, ops_max, &order->ops);
@@ -135,6 +137,8 @@ int synth_main(int argc, char **argv)
     if (!in_out_parse(&synth.paths, argc, argv, known, option_take, &synth,
                       "synth FILE [--ops N] [--threads T] [--seed S] [--profile-only] -o OUT"))
         return 2;
+    if (synth.profile_only && synth.ordered)
+        return synth_fail("--profile-only takes no --ops, --threads or --seed", 2);
     int status;
     if (!profile_take(&profile, synth.paths.in, error))
         status = synth_fail(error, 2);

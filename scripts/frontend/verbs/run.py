@@ -85,8 +85,8 @@ def run(options, argv):
     allocators = registry.resolve_real(options.allocators, "and workloads check theirs")
     driver.check_programs("workload", allocators)
     arguments = arguments_of(options)
-    if options.profile and any(workload.facts["needs_profile"] for workload in chosen):
-        workloads.check_profile(options.profile)
+    if options.profile:
+        check_profile(options.profile, chosen)
     results.check_writable(options.output)
     if options.output and options.profile:
         check_apart(options.output, options.profile)
@@ -145,6 +145,14 @@ def check_size(facts, size):
         raise Failure(f"--size: {facts['name']} has none")
     if size and size < facts["size_least"]:
         raise Failure(f"--size {size}: {facts['name']} needs at least {facts['size_least']}")
+
+
+def check_profile(path, chosen):
+    """Fails unless the file is a profile and one of the Workloads uses it."""
+    if not any(workload.facts["needs_profile"] for workload in chosen):
+        names = results.unique(workload.facts["name"] for workload in chosen)
+        raise Failure(f"--profile: not used by {', '.join(names)}")
+    workloads.check_profile(path)
 
 
 def arguments_of(options):
