@@ -77,7 +77,7 @@ struct block *heap_carve(struct heap *heap, struct block *block, size_t gross)
     size_t rest = block_rest(size, gross);
     struct block *carved = block_at(block, rest);
     if (!BUILD_CUTS_RUNS && gross <= PREFAULT_BLOCK_MAX)
-        prefault(&heap->spans, span, carved, size - rest, rest);
+        prefault(span, carved, size - rest, rest);
     block_shorten(span, block, rest);
     block_make_used(carved, span, size - rest, rest == 0);
     span_tell(span, block_at(block, size), true);

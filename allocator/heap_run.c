@@ -18,7 +18,7 @@ static size_t heap_carve_run(struct heap *heap, struct block *block, size_t gros
     if (count > fit)
         count = fit;
     size_t rest = block_rest(size, count * gross);
-    prefault(&heap->spans, span, block, size - rest, rest);
+    prefault(span, block, size - rest, rest);
     span_unbin(span, block);
     struct block *carved = block;
     /* The lowest is taken first: the caller takes them from the end of the array. */

@@ -17,33 +17,34 @@ enum {
        such as buffers, perhaps no more than a page. */
     PREFAULT_BLOCK_MAX = 8 * 1024,
     /*
-     * A huge page that takes longer than this is no gain over 512 small ones (1.3 us each): the
-     * system had to find it first, or the host of a virtual machine had. So many spans do without
-     * then as it took times longer: small pages have made good the loss by then. Twice as many as
-     * the last time are added if that was of no use. But where small pages, which are timed
-     * meanwhile, turn out to take as long, huge ones are no loss.
+     * What is beyond this is lost when a huge page is faulted in: 512 small pages take as long (1.3
+     * us each). Where the system has to find the huge one first, or the host of a virtual machine
+     * has, it can take ten times that.
      */
-    PREFAULT_HUGE_SLOW_NS = 700 * 1000,
-    /* The part by which what is known of small pages fades with each huge one that was let pass for
-       their sake: they are timed again before long. Arbitrary. */
-    PREFAULT_FADE_SHARE = 16,
+    PREFAULT_HUGE_FAIR_NS = 700 * 1000,
+    /*
+     * The part of a thread's time that its heap may have lost so: all accesses to huge pages are
+     * quicker ever after, since the processor walks through page tables less. So a program that
+     * runs long has them at any price, and one that only fills its memory takes at most a third
+     * longer for their sake.
+     */
+    PREFAULT_LOSS_SHARE = 4,
 };
 
-/* As span_map_huge: on a huge page, unless those that the system gave were slow. */
+/* As span_map_huge: on a huge page, unless those that the system gave were too slow. */
 struct span *prefault_map_huge(struct spans *spans);
 
 /* What is rare of prefault: `reach` bytes of the span will have been used. */
-void prefault_from(struct spans *spans, struct span *span, size_t reach, size_t gross, size_t rest);
+void prefault_from(struct span *span, size_t reach, size_t gross, size_t rest);
 
 /* To be called before small blocks of `gross` bytes together are made at `block`; `rest` bytes
    beside them stay free, on the side where the next ones will be cut. */
-static inline void prefault(struct spans *spans, struct span *span, const struct block *block,
-                            size_t gross, size_t rest)
+static inline void prefault(struct span *span, const struct block *block, size_t gross, size_t rest)
 {
     size_t reach = BUILD_CUTS_RUNS ? (size_t)((const char *)block - (char *)span) + gross
                                    : (size_t)((char *)span + span->size - (const char *)block);
     if (__builtin_expect(reach > span->touched, 0))
-        prefault_from(spans, span, reach, gross, rest);
+        prefault_from(span, reach, gross, rest);
 }
 
 #endif

@@ -110,12 +110,7 @@ struct spans {
     size_t missed;         /* what cache_limit would have had to be to keep the last one */
     size_t refusals;       /* how often the system did not take a span */
 
-    /* What is learnt of page faults: see prefault.h. */
-    uint64_t huge_ns;  /* what the last huge page took */
-    uint64_t page_ns;  /* what each small one took lately; 0: unknown */
-    size_t huge_pause; /* spans that did without a huge page when one was slow last, halved by
-                          each that was quick since */
-    size_t huge_wait;  /* how many are still to do without */
+    uint64_t huge_lost_ns; /* what slow huge pages have cost: see prefault.h */
 };
 
 static inline struct block *span_first_block(struct span *span)

@@ -32,10 +32,8 @@ struct fake_os {
     long fault_ins;    /* calls of os_fault_in */
     size_t faulted_in; /* bytes of those */
     bool is_there;     /* what os_is_there tells */
-    uint64_t spent_ns; /* what os_spent_ns tells, by tick_ns more whenever it is asked */
-    uint64_t tick_ns;
-    uint64_t huge_ns; /* further of them, for each huge page that is expected */
-    uint64_t page_ns; /* and for each page that os_fault_in brings */
+    uint64_t spent_ns; /* what os_spent_ns tells */
+    uint64_t huge_ns;  /* how much more it tells after each huge page that is expected */
 };
 
 extern struct fake_os fake_os;

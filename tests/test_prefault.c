@@ -129,57 +129,74 @@ static void a_huge_page_that_the_system_had_not_is_not(void **state)
     assert_int_equal(fake_os.expected, 5 * OS_HUGE_PAGE);
 }
 
-/* Of the next spans of the size of a huge page, how many are to be on one. */
-static size_t huge_among(size_t spans)
+/* A heap that is about to have its first huge page, all of which take that long. */
+static void grow_to_huge_pages_of(uint64_t huge_ns)
+{
+    fake_os.is_there = true;
+    grow_to(GROWS_HUGE);
+    fake_os.huge_ns = huge_ns;
+}
+
+/* Of the next spans of the size of a huge page, how many are to be on one, if the program runs for
+   so long before each. */
+static size_t huge_among(size_t spans, uint64_t run_ns)
 {
     size_t before = fake_os.expected;
-    fault_in_while_growing_by(spans);
+    for (size_t i = 0; i < spans; i++) {
+        fake_os.spent_ns += run_ns;
+        grow_to(heap.spans.mapped + 1);
+    }
     return (fake_os.expected - before) / OS_HUGE_PAGE;
 }
 
-enum { SLOW_TIMES = 5, HUGE_PAGES_PAGES = OS_HUGE_PAGE / 4096 };
-
-static const uint64_t slow_ns = SLOW_TIMES * (uint64_t)PREFAULT_HUGE_SLOW_NS;
-
-/* A heap that is about to have its first huge page, where these are slow and small pages cost so
-   much. */
-static void grow_where_huge_is_slow(uint64_t page_ns)
-{
-    fake_os.is_there = true;
-    fake_os.huge_ns = slow_ns;
-    fake_os.page_ns = page_ns;
-    grow_to(GROWS_HUGE);
-}
-
-static void slow_huge_pages_are_done_without_where_small_ones_are_cheap(void **state)
+static void huge_pages_that_are_not_slow_come_at_once(void **state)
 {
     (void)state;
-    grow_where_huge_is_slow(slow_ns / HUGE_PAGES_PAGES / 2);
-    assert_int_equal(huge_among(1), 1); /* nobody knew */
-    assert_int_equal(huge_among(SLOW_TIMES), 0);
-    assert_int_equal(huge_among(1), 1);
-    assert_int_equal(huge_among(2 * SLOW_TIMES + SLOW_TIMES), 0);
+    grow_to_huge_pages_of(PREFAULT_HUGE_FAIR_NS);
+    assert_int_equal(huge_among(100, 0), 100);
 }
 
-static void slow_huge_pages_do_where_small_ones_are_as_dear(void **state)
+enum { SLOW_TIMES = 5 };
+
+static const uint64_t slow_ns = SLOW_TIMES * (uint64_t)PREFAULT_HUGE_FAIR_NS;
+static const uint64_t lost_ns = (SLOW_TIMES - 1) * (uint64_t)PREFAULT_HUGE_FAIR_NS;
+
+static void a_program_that_only_grows_has_few_slow_huge_pages(void **state)
 {
     (void)state;
-    grow_where_huge_is_slow(slow_ns / HUGE_PAGES_PAGES * 2);
-    assert_int_equal(huge_among(1), 1);
-    assert_int_equal(huge_among(1), 0); /* its small pages are timed */
-    assert_int_equal(huge_among(8), 8);
-    assert_true(huge_among(64) > 56);
+    grow_to_huge_pages_of(slow_ns);
+    assert_int_equal(huge_among(100, 0), 1); /* nobody knew */
 }
 
-/* Else huge pages that are slow would be taken for ever because small ones once were. */
-static void what_small_pages_cost_is_learnt_anew(void **state)
+static void a_program_that_runs_long_has_them_all(void **state)
 {
     (void)state;
-    grow_where_huge_is_slow(slow_ns / HUGE_PAGES_PAGES * 2);
-    huge_among(8);
-    fake_os.page_ns = 0;
-    huge_among(2 * PREFAULT_FADE_SHARE);
-    assert_true(huge_among(16) <= 4);
+    grow_to_huge_pages_of(slow_ns);
+    assert_int_equal(huge_among(100, PREFAULT_LOSS_SHARE * lost_ns), 100);
+}
+
+/* Neither more is lost than a part of the time, by more than one huge page, nor much less. */
+static void others_have_as_many_as_their_time_is_worth(void **state)
+{
+    (void)state;
+    enum { SPANS = 200 };
+    grow_to_huge_pages_of(slow_ns);
+    size_t huge = huge_among(SPANS, lost_ns);
+    uint64_t worth_ns = fake_os.spent_ns / PREFAULT_LOSS_SHARE;
+    assert_in_range(huge, SPANS / 8, SPANS / 2);
+    assert_in_range(huge * lost_ns, worth_ns - lost_ns, worth_ns + lost_ns);
+}
+
+/* So much was lost before. */
+static void quick_ones_after_slow_ones_wait_for_the_time_to_pass(void **state)
+{
+    (void)state;
+    grow_to_huge_pages_of(slow_ns);
+    assert_int_equal(huge_among(2, 0), 1);
+    fake_os.huge_ns = 0;
+    fake_os.spent_ns = PREFAULT_LOSS_SHARE * lost_ns - 1;
+    assert_int_equal(huge_among(8, 0), 0);
+    assert_int_equal(huge_among(8, 1), 8);
 }
 
 #define PREFAULT_TEST(f) cmocka_unit_test_setup_teardown(f, fresh_heap, sound_heap)
@@ -196,9 +213,11 @@ int main(void)
         PREFAULT_TEST(large_blocks_come_as_they_are_touched),
         PREFAULT_TEST(a_huge_page_is_there_already),
         PREFAULT_TEST(a_huge_page_that_the_system_had_not_is_not),
-        PREFAULT_TEST(slow_huge_pages_are_done_without_where_small_ones_are_cheap),
-        PREFAULT_TEST(slow_huge_pages_do_where_small_ones_are_as_dear),
-        PREFAULT_TEST(what_small_pages_cost_is_learnt_anew),
+        PREFAULT_TEST(huge_pages_that_are_not_slow_come_at_once),
+        PREFAULT_TEST(a_program_that_only_grows_has_few_slow_huge_pages),
+        PREFAULT_TEST(a_program_that_runs_long_has_them_all),
+        PREFAULT_TEST(others_have_as_many_as_their_time_is_worth),
+        PREFAULT_TEST(quick_ones_after_slow_ones_wait_for_the_time_to_pass),
     };
     return cmocka_run_group_tests_name("prefault", tests, NULL, NULL);
 }

@@ -515,44 +515,6 @@ static void huge_spans_are_huge_pages(void **state)
     assert_true(is_listed((struct span *)(low - OS_HUGE_PAGE)));
 }
 
-/* How many spans without a huge page come before one that is on one. */
-static size_t small_in_a_row(void)
-{
-    for (size_t count = 0;; count++) {
-        size_t expected = fake_os.expected;
-        assert_huge(span_cache_map_huge(&spans));
-        if (fake_os.expected != expected)
-            return count;
-    }
-}
-
-static void slow_huge_pages_are_done_without(void **state)
-{
-    (void)state;
-    fake_os.tick_ns = PREFAULT_HUGE_SLOW_NS; /* just quick enough */
-    for (int i = 0; i < 8; i++)
-        assert_int_equal(small_in_a_row(), 0);
-    fake_os.tick_ns = 5 * PREFAULT_HUGE_SLOW_NS;
-    assert_int_equal(small_in_a_row(), 0); /* nobody knew */
-    assert_int_equal(small_in_a_row(), 5);
-    assert_int_equal(small_in_a_row(), 2 * 5 + 5);
-    assert_int_equal(small_in_a_row(), 2 * 15 + 5);
-}
-
-static void quick_huge_pages_make_slow_ones_forgotten(void **state)
-{
-    (void)state;
-    fake_os.tick_ns = 5 * PREFAULT_HUGE_SLOW_NS;
-    assert_int_equal(small_in_a_row(), 0);
-    fake_os.tick_ns = 0;
-    assert_int_equal(small_in_a_row(), 5);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(small_in_a_row(), 0);
-    fake_os.tick_ns = 5 * PREFAULT_HUGE_SLOW_NS;
-    assert_int_equal(small_in_a_row(), 0);
-    assert_int_equal(small_in_a_row(), 5);
-}
-
 /* What lies around the huge page cannot be given back, and so belongs to the span. */
 static void refused_unmaps_around_a_huge_span_lose_nothing(void **state)
 {
@@ -646,8 +608,6 @@ int main(void)
         SPAN_TEST(the_limit_never_shrinks),
         SPAN_TEST(nothing_is_learnt_from_other_sizes),
         SPAN_TEST(huge_spans_are_huge_pages),
-        SPAN_TEST(slow_huge_pages_are_done_without),
-        SPAN_TEST(quick_huge_pages_make_slow_ones_forgotten),
         SPAN_TEST(refused_unmaps_around_a_huge_span_lose_nothing),
     };
     return cmocka_run_group_tests_name("span", tests, NULL, NULL);
