@@ -3,20 +3,20 @@
 #include "options.h"
 #include "os.h"
 
-/* Whether the next span is to be on a huge page. */
-static bool huge_is_wanted(const struct spans *spans)
+/* Whether the next span is to be on a huge page, when the thread has spent so long. */
+static bool huge_is_wanted(const struct spans *spans, uint64_t spent_ns)
 {
     enum options_thp thp = options_current().thp;
     if (thp != OPTIONS_THP_DEFAULT)
         return thp == OPTIONS_THP_ALWAYS;
-    return spans->huge_lost_ns <= os_spent_ns() / PREFAULT_LOSS_SHARE;
+    return spans->huge_lost_ns <= spent_ns / PREFAULT_LOSS_SHARE;
 }
 
 struct span *prefault_map_huge(struct spans *spans)
 {
-    if (!huge_is_wanted(spans))
-        return span_map_huge(spans, false);
     uint64_t before_ns = os_spent_ns();
+    if (!huge_is_wanted(spans, before_ns))
+        return span_map_huge(spans, false);
     struct span *span = span_map_huge(spans, true);
     if (!span)
         return NULL;
